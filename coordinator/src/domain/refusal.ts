@@ -1,0 +1,46 @@
+/** Why a wish cannot be granted: a closed set that the API publishes (docs/api-errors.md). */
+export type RefusalCode =
+  | "not_found"
+  | "name_taken"
+  | "invalid_argument"
+  | "unknown_egg"
+  | "unknown_cluster"
+  | "unknown_node"
+  | "port_taken"
+  | "resources_out_of_range"
+  | "not_ha"
+  | "not_running"
+  | "same_node"
+  | "data_stays_behind"
+  | "migration_in_progress"
+  | "no_target"
+  | "being_removed"
+  | "busy"
+  | "not_leader"
+  | "database_unavailable";
+
+/**
+ * A wish that is refused before anything has changed. It names the thing and the reason (message), the request field
+ * where one is at fault, and what the caller can do (nextStep). A domain failure, not a bug.
+ */
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  readonly nextStep: string;
+  readonly field: string;
+  /** Milliseconds after which the same wish may be granted; 0 when it never will be without a change. */
+  readonly retryAfterMs: number;
+
+  constructor(
+    code: RefusalCode,
+    message: string,
+    nextStep: string,
+    detail: { field?: string; retryAfterMs?: number } = {},
+  ) {
+    super(message);
+    this.name = "Refusal";
+    this.code = code;
+    this.nextStep = nextStep;
+    this.field = detail.field ?? "";
+    this.retryAfterMs = detail.retryAfterMs ?? 0;
+  }
+}

@@ -1,0 +1,79 @@
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { Resources } from "../domain/resources.ts";
+import type { ObservedWorkload } from "../domain/workload.ts";
+
+/** How an agent process introduces itself. */
+export type AgentHello = {
+  readonly incarnation: string;
+  readonly agentVersion: string;
+  readonly session: number;
+  readonly address: string;
+  readonly runtime: string;
+  readonly capacity: Resources;
+  readonly architecture: string;
+  readonly platform: string;
+  readonly portPoolMin: number;
+  readonly portPoolMax: number;
+  readonly guarded: boolean;
+};
+
+export type AgentHeartbeat = {
+  readonly sequence: bigint;
+  readonly session: number;
+  readonly usage: Resources;
+  readonly heldForMs: number;
+  readonly remainingMs: number;
+  readonly lastAckSeen: bigint;
+  readonly guarded: boolean;
+  readonly runtimeReady: boolean;
+};
+
+/** The terms under which a node serves. */
+export type ServingTerms = {
+  readonly term: number;
+  readonly session: number;
+  readonly policy: LeasePolicy;
+  readonly nodeName: string;
+  readonly clusterName: string;
+};
+
+export type GrantedAck = {
+  readonly sequence: bigint;
+  readonly term: number;
+  readonly session: number;
+};
+
+export type AgentCommandResult = {
+  readonly commandId: string;
+  readonly ok: boolean;
+  readonly errorCode: string;
+  readonly errorMessage: string;
+  readonly status: ObservedWorkload | null;
+  readonly tookMs: number;
+};
+
+/**
+ * What the agent plane tells the runtime. The plane has already checked that the peer's certificate is this node's; the
+ * runtime decides. Every method that returns a promise resolves after the decision is committed; it rejects with a
+ * Refusal when this coordinator does not lead or the database does not answer, and the plane then ends the stream with
+ * UNAVAILABLE so that the agent dials again.
+ */
+export interface AgentIntake {
+  /** A Hello on a heartbeat stream. From here on only this incarnation is served; streams of another one are ended. */
+  hello(nodeId: string, hello: AgentHello): Promise<ServingTerms>;
+  /**
+   * A heartbeat, synchronous and in memory. Null: not acknowledged (its sequence did not rise, another incarnation is
+   * served, the node is being declared dead, or this coordinator does not lead).
+   */
+  heartbeat(nodeId: string, incarnation: string, heartbeat: AgentHeartbeat): GrantedAck | null;
+  /** An Attach on a command stream. After it resolves, pending commands are sent through AgentLink.sendCommand. */
+  attach(nodeId: string, incarnation: string, session: number): Promise<{ term: number }>;
+  /** Everything that is on the node. */
+  inventory(nodeId: string, incarnation: string, session: number, workloads: ObservedWorkload[]): Promise<void>;
+  /** The outcome of a command; after it resolves the plane sends the ResultAck. A repeated result changes nothing. */
+  commandResult(nodeId: string, incarnation: string, result: AgentCommandResult): Promise<void>;
+  /** One container changed without a command. */
+  report(nodeId: string, incarnation: string, observed: ObservedWorkload): Promise<void>;
+  /** The session has been closed by intent. */
+  goodbye(nodeId: string, incarnation: string, session: number): Promise<void>;
+}

@@ -1,0 +1,49 @@
+import type { PortAssignment, WorkloadSpec } from "../domain/workload.ts";
+
+/** A committed command on its way to an agent. */
+export type OutboundCommand = {
+  readonly commandId: string;
+  readonly term: number;
+  readonly session: number;
+  readonly containerId: string;
+  readonly epoch: number;
+  readonly timeoutMs: number;
+  readonly action: OutboundAction;
+};
+
+export type OutboundAction =
+  | { readonly kind: "prepare" | "start"; readonly workload: OutboundWorkload }
+  | { readonly kind: "stop"; readonly graceMs: number }
+  | { readonly kind: "remove"; readonly removeVolumes: boolean };
+
+export type OutboundWorkload = {
+  readonly containerName: string;
+  readonly ha: boolean;
+  readonly spec: WorkloadSpec;
+  readonly ports: readonly PortAssignment[];
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+};
+
+/** What the runtime asks of the agent plane. Nothing here waits: delivery is the outbox's business, by resending. */
+export interface AgentLink {
+  /**
+   * Sends a command down the node's command stream. False when no stream of that node is attached, or its send buffer
+   * is full: the command stays in the outbox and goes out after the next attach.
+   */
+  sendCommand(nodeId: string, command: OutboundCommand): boolean;
+  /** Ends the streams of a node: another incarnation took over, its certificate was revoked, this coordinator stepped down. */
+  disconnect(nodeId: string, reason: string): void;
+  /**
+   * Reads a container's output. Yields batches of lines in order; ends when the agent has no more (not following) or
+   * the signal aborts. Throws Refusal "busy" with a retry hint when the node has no command stream.
+   */
+  readLogs(
+    nodeId: string,
+    request: { containerId: string; tailLines: number; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<readonly AgentLogLine[]>;
+}
+
+export type AgentLogLine = { readonly atMs: number; readonly stream: "stdout" | "stderr"; readonly text: string };

@@ -1,0 +1,60 @@
+import type { Resources } from "../domain/resources.ts";
+import type { WorkloadSpec } from "../domain/workload.ts";
+
+/** A container as its creator wants it; everything validated and resolved from its egg already. */
+export type NewContainer = {
+  readonly name: string;
+  readonly eggId: string;
+  readonly ha: boolean;
+  readonly preferredClusterId: string | null;
+  readonly resources: Resources;
+  /** As the user set it; the resolved environment is in spec.env. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly spec: WorkloadSpec;
+  readonly desired: "running" | "stopped";
+  readonly allowDataLoss: boolean;
+};
+
+/**
+ * What people may wish for. Each method resolves once the wish is committed, so that nothing acknowledged is ever lost;
+ * it rejects with a Refusal before anything has changed. requestedBy is recorded with the job.
+ */
+export interface Operations {
+  /** Refusals: name_taken, port_taken (a fixed host port that every eligible node has given away). */
+  createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string }>;
+  /** Refusals: not_found, migration_in_progress, being_removed. Wishing what is already wished is granted. */
+  setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<void>;
+  /** Refusals: not_found, migration_in_progress, not_running, being_removed. */
+  restart(containerId: string, requestedBy: string): Promise<void>;
+  /** Refusals: not_found, unknown_node, not_ha, migration_in_progress, not_running, same_node, data_stays_behind, no_target. */
+  migrate(containerId: string, targetNodeId: string | null, requestedBy: string): Promise<{ migrationId: string }>;
+  /** Stores a node that enrolled, in the cluster of its token. Refusals: name_taken, invalid_argument (token used or expired). */
+  enrolNode(node: EnrolledNode): Promise<{ clusterName: string }>;
+}
+
+export type EnrolledNode = {
+  readonly nodeId: string;
+  readonly name: string;
+  readonly agentVersion: string;
+  /** SHA-256 of the join token's secret, hex; consumed in the same transaction. */
+  readonly tokenHash: string;
+  readonly certificateSerial: string;
+};
+
+/** What is known of a node's liveness in memory, fresher than any row. */
+export type LiveNode = {
+  readonly nodeId: string;
+  readonly lastHeartbeatWallMs: number | null;
+  readonly usage: Resources;
+};
+
+/** How this coordinator stands. */
+export interface CoordinatorStatus {
+  leading(): { leader: boolean; term: number };
+  databaseReady(): boolean;
+  liveNodes(): LiveNode[];
+  /** Sequence number of the newest committed event. */
+  newestSequence(): bigint;
+  /** Calls back after every commit that added events, with the newest sequence; returns the way to stop that. */
+  onCommitted(callback: (newestSequence: bigint) => void): () => void;
+}

@@ -1,0 +1,38 @@
+import {
+  ActorSnapshotEntity,
+  EventEntity,
+  LeadershipEntity,
+  MigrationEntity,
+  MigrationStepEntity,
+  OutboxEntity,
+} from "./decision-entities.ts";
+import { ApiTokenEntity, ClusterEntity, JoinTokenEntity, NodeEntity, NodeHealthEntity } from "./fleet-entities.ts";
+import {
+  CategoryEntity,
+  ContainerEntity,
+  EggEntity,
+  JobEntity,
+  PortReservationEntity,
+  ReservationEntity,
+} from "./workload-entities.ts";
+
+/** Every table of the public schema; better-auth keeps its own in the schema `auth`. */
+export const allEntities = [
+  ClusterEntity,
+  NodeEntity,
+  NodeHealthEntity,
+  JoinTokenEntity,
+  ApiTokenEntity,
+  CategoryEntity,
+  EggEntity,
+  ContainerEntity,
+  ReservationEntity,
+  PortReservationEntity,
+  JobEntity,
+  MigrationEntity,
+  MigrationStepEntity,
+  EventEntity,
+  OutboxEntity,
+  LeadershipEntity,
+  ActorSnapshotEntity,
+] as const;

@@ -1,0 +1,95 @@
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+
+// Bytes, epochs, sessions and sequences are bigint columns read as numbers: all stay far below 2^53.
+
+/** A named group of nodes in one place, with its policies. */
+export const ClusterEntity = defineEntity({
+  name: "Cluster",
+  tableName: "cluster",
+  properties: {
+    id: p.uuid().primary(),
+    name: p.string().length(63).unique(),
+    description: p.text().default(""),
+    policy: p.json<LeasePolicy>(),
+    autoMigrate: p.boolean().default(true),
+    allowOtherClusters: p.boolean().default(false),
+    createdAt: p.datetime(),
+  },
+});
+export type ClusterRow = InferEntity<typeof ClusterEntity>;
+
+/** A host with an agent: what was enrolled and what it said of itself. */
+export const NodeEntity = defineEntity({
+  name: "Node",
+  tableName: "node",
+  properties: {
+    id: p.uuid().primary(),
+    name: p.string().length(63).unique(),
+    clusterId: p.uuid().index(),
+    status: p.string().length(16),
+    session: p.bigint("number").default(0),
+    schedulable: p.boolean().default(true),
+    guarded: p.boolean().default(false),
+    address: p.string().length(253).default(""),
+    runtime: p.string().length(32).default(""),
+    architecture: p.string().length(32).default(""),
+    platform: p.string().length(256).default(""),
+    agentVersion: p.string().length(64).default(""),
+    portPoolMin: p.integer().default(0),
+    portPoolMax: p.integer().default(0),
+    cpuMillis: p.bigint("number").default(0),
+    memoryBytes: p.bigint("number").default(0),
+    diskBytes: p.bigint("number").default(0),
+    certificateSerial: p.string().length(64).default(""),
+    enrolledAt: p.datetime(),
+    revokedAt: p.datetime().nullable(),
+    asOf: p.bigint("number").default(0),
+  },
+});
+export type NodeRow = InferEntity<typeof NodeEntity>;
+
+/** The newest sign of life of a node; flushed in batches, memory is fresher. */
+export const NodeHealthEntity = defineEntity({
+  name: "NodeHealth",
+  tableName: "node_health",
+  properties: {
+    nodeId: p.uuid().primary(),
+    status: p.string().length(16),
+    lastHeartbeatAt: p.datetime().nullable(),
+    usedCpuMillis: p.bigint("number").default(0),
+    usedMemoryBytes: p.bigint("number").default(0),
+    usedDiskBytes: p.bigint("number").default(0),
+    updatedAt: p.datetime(),
+  },
+});
+export type NodeHealthRow = InferEntity<typeof NodeHealthEntity>;
+
+/** A one-time way into a cluster; only the secret's SHA-256 is kept. */
+export const JoinTokenEntity = defineEntity({
+  name: "JoinToken",
+  tableName: "join_token",
+  properties: {
+    secretHash: p.string().length(64).primary(),
+    clusterId: p.uuid(),
+    createdBy: p.string().length(256),
+    createdAt: p.datetime(),
+    expiresAt: p.datetime(),
+    usedAt: p.datetime().nullable(),
+    usedByNodeId: p.uuid().nullable(),
+  },
+});
+export type JoinTokenRow = InferEntity<typeof JoinTokenEntity>;
+
+/** A bearer token of the public plane; only its SHA-256 is kept. */
+export const ApiTokenEntity = defineEntity({
+  name: "ApiToken",
+  tableName: "api_token",
+  properties: {
+    tokenHash: p.string().length(64).primary(),
+    name: p.string().length(128),
+    createdAt: p.datetime(),
+    revokedAt: p.datetime().nullable(),
+  },
+});
+export type ApiTokenRow = InferEntity<typeof ApiTokenEntity>;
