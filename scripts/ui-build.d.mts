@@ -1,0 +1,3 @@
+export declare function uiHasSources(root?: string): boolean;
+export declare function uiInputsDigest(root?: string): string;
+export declare function ensureUiBuilt(root?: string): "absent" | "fresh" | "built";

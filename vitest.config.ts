@@ -1,0 +1,40 @@
+import { defineConfig } from "vitest/config";
+
+/** Rooms whose tests stand beside the code. */
+const rooms = ["gen", "wire", "lease", "coordinator", "agent", "cli", "ui", "scripts", "simulator", "bench"];
+const never = ["**/node_modules/**", "**/build/**", "**/.svelte-kit/**", "**/.lormas/**"];
+
+/**
+ * `*.test.ts` beside the code decides on values alone and is quick. `*.integration.test.ts`, and every test of e2e/,
+ * starts processes, databases or engines; it gets more time. Playwright's tests are e2e/**\/*.spec.ts and run on their own.
+ */
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    reporters: ["default"],
+    projects: [
+      ...rooms.map((room) => ({
+        extends: true as const,
+        test: {
+          name: room,
+          include: [`${room}/**/*.test.ts`],
+          exclude: [...never, "**/*.integration.test.ts"],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      })),
+      {
+        extends: true as const,
+        test: {
+          name: "integration",
+          include: [`{${rooms.join(",")}}/**/*.integration.test.ts`, "e2e/**/*.test.ts"],
+          exclude: never,
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
