@@ -1,4 +1,8 @@
 import { defineConfig } from "vitest/config";
+import { VitestTallyReporter } from "./scripts/vitest-tally-reporter.ts";
+
+/** Where npm test wants the counts; absent in a run by hand. */
+const tallyPath = process.env["LORMAS_TALLY"];
 
 /** Rooms whose tests stand beside the code. */
 const rooms = ["gen", "wire", "lease", "coordinator", "agent", "cli", "ui", "scripts", "simulator", "bench"];
@@ -12,7 +16,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
-    reporters: ["default"],
+    reporters: tallyPath === undefined ? ["default"] : ["default", new VitestTallyReporter(tallyPath)],
     projects: [
       ...rooms.map((room) => ({
         extends: true as const,
