@@ -1,0 +1,122 @@
+import type { ApiError } from "./api-error.ts";
+
+/** Who is signed in. */
+export type SessionUser = {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  /** True until the first password is replaced; the API refuses every call meanwhile. */
+  readonly mustChangePassword: boolean;
+};
+
+/** Either what was asked for, or why not. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ApiError };
+
+/** The signed-in user, or null. An error means that it could not be found out, not that nobody is signed in. */
+export async function readSession(fetchFn: typeof fetch = fetch): Promise<Result<SessionUser | null>> {
+  const answer = await call(fetchFn, "GET", "/api/auth/get-session");
+  if (!answer.ok) return answer.error.code === "unauthenticated" ? { ok: true, value: null } : answer;
+  return { ok: true, value: userOf(answer.value) };
+}
+
+/** Signs in; on success the browser holds the session cookie. */
+export function signIn(email: string, password: string, fetchFn: typeof fetch = fetch): Promise<Result<unknown>> {
+  return call(fetchFn, "POST", "/api/auth/sign-in/email", { email, password });
+}
+
+/** Ends the session on the server and drops the cookie. */
+export function signOut(fetchFn: typeof fetch = fetch): Promise<Result<unknown>> {
+  return call(fetchFn, "POST", "/api/auth/sign-out", {});
+}
+
+/** Replaces the password and ends every other session of the user. */
+export function changePassword(
+  currentPassword: string,
+  newPassword: string,
+  fetchFn: typeof fetch = fetch,
+): Promise<Result<unknown>> {
+  return call(fetchFn, "POST", "/api/auth/change-password", { currentPassword, newPassword, revokeOtherSessions: true });
+}
+
+async function call(fetchFn: typeof fetch, method: string, path: string, body?: unknown): Promise<Result<unknown>> {
+  let response: Response;
+  try {
+    response = await fetchFn(path, {
+      method,
+      credentials: "same-origin",
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    return { ok: false, error: unreachable };
+  }
+  const text = await response.text().catch(() => "");
+  const parsed = parse(text);
+  if (response.ok) return { ok: true, value: parsed };
+  return { ok: false, error: authError(response.status, parsed, response.headers.get("retry-after")) };
+}
+
+const unreachable: ApiError = {
+  code: "unavailable",
+  message: "The coordinator cannot be reached.",
+  field: "",
+  nextStep: "Check that it runs, then try again.",
+  retryable: true,
+};
+
+/** Words for better-auth's refusals; its own message where there is no better one. */
+export function authError(status: number, body: unknown, retryAfterSeconds: string | null): ApiError {
+  const given = record(body);
+  const code = string(given?.["code"]);
+  const message = string(given?.["message"]);
+  const base = { field: "", retryable: false };
+  if (status === 429) {
+    const wait = Number(retryAfterSeconds);
+    const when = Number.isFinite(wait) && wait > 0 ? `Wait ${Math.ceil(wait)} s, then try again.` : "Wait a minute, then try again.";
+    return { ...base, code: "rate_limited", message: "Too many attempts.", nextStep: when, retryable: true };
+  }
+  if (code === "INVALID_EMAIL_OR_PASSWORD" || (status === 401 && code === "")) {
+    const next = "Check both and try again. The first password was printed when the coordinator first started.";
+    return { ...base, code: "unauthenticated", message: "The e-mail address or the password is wrong.", nextStep: next };
+  }
+  if (code === "INVALID_PASSWORD") {
+    return { ...base, code, field: "currentPassword", message: "The current password is wrong.", nextStep: "Type it again." };
+  }
+  if (code === "PASSWORD_TOO_SHORT" || code === "PASSWORD_TOO_LONG") {
+    return { ...base, code, field: "newPassword", message: message || "The new password is refused.", nextStep: "Choose another one." };
+  }
+  return {
+    ...base,
+    code: code || `http_${status}`,
+    message: message || `The coordinator answered with status ${status}.`,
+    nextStep: status >= 500 ? "Try again; if it stays so, look at the coordinator's log." : "Correct it and try again.",
+    retryable: status >= 500,
+  };
+}
+
+function userOf(body: unknown): SessionUser | null {
+  const user = record(record(body)?.["user"]);
+  if (user === undefined) return null;
+  return {
+    id: string(user["id"]),
+    email: string(user["email"]),
+    name: string(user["name"]),
+    mustChangePassword: user["mustChangePassword"] === true,
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function record(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+}
+
+function string(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,85 @@
+import {
+  ContainerStatus,
+  ContainerType,
+  MigrationOutcome,
+  MigrationStatus,
+  MigrationTrigger,
+  NodeStatus,
+} from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+
+/** The shape that goes with a word; colour only repeats what both say. */
+export type Tone = "ok" | "busy" | "warn" | "bad" | "off" | "unknown";
+
+/** How a status is shown. */
+export type Look = { readonly tone: Tone; readonly word: string };
+
+const nodeLooks: Record<NodeStatus, Look> = {
+  [NodeStatus.UNSPECIFIED]: { tone: "unknown", word: "unknown" },
+  [NodeStatus.PENDING]: { tone: "off", word: "never seen" },
+  [NodeStatus.HEALTHY]: { tone: "ok", word: "healthy" },
+  [NodeStatus.UNHEALTHY]: { tone: "warn", word: "unhealthy" },
+  [NodeStatus.DEAD]: { tone: "bad", word: "dead" },
+  [NodeStatus.REJOINING]: { tone: "busy", word: "rejoining" },
+};
+
+const containerLooks: Record<ContainerStatus, Look> = {
+  [ContainerStatus.UNSPECIFIED]: { tone: "unknown", word: "unknown" },
+  [ContainerStatus.UNPLACED]: { tone: "warn", word: "waiting for a node" },
+  [ContainerStatus.STARTING]: { tone: "busy", word: "starting" },
+  [ContainerStatus.RUNNING]: { tone: "ok", word: "running" },
+  [ContainerStatus.STOPPING]: { tone: "busy", word: "stopping" },
+  [ContainerStatus.STOPPED]: { tone: "off", word: "stopped" },
+  [ContainerStatus.CRASHED]: { tone: "warn", word: "crashed" },
+  [ContainerStatus.UNKNOWN]: { tone: "unknown", word: "unknown" },
+  [ContainerStatus.MIGRATING]: { tone: "busy", word: "migrating" },
+  [ContainerStatus.FAILED]: { tone: "bad", word: "failed" },
+  [ContainerStatus.REMOVING]: { tone: "busy", word: "removing" },
+};
+
+const migrationLooks: Record<MigrationOutcome, Look> = {
+  [MigrationOutcome.UNSPECIFIED]: { tone: "unknown", word: "unknown" },
+  [MigrationOutcome.RUNNING]: { tone: "busy", word: "migrating" },
+  [MigrationOutcome.COMPLETED]: { tone: "ok", word: "completed" },
+  [MigrationOutcome.FAILED]: { tone: "bad", word: "failed" },
+  [MigrationOutcome.CANCELLED]: { tone: "off", word: "cancelled" },
+};
+
+const haLooks: Record<MigrationStatus, Look> = {
+  [MigrationStatus.UNSPECIFIED]: { tone: "off", word: "not moved" },
+  [MigrationStatus.IDLE]: { tone: "ok", word: "HA ready" },
+  [MigrationStatus.MIGRATING]: { tone: "busy", word: "migrating" },
+  [MigrationStatus.COMPLETED]: { tone: "ok", word: "migrated" },
+  [MigrationStatus.FAILED]: { tone: "bad", word: "migration failed" },
+};
+
+const triggers: Record<MigrationTrigger, string> = {
+  [MigrationTrigger.UNSPECIFIED]: "unknown",
+  [MigrationTrigger.AUTO]: "automatic",
+  [MigrationTrigger.MANUAL]: "by hand",
+  [MigrationTrigger.DRAIN]: "drain",
+  [MigrationTrigger.FAILBACK]: "failback",
+};
+
+const newer: Look = { tone: "unknown", word: "unknown" };
+
+/** A node's status. A value that a newer coordinator invented is "unknown". */
+export const nodeLook = (status: NodeStatus): Look => nodeLooks[status] ?? newer;
+/** A container's status. */
+export const containerLook = (status: ContainerStatus): Look => containerLooks[status] ?? newer;
+/** A migration's outcome. */
+export const migrationLook = (outcome: MigrationOutcome): Look => migrationLooks[outcome] ?? newer;
+/** Where a container stands with respect to moving. */
+export const haLook = (status: MigrationStatus): Look => haLooks[status] ?? newer;
+/** What caused a migration. */
+export const triggerWord = (trigger: MigrationTrigger): string => triggers[trigger] ?? "unknown";
+/** Whether a container is ever moved. */
+export const typeWord = (type: ContainerType): string => (type === ContainerType.HA ? "HA" : "standard");
+/** An event's severity. */
+export const severityLook = (severity: string): Look =>
+  severity === "error"
+    ? { tone: "bad", word: "error" }
+    : severity === "warning"
+      ? { tone: "warn", word: "warning" }
+      : { tone: "off", word: "info" };
+/** A statechart's state as words: "stopping_source" is "stopping source". */
+export const stateWord = (state: string): string => state.replaceAll("_", " ");

@@ -1,0 +1,122 @@
+import type { Cluster, Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { ApiError } from "../api/api-error.ts";
+import { toMs } from "../format/time.ts";
+import { after, clock, random, sleep } from "./clock.svelte.ts";
+import { type Freshness, freshness, noConnection } from "./connection.ts";
+import { fleetSource, listClusters } from "./fleet-source.ts";
+import { emptyFleet, type FleetState } from "./fleet-state.ts";
+import { FleetWatch } from "./fleet-watch.ts";
+
+const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, "en", { numeric: true });
+const byStart = (a: Migration, b: Migration) => (toMs(b.startedAt) ?? 0) - (toMs(a.startedAt) ?? 0);
+
+/** What every page reads: the fleet as it is now, and how far that can be relied on. One per tab. */
+class Fleet {
+  #state = $state.raw<FleetState>(emptyFleet);
+  #connection = $state.raw(noConnection);
+  #clusters = $state.raw<readonly Cluster[]>([]);
+  #listed = $state(false);
+  #watch: FleetWatch | undefined;
+
+  readonly nodes: readonly Node[] = $derived([...this.#state.nodes.values()].sort(byName));
+  readonly containers: readonly Container[] = $derived([...this.#state.containers.values()].sort(byName));
+  /** Newest first. */
+  readonly migrations: readonly Migration[] = $derived([...this.#state.migrations.values()].sort(byStart));
+  /** Those under way, newest first. */
+  readonly running: readonly Migration[] = $derived(
+    this.migrations.filter(({ outcome }) => outcome === MigrationOutcome.RUNNING),
+  );
+  /** Newest first. */
+  readonly events: readonly Event[] = $derived(this.#state.events.toReversed());
+  readonly freshness: Freshness = $derived(freshness(this.#connection, clock.now));
+
+  /** True once everything was listed; before that, an empty list means nothing. */
+  get listed(): boolean {
+    return this.#listed;
+  }
+
+  get connection() {
+    return this.#connection;
+  }
+
+  /** By name; policies and bounds, read once a session. */
+  get clusters(): readonly Cluster[] {
+    return this.#clusters;
+  }
+
+  /** A node by id or name. */
+  node(key: string): Node | undefined {
+    return this.#state.nodes.get(key) ?? this.nodes.find(({ name }) => name === key);
+  }
+
+  /** A container by id or name. */
+  container(key: string): Container | undefined {
+    return this.#state.containers.get(key) ?? this.containers.find(({ name }) => name === key);
+  }
+
+  /** True when the container with this id was removed while the page was open. */
+  wasRemoved(id: string): boolean {
+    return this.#state.removed.has(id);
+  }
+
+  /** A migration by id, when it is among those kept. */
+  migration(id: string): Migration | undefined {
+    return this.#state.migrations.get(id);
+  }
+
+  /** The cluster of that id. */
+  cluster(id: string): Cluster | undefined {
+    return this.#clusters.find((cluster) => cluster.id === id);
+  }
+
+  /** Begins to watch; the answer ends it. A refused session is told once. */
+  start(onRefused: (error: ApiError) => void): () => void {
+    const stop = new AbortController();
+    this.#watch = new FleetWatch(
+      fleetSource,
+      { read: () => clock.read(), sleep, after, random },
+      {
+        onState: (state, listed) => {
+          this.#state = state;
+          if (!listed) return;
+          this.#listed = true;
+          this.#readClusters(stop.signal);
+        },
+        onConnection: (connection) => {
+          this.#connection = connection;
+        },
+        onRefused,
+      },
+    );
+    void this.#watch.run(stop.signal);
+    return () => {
+      stop.abort();
+      this.#watch = undefined;
+      this.#state = emptyFleet;
+      this.#connection = noConnection;
+      this.#clusters = [];
+      this.#listed = false;
+    };
+  }
+
+  /** Shows the answer to a call at once. */
+  take(answer: { readonly container?: Container | undefined; readonly migration?: Migration | undefined }): void {
+    if (answer.container !== undefined) this.#watch?.take({ kind: "container", container: answer.container });
+    if (answer.migration !== undefined) this.#watch?.take({ kind: "migration", migration: answer.migration });
+  }
+
+  #readClusters(signal: AbortSignal): void {
+    listClusters(signal).then(
+      (clusters) => {
+        this.#clusters = clusters;
+      },
+      () => {
+        // Bounds are left out where the policy is not known; the watch reports what is wrong with the connection.
+      },
+    );
+  }
+}
+
+/** The fleet of this tab. */
+export const fleet = new Fleet();
