@@ -6,6 +6,8 @@ const tallyPath = process.env["LORMAS_TALLY"];
 
 /** Rooms whose tests stand beside the code. */
 const rooms = ["gen", "wire", "lease", "coordinator", "agent", "cli", "ui", "scripts", "simulator", "bench"];
+/** Starts the PostgreSQL that testDatabase() makes databases on. */
+const testPostgres = ["coordinator/src/store/test-postgres-setup.ts"];
 const never = ["**/node_modules/**", "**/build/**", "**/.svelte-kit/**", "**/.lormas/**"];
 
 /**
@@ -24,6 +26,7 @@ export default defineConfig({
           name: room,
           include: [`${room}/**/*.test.ts`],
           exclude: [...never, "**/*.integration.test.ts"],
+          ...(room === "coordinator" ? { globalSetup: testPostgres } : {}),
           testTimeout: 20_000,
           hookTimeout: 30_000,
         },
@@ -34,6 +37,7 @@ export default defineConfig({
           name: "integration",
           include: [`{${rooms.join(",")}}/**/*.integration.test.ts`, "e2e/**/*.test.ts"],
           exclude: never,
+          globalSetup: testPostgres,
           testTimeout: 90_000,
           hookTimeout: 120_000,
           fileParallelism: false,

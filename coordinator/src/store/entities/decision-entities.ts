@@ -46,7 +46,8 @@ export const EventEntity = defineEntity({
   name: "Event",
   tableName: "event",
   properties: {
-    sequence: p.bigint("number").primary(),
+    // Given by the leader in the deciding transaction: a database sequence would leave a gap at every rollback.
+    sequence: p.bigint("number").primary().autoincrement(false),
     at: p.datetime(),
     type: p.string().length(64),
     severity: p.string().length(8),

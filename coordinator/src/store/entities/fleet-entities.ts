@@ -1,5 +1,5 @@
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 
 // Bytes, epochs, sessions and sequences are bigint columns read as numbers: all stay far below 2^53.
 

@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import type { EggDefinition } from "../../eggs/egg-definition.ts";
 import type { WorkloadSpec } from "../../domain/workload.ts";
+import type { EggDefinition } from "../../eggs/egg-definition.ts";
 
 /** A shelf for eggs. */
 export const CategoryEntity = defineEntity({

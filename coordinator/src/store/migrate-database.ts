@@ -1,0 +1,84 @@
+import { MikroORM } from "@mikro-orm/postgresql";
+import pg from "pg";
+import { CONNECT_TIMEOUT_MS, databaseConfig } from "./database-config.ts";
+import { reasonOf, StoreFailure } from "./store-failure.ts";
+import type { StoreLog } from "./store-log.ts";
+
+export const SERVER_VERSION_MIN = 15;
+/** Any number that nobody else takes in this database; "lormas" in base 36 is what it is. */
+const MIGRATION_LOCK = 1_308_107_260;
+/** How long a coordinator waits for another one that migrates. */
+const LOCK_WAIT_MAX_MS = 60_000;
+
+/**
+ * Brings the schema up to date: one coordinator at a time (an advisory lock), everything or nothing. Throws StoreFailure
+ * `unreachable`, `wrong_version` or `migration_failed`; returns the names of the migrations that ran.
+ */
+export async function migrateDatabase(url: string, log: StoreLog): Promise<string[]> {
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: "lormas-migrate",
+  });
+  client.on("error", (error) =>
+    log.warn({ reason: error.message }, "the connection that holds the migration lock broke"),
+  );
+  await connectTo(client, url);
+  try {
+    await checkServerVersion(client, url);
+    await client.query(`SET lock_timeout = ${LOCK_WAIT_MAX_MS}`);
+    await client.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
+    return await runMigrations(url, log);
+  } catch (cause) {
+    if (cause instanceof StoreFailure) throw cause;
+    const message = `Database ${shownUrl(url)}: its schema cannot be brought up to date: ${reasonOf(cause)}. Nothing was changed; repair what is named and start again.`;
+    throw new StoreFailure("migration_failed", message, { cause });
+  } finally {
+    // The lock goes with the connection.
+    await client.end().catch((error: unknown) => log.warn({ reason: reasonOf(error) }, "closing after the migration"));
+  }
+}
+
+async function runMigrations(url: string, log: StoreLog): Promise<string[]> {
+  const onMessage = (message: string): void => log.info({ message }, "migration");
+  const orm = await MikroORM.init(databaseConfig({ url, purpose: "migrate", onMessage }));
+  try {
+    const ran = await orm.migrator.up();
+    const names = ran.map(({ name }) => name);
+    if (names.length > 0) log.info({ migrations: names }, "database schema brought up to date");
+    return names;
+  } finally {
+    await orm.close(true);
+  }
+}
+
+async function connectTo(client: pg.Client, url: string): Promise<void> {
+  try {
+    await client.connect();
+  } catch (cause) {
+    const message = `Database ${shownUrl(url)}: cannot connect: ${reasonOf(cause)}. Check DATABASE_URL and that the server runs.`;
+    throw new StoreFailure("unreachable", message, { cause });
+  }
+}
+
+async function checkServerVersion(client: pg.Client, url: string): Promise<void> {
+  const answer = await client.query<{ server_version_num: string }>("SHOW server_version_num");
+  const number = Number(answer.rows[0]?.server_version_num ?? 0);
+  const major = Math.floor(number / 10_000);
+  if (major >= SERVER_VERSION_MIN) return;
+  const message = `Database ${shownUrl(url)}: PostgreSQL ${major} is too old; Lormas needs ${SERVER_VERSION_MIN} or newer. Upgrade it, or leave DATABASE_URL unset to use the embedded one.`;
+  throw new StoreFailure("wrong_version", message);
+}
+
+/** A database URL without its password. */
+export function shownUrl(url: string): string {
+  try {
+    const parsed = new URL(url);
+    if (parsed.password !== "") parsed.password = "***";
+    for (const name of ["password", "sslpassword"])
+      if (parsed.searchParams.has(name)) parsed.searchParams.set(name, "***");
+    return parsed.toString();
+  } catch {
+    return "(malformed URL)";
+  }
+}

@@ -1,0 +1,9 @@
+import { Migration20261121114500Initial } from "./migration-20261121114500-initial.ts";
+
+/**
+ * In the order in which they run. One that has been released is never changed: `node
+ * coordinator/src/store/new-migration.ts NAME` writes the next from the difference between the entities and these.
+ */
+export const allMigrations = [
+  { name: "migration-20261121114500-initial", class: Migration20261121114500Initial },
+] as const;

@@ -1,0 +1,62 @@
+import { MikroORM } from "@mikro-orm/postgresql";
+import { databaseConfig } from "./database-config.ts";
+import { migrateDatabase, shownUrl } from "./migrate-database.ts";
+import { reasonOf, StoreFailure } from "./store-failure.ts";
+import type { StoreLog } from "./store-log.ts";
+
+/** What MikroORM's init gives for this configuration. */
+export type DatabaseOrm = Awaited<ReturnType<typeof initOrm>>;
+
+/** The database, open. */
+export type Database = {
+  /** Take `orm.em.fork()` for every unit of work and throw it away afterwards; never keep an entity beyond it. */
+  readonly orm: DatabaseOrm;
+  /** Brings the schema up to date and names what ran; nothing when it is. */
+  migrate(): Promise<string[]>;
+  /** Ends every connection; the queries in flight reject. May be repeated. */
+  close(): Promise<void>;
+  /** Whether the database answers a query now; false within ANSWER_BOUND_MS plus CONNECT_TIMEOUT_MS at the latest. */
+  ping(): Promise<boolean>;
+};
+
+/**
+ * Opens a PostgreSQL 15 or newer and brings its schema up to date. Statements end after STATEMENT_TIMEOUT_MS, open
+ * transactions that wait after IDLE_IN_TRANSACTION_TIMEOUT_MS; a database that goes away makes queries reject and is
+ * used again once it is back. Throws StoreFailure `unreachable`, `wrong_version` or `migration_failed`.
+ */
+export async function openDatabase(options: { readonly url: string; readonly log: StoreLog }): Promise<Database> {
+  const { url, log } = options;
+  checkUrl(url);
+  await migrateDatabase(url, log);
+  const orm = await initOrm(url, log);
+  let closing: Promise<void> | null = null;
+  return {
+    orm,
+    migrate: () => migrateDatabase(url, log),
+    close() {
+      closing ??= orm.close(true);
+      return closing;
+    },
+    async ping() {
+      if (closing !== null) return false;
+      const { ok } = await orm.checkConnection();
+      return ok;
+    },
+  };
+}
+
+function initOrm(url: string, log: StoreLog) {
+  const onMessage = (message: string): void => log.warn({ message }, "database");
+  return MikroORM.init(databaseConfig({ url, purpose: "serve", onMessage }));
+}
+
+function checkUrl(url: string): void {
+  try {
+    const { protocol } = new URL(url);
+    if (protocol === "postgres:" || protocol === "postgresql:") return;
+    throw new Error(`its scheme is ${protocol.slice(0, -1)}`);
+  } catch (cause) {
+    const message = `Database ${shownUrl(url)}: not a PostgreSQL URL (${reasonOf(cause)}); write postgres://USER:PASSWORD@HOST:PORT/DATABASE.`;
+    throw new StoreFailure("unreachable", message, { cause });
+  }
+}
