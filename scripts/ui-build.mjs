@@ -42,15 +42,26 @@ export function uiInputsDigest(root = repositoryRoot) {
   return hash.digest("hex");
 }
 
+/** The file in ui/build that holds the digest of what it was built from. */
+function stampPathOf(root) {
+  return join(root, "ui", "build", ".inputs-digest");
+}
+
+/** True when there is a dashboard to build and ui/build was not built from what is there now. */
+export function uiIsStale(root = repositoryRoot) {
+  if (!uiHasSources(root)) return false;
+  const stampPath = stampPathOf(root);
+  return !existsSync(stampPath) || readFileSync(stampPath, "utf8") !== uiInputsDigest(root);
+}
+
 /**
  * Builds ui/build unless it was built from the same inputs. Returns "absent" (there is no dashboard in this tree),
  * "fresh" or "built"; throws with the build's output when it fails.
  */
 export function ensureUiBuilt(root = repositoryRoot) {
   if (!uiHasSources(root)) return "absent";
-  const stampPath = join(root, "ui", "build", ".inputs-digest");
+  if (!uiIsStale(root)) return "fresh";
   const digest = uiInputsDigest(root);
-  if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === digest) return "fresh";
   const vite = join(root, "node_modules", "vite", "bin", "vite.js");
   const done = spawnSync(pinnedNode(root), [vite, "build"], {
     cwd: join(root, "ui"),
@@ -63,6 +74,6 @@ export function ensureUiBuilt(root = repositoryRoot) {
         `${done.stdout ?? ""}${done.stderr ?? ""}`,
     );
   }
-  writeFileSync(stampPath, digest);
+  writeFileSync(stampPathOf(root), digest);
   return "built";
 }
