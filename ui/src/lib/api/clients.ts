@@ -9,12 +9,20 @@ import {
   MigrationService,
   NodeService,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { clock } from "../live/clock.svelte.ts";
 
 /**
  * The way to the API: the origin that served this page, and no other. The session cookie goes along by itself, since
- * connect-web fetches with credentials "same-origin".
+ * fetch sends it to its own origin by default. Every answer's date corrects the page's clock.
  */
-const transport = createConnectTransport({ baseUrl: "/" });
+const transport = createConnectTransport({
+  baseUrl: "/",
+  async fetch(input, init) {
+    const response = await fetch(input, init);
+    clock.align(response.headers.get("date"));
+    return response;
+  },
+});
 
 /** Nodes. */
 export const nodeClient = createClient(NodeService, transport);

@@ -1,0 +1,172 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ContainerType, type Egg, type EggVariable } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { CreateContainerRequestSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+
+/** What a person typed; numbers are still text. */
+export type CreateForm = {
+  name: string;
+  eggId: string;
+  ha: boolean;
+  preferredCluster: string;
+  environment: Record<string, string>;
+  cpuCores: string;
+  memoryMib: string;
+  diskMib: string;
+  /** Port name to host port; empty takes one from the node's pool. */
+  hostPorts: Record<string, string>;
+  createStopped: boolean;
+  allowDataLoss: boolean;
+};
+
+/** Problems by field, in proto notation ("resources.memory_bytes", "environment.GREETING"). */
+export type FormProblems = Readonly<Record<string, string>>;
+
+const mib = 1024 * 1024;
+const namePattern = /^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/;
+/** The greatest number of the wire format (uint32). */
+const cpuMillisMax = 4_294_967_295;
+/** A pebibyte in MiB: more is a slip of the finger. */
+const mibMax = 1024 ** 3;
+
+/** A form with an egg's defaults in place; keeps what does not depend on the egg. */
+export function formForEgg(form: CreateForm, egg: Egg): CreateForm {
+  const defaults = egg.defaultResources;
+  return {
+    ...form,
+    eggId: egg.id,
+    environment: Object.fromEntries(egg.variables.map(({ name, defaultValue }) => [name, defaultValue])),
+    cpuCores: defaults === undefined ? "" : String(defaults.cpuMillis / 1000),
+    memoryMib: defaults === undefined ? "" : String(Number(defaults.memoryBytes) / mib),
+    diskMib: defaults === undefined ? "" : String(Number(defaults.diskBytes) / mib),
+    hostPorts: Object.fromEntries(egg.ports.map(({ name }) => [name, ""])),
+    allowDataLoss: false,
+  };
+}
+
+/** A form before anything was typed. */
+export function emptyForm(): CreateForm {
+  return {
+    name: "",
+    eggId: "",
+    ha: true,
+    preferredCluster: "",
+    environment: {},
+    cpuCores: "",
+    memoryMib: "",
+    diskMib: "",
+    hostPorts: {},
+    createStopped: false,
+    allowDataLoss: false,
+  };
+}
+
+/** True when the egg keeps data that does not follow a container to another node. */
+export function keepsLocalData(egg: Egg | undefined): boolean {
+  return egg?.volumes.some(({ kind }) => kind === "local") ?? false;
+}
+
+/** Everything wrong with a form, by the egg's rules; the server has the last word. */
+export function formProblems(form: CreateForm, egg: Egg | undefined): FormProblems {
+  const problems: Record<string, string> = {};
+  if (form.name === "") problems["name"] = "Give it a name.";
+  else if (!namePattern.test(form.name)) {
+    problems["name"] = "Use 2 to 63 lower-case letters, digits and hyphens; no hyphen at either end.";
+  }
+  if (egg === undefined) {
+    problems["egg_id"] = "Choose an egg.";
+    return problems;
+  }
+  for (const variable of egg.variables) {
+    const problem = variableProblem(variable, form.environment[variable.name] ?? "");
+    if (problem !== null) problems[`environment.${variable.name}`] = problem;
+  }
+  put(problems, "resources.cpu_millis", amountProblem(form.cpuCores, "cores", 0.001, cpuMillisMax / 1000, false));
+  put(problems, "resources.memory_bytes", amountProblem(form.memoryMib, "MiB", 1, mibMax, true));
+  put(problems, "resources.disk_bytes", amountProblem(form.diskMib, "MiB", 1, mibMax, true));
+  const takenBy = new Map<string, string>();
+  for (const { name, protocol } of egg.ports) {
+    const text = (form.hostPorts[name] ?? "").trim();
+    if (text === "") continue;
+    const port = Number(text);
+    const key = `${protocol}/${port}`;
+    const other = takenBy.get(key);
+    if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
+      problems[`host_ports.${name}`] = "A port is a whole number from 1 to 65535.";
+    } else if (other !== undefined) problems[`host_ports.${name}`] = `Port ${port} is given to ${other} already.`;
+    else takenBy.set(key, name);
+  }
+  return problems;
+}
+
+/** What is wrong with one variable's value, or null. A pattern that the browser cannot read is left to the server. */
+export function variableProblem(variable: EggVariable, value: string): string | null {
+  const { name, required, pattern, defaultValue } = variable;
+  if (value === "") return required && defaultValue === "" ? `${name} must be given.` : null;
+  if (value.length > 8192) return `${name} is longer than 8192 characters.`;
+  if (pattern === "") return null;
+  let rule: RegExp;
+  try {
+    rule = new RegExp(`^(?:${pattern})$`, "u");
+  } catch {
+    return null;
+  }
+  return rule.test(value) ? null : `${name} must match ${pattern}`;
+}
+
+/** A server's field in the notation of the form: `environment["A"]` and `environment[A]` are `environment.A`. */
+export function formField(serverField: string): string {
+  return serverField.replace(/\[["']?([^\]"']+)["']?\]/g, ".$1");
+}
+
+/** True when the form has an input for that field, so that a refusal can be shown beside it. */
+export function hasField(field: string, egg: Egg | undefined): boolean {
+  if (["name", "egg_id", "preferred_cluster", "type", "allow_data_loss"].includes(field)) return true;
+  if (["resources.cpu_millis", "resources.memory_bytes", "resources.disk_bytes"].includes(field)) return true;
+  const [map, key] = field.split(/\.(.*)/s);
+  if (map === "environment") return egg?.variables.some(({ name }) => name === key) ?? false;
+  if (map === "host_ports") return egg?.ports.some(({ name }) => name === key) ?? false;
+  return false;
+}
+
+/** The request of a form without problems. Variables left at the egg's default, and empty ones, are not sent. */
+export function toCreateRequest(form: CreateForm, egg: Egg): MessageInitShape<typeof CreateContainerRequestSchema> {
+  const environment: Record<string, string> = {};
+  for (const { name, defaultValue } of egg.variables) {
+    const value = form.environment[name] ?? "";
+    if (value !== "" && value !== defaultValue) environment[name] = value;
+  }
+  const hostPorts: Record<string, number> = {};
+  for (const [name, text] of Object.entries(form.hostPorts)) if (text.trim() !== "") hostPorts[name] = Number(text);
+  return {
+    name: form.name,
+    eggId: egg.id,
+    type: form.ha ? ContainerType.HA : ContainerType.STANDARD,
+    preferredCluster: form.preferredCluster,
+    resources: {
+      cpuMillis: form.cpuCores.trim() === "" ? 0 : Math.round(Number(form.cpuCores) * 1000),
+      memoryBytes: toBytes(form.memoryMib),
+      diskBytes: toBytes(form.diskMib),
+    },
+    environment,
+    hostPorts,
+    createStopped: form.createStopped,
+    allowDataLoss: form.ha && form.allowDataLoss && keepsLocalData(egg),
+  };
+}
+
+function toBytes(mibText: string): bigint {
+  return mibText.trim() === "" ? 0n : BigInt(Math.round(Number(mibText) * mib));
+}
+
+/** Empty is fine: the egg's default holds. */
+function amountProblem(text: string, unit: string, least: number, most: number, whole: boolean): string | null {
+  if (text.trim() === "") return null;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < least) return `Give at least ${least} ${unit}, or leave it empty.`;
+  if (value > most) return `Give at most ${most} ${unit}.`;
+  return whole && !Number.isInteger(value) ? `Give whole ${unit}.` : null;
+}
+
+function put(problems: Record<string, string>, field: string, problem: string | null): void {
+  if (problem !== null) problems[field] = problem;
+}

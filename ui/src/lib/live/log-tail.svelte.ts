@@ -1,0 +1,90 @@
+import { type ApiError, toApiError } from "../api/api-error.ts";
+import { containerClient } from "../api/clients.ts";
+import { plainText } from "../format/plain-text.ts";
+import { toMs } from "../format/time.ts";
+import { backoffMs, watchBackoff } from "./backoff.ts";
+import { after, random, sleep } from "./clock.svelte.ts";
+import { appendLines, type LogLine, logLineCharactersMax, logLinesMax } from "./log-buffer.ts";
+
+/** Lines asked for first. */
+const tailLines = 200;
+/** Lines are drawn together, at most this long after the first of them. */
+const batchMs = 100;
+
+/**
+ * Follows one container's output. A node that does not answer is asked again with back-off, beginning with the last
+ * lines anew; a refusal is final until `start` is called again. Holds at most twice `logLinesMax` lines.
+ */
+export class LogTail {
+  #lines = $state.raw<readonly LogLine[]>([]);
+  #phase = $state<"idle" | "opening" | "open" | "ended">("idle");
+  #error = $state.raw<ApiError | null>(null);
+  #count = 0;
+
+  get lines(): readonly LogLine[] {
+    return this.#lines;
+  }
+  get phase() {
+    return this.#phase;
+  }
+  /** Why nothing comes; null while lines may come. */
+  get error(): ApiError | null {
+    return this.#error;
+  }
+
+  /** Begins anew with the last lines of the container; the answer ends it. */
+  start(containerId: string): () => void {
+    const stop = new AbortController();
+    void this.#run(containerId, stop.signal);
+    return () => stop.abort();
+  }
+
+  async #run(containerId: string, signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      this.#phase = "opening";
+      try {
+        await this.#follow(containerId, signal);
+        if (signal.aborted) return;
+        this.#error = null;
+        this.#phase = "ended";
+        return;
+      } catch (cause) {
+        if (signal.aborted) return;
+        this.#error = toApiError(cause);
+        this.#phase = "ended";
+        if (!this.#error.retryable && this.#error.code !== "unavailable") return;
+      }
+      await sleep(1_000 + backoffMs(attempt, random(), watchBackoff), signal);
+    }
+  }
+
+  async #follow(containerId: string, signal: AbortSignal): Promise<void> {
+    let batch: LogLine[] = [];
+    let fresh = true;
+    let cancel: (() => void) | undefined;
+    const flush = () => {
+      cancel?.();
+      cancel = undefined;
+      this.#lines = fresh ? batch : appendLines(this.#lines, batch);
+      fresh = false;
+      batch = [];
+    };
+    try {
+      for await (const { at, stream, text } of containerClient.streamLogs(
+        { id: containerId, tailLines, follow: true },
+        { signal },
+      )) {
+        this.#phase = "open";
+        this.#error = null;
+        const cut = text.length > logLineCharactersMax ? `${text.slice(0, logLineCharactersMax)} […]` : text;
+        this.#count += 1;
+        batch.push({ number: this.#count, atMs: toMs(at), stream, text: plainText(cut) });
+        if (batch.length >= logLinesMax) flush();
+        else cancel ??= after(batchMs, flush);
+      }
+    } finally {
+      cancel?.();
+      if (!signal.aborted && batch.length > 0) flush();
+    }
+  }
+}
