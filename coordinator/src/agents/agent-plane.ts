@@ -1,0 +1,216 @@
+import type { AgentIntake } from "../runtime/agent-intake.ts";
+import type { AgentLink } from "../runtime/agent-link.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Operations } from "../runtime/operations.ts";
+import { AgentServer } from "./agent-server.ts";
+import { AgentStreams } from "./agent-streams.ts";
+import { AttemptLimiter } from "./attempt-limiter.ts";
+import { CertificateService } from "./certificate-service.ts";
+import { CommandService } from "./command-service.ts";
+import { EnrolmentService } from "./enrolment-service.ts";
+import { HeartbeatService } from "./heartbeat-service.ts";
+import { formatJoinToken, hashJoinSecret, JOIN_TOKEN_LIFE_MS, makeJoinToken } from "./join-token.ts";
+import type { JoinTokenRegister } from "./join-token-register.ts";
+import { KnownNodes } from "./known-nodes.ts";
+import { LogService } from "./log-service.ts";
+import { MessageValidator } from "./message-validator.ts";
+import type { NodeRegister } from "./node-register.ts";
+import { PeerGate } from "./peer-gate.ts";
+import { CertificateAuthority, SERVER_LIFE_MS } from "./pki/certificate-authority.ts";
+import { PlaneCounters } from "./plane-counters.ts";
+import { PLANE_LIMITS, type PlaneLimits } from "./plane-limits.ts";
+import type { PlaneLog } from "./plane-log.ts";
+import type { RandomSource } from "./random-source.ts";
+import { RefusalLog } from "./refusal-log.ts";
+import { StreamFailures } from "./stream-failures.ts";
+
+/** The server's certificate is replaced after a third of its life, and tried again this often when that fails. */
+const RENEW_SERVER_MS = SERVER_LIFE_MS / 3;
+const RENEW_AGAIN_MS = 60_000;
+/** Nodes looked up at once by the sweep. */
+const SWEEP_NODES_MAX = 10_000;
+
+export type AgentPlaneParts = {
+  /** Address to listen on, "127.0.0.1:7443"; port 0 takes a free one. */
+  readonly listen: string;
+  /** Further host names and addresses for the server's certificate. */
+  readonly hosts?: readonly string[];
+  readonly dataDir: string;
+  readonly nodes: NodeRegister;
+  readonly joinTokens: JoinTokenRegister;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: PlaneLog;
+  readonly limits?: Partial<PlaneLimits>;
+};
+
+type Running = { readonly authority: CertificateAuthority; readonly server: AgentServer; readonly cancel: () => void };
+
+/**
+ * Everything that agents speak to. `link` can be handed to the runtime before start(); until then, and after stop(), it
+ * behaves as if no node were connected.
+ */
+export class AgentPlane {
+  readonly link: AgentLink;
+  readonly counters = new PlaneCounters();
+  readonly #parts: AgentPlaneParts;
+  readonly #limits: PlaneLimits;
+  readonly #streams: AgentStreams;
+  readonly #known: KnownNodes;
+  #running: Running | null = null;
+
+  constructor(parts: AgentPlaneParts) {
+    this.#parts = parts;
+    this.#limits = { ...PLANE_LIMITS, ...parts.limits };
+    this.#known = new KnownNodes(parts.nodes, parts.clock, this.#limits.nodeCacheMs);
+    this.#streams = new AgentStreams(this.#limits, parts.clock, parts.random, this.counters, (peer) =>
+      this.#running?.server.connections.cut(peer),
+    );
+    this.link = this.#streams;
+  }
+
+  /** The certificate authority; only while running. */
+  get authority(): CertificateAuthority {
+    return this.#started().authority;
+  }
+
+  /** What is open now, for metrics. */
+  gauges(): { connections: number; heartbeat: number; commands: number; readings: number } {
+    return { connections: this.#running?.server.connections.open ?? 0, ...this.#streams.open() };
+  }
+
+  /** Opens (or makes) the authority and listens. Rejects with what to do; then nothing is left open. */
+  async start(intake: AgentIntake, operations: Pick<Operations, "enrolNode">): Promise<{ address: string }> {
+    if (this.#running !== null) throw new Error("the agent plane runs already");
+    const { clock, random, log, nodes, joinTokens, dataDir, listen, hosts = [] } = this.#parts;
+    const limits = this.#limits;
+    const { counters } = this;
+    const authority = await CertificateAuthority.open(dataDir, clock, random);
+    const refusals = new RefusalLog(log, clock, counters);
+    const validator = new MessageValidator(counters);
+    const failures = new StreamFailures(log, refusals, counters);
+    const streamParts = { intake, streams: this.#streams, validator, failures, counters, limits, clock };
+    const limiter = new AttemptLimiter({ burst: limits.enrolBurst, refillMs: limits.enrolRefillMs }, clock);
+    const server = new AgentServer(
+      {
+        authority,
+        limits,
+        clock,
+        counters,
+        refusals,
+        log,
+        gate: new PeerGate(authority.certificate, this.#known, clock, refusals),
+        enrolment: new EnrolmentService({
+          ...{ authority, operations, joinTokens, validator, limiter, counters, refusals, log, clock, random },
+        }),
+        heartbeats: new HeartbeatService(streamParts),
+        commands: new CommandService(streamParts),
+        logs: new LogService(streamParts),
+        certificates: new CertificateService({ authority, nodes, validator, counters, log }),
+      },
+      await authority.issueServer(hosts),
+    );
+    const address = await server.connections.listen(listen);
+    const cancelRenewal = repeat(
+      clock,
+      RENEW_SERVER_MS,
+      RENEW_AGAIN_MS,
+      log,
+      "server certificate not renewed",
+      async () => server.connections.renew(await authority.issueServer(hosts)),
+    );
+    const cancelSweep = repeat(clock, limits.sweepMs, limits.sweepMs, log, "open streams not checked", () =>
+      this.#sweep(),
+    );
+    this.#running = {
+      authority,
+      server,
+      cancel: () => {
+        cancelRenewal();
+        cancelSweep();
+      },
+    };
+    log.info({ address, ca: authority.caDigestHex }, "agent plane listens");
+    return { address };
+  }
+
+  /** A join token for one node of a cluster; the text is shown once and stored hashed. Only while running. */
+  async createJoinToken(clusterId: string, createdBy: string): Promise<{ token: string; expiresAt: Date }> {
+    const { authority } = this.#started();
+    const { random, clock, joinTokens } = this.#parts;
+    const token = makeJoinToken(random, authority.caDigestHex);
+    const createdAtMs = clock.wallMs();
+    const expiresAtMs = createdAtMs + JOIN_TOKEN_LIFE_MS;
+    await joinTokens.create({
+      secretHash: hashJoinSecret(token.secret),
+      clusterId,
+      createdBy,
+      createdAtMs,
+      expiresAtMs,
+    });
+    return { token: formatJoinToken(token), expiresAt: new Date(expiresAtMs) };
+  }
+
+  /** A node's standing has changed (revoked, removed): its streams end and its connections are cut, at once. */
+  invalidateNode(nodeId: string, reason = "the node's standing has changed"): void {
+    this.#known.forget(nodeId);
+    this.#streams.disconnect(nodeId, reason);
+    this.#running?.server.connections.cutNode(nodeId);
+  }
+
+  /** Ends every stream with a reason, closes the port. The link stays and says that nobody is connected. */
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    this.#running = null;
+    running.cancel();
+    this.#streams.disconnectAll("the coordinator stops");
+    await running.server.stop();
+  }
+
+  #started(): Running {
+    if (this.#running === null) throw new Error("the agent plane does not run: start it first");
+    return this.#running;
+  }
+
+  /** Revocation and the end of a certificate bite open streams too, whoever caused them. */
+  async #sweep(): Promise<void> {
+    const nowMs = this.#parts.clock.wallMs();
+    const peers = this.#streams.peers();
+    for (const peer of peers) {
+      if (nowMs >= peer.notAfterMs) this.invalidateNode(peer.nodeId, "the node's certificate has ended");
+    }
+    const nodeIds = [...new Set(peers.map((peer) => peer.nodeId))];
+    for (let start = 0; start < nodeIds.length; start += SWEEP_NODES_MAX) {
+      const refused = await this.#parts.nodes.refusedAmong(nodeIds.slice(start, start + SWEEP_NODES_MAX));
+      for (const nodeId of refused) this.invalidateNode(nodeId, "the node has been revoked");
+    }
+  }
+}
+
+/** Does work again and again: afterMs from now, then afterMs after each end, or againMs after a failure, which is logged. */
+function repeat(
+  clock: Clock,
+  afterMs: number,
+  againMs: number,
+  log: PlaneLog,
+  failure: string,
+  work: () => Promise<void>,
+): () => void {
+  let stopped = false;
+  let cancel = clock.schedule(afterMs, () => void run());
+  const run = async (): Promise<void> => {
+    let nextMs = afterMs;
+    try {
+      await work();
+    } catch (error) {
+      nextMs = againMs;
+      log.error({ err: error }, failure);
+    }
+    if (!stopped) cancel = clock.schedule(nextMs, () => void run());
+  };
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}

@@ -1,0 +1,104 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import type { NodePeer } from "./node-peer.ts";
+import type { RpcStatus } from "./rpc-status.ts";
+
+/**
+ * One stream of an agent, both ways. After finish() or fail() nothing is written any more and nothing that still arrives
+ * is handed on; closed callbacks run exactly once, when grpc-js has let go of the stream.
+ */
+export class AgentStream<In extends Message, Out extends Message> {
+  readonly peer: NodePeer;
+  readonly #call: ServerDuplexStream<In, Out>;
+  readonly #closed: (() => void)[] = [];
+  #state: "open" | "ended" | "closed" = "open";
+
+  constructor(call: ServerDuplexStream<In, Out>, peer: NodePeer) {
+    this.#call = call;
+    this.peer = peer;
+    const close = (): void => {
+      if (this.#state === "closed") return;
+      this.#state = "closed";
+      for (const callback of this.#closed.splice(0)) callback();
+    };
+    call.once("close", close);
+    if (call.destroyed) this.#state = "closed";
+  }
+
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  get closed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Messages that are written but not yet taken by the connection. */
+  get waiting(): number {
+    return this.#call.writableLength;
+  }
+
+  /** Starts reading. `message` may throw an RpcStatus through `failed`; `end`: the agent has nothing more to say. */
+  read(message: (message: In) => void, failed: (error: unknown) => void, end: () => void): void {
+    this.#call.on("data", (received: In) => {
+      if (!this.open) return;
+      try {
+        message(received);
+      } catch (error) {
+        failed(error);
+      }
+    });
+    this.#call.once("end", () => {
+      if (this.open) end();
+    });
+  }
+
+  /** Stops reading; what the agent goes on sending fills its own buffers. */
+  pause(): void {
+    this.#call.pause();
+  }
+
+  resume(): void {
+    if (this.open) this.#call.resume();
+  }
+
+  /** Sends a message; without effect once the stream has ended. */
+  write(message: Out): void {
+    if (this.open) this.#call.write(message);
+  }
+
+  /** Calls back once when something written has been taken, or when the stream has ended. */
+  onDrain(callback: () => void): void {
+    if (!this.open || !this.#call.writableNeedDrain) return callback();
+    let called = false;
+    const once = (): void => {
+      if (called) return;
+      called = true;
+      callback();
+    };
+    this.#call.once("drain", once);
+    this.onClosed(once);
+  }
+
+  onClosed(callback: () => void): void {
+    if (this.closed) callback();
+    else this.#closed.push(callback);
+  }
+
+  /** Ends with OK after what has been written. */
+  finish(): void {
+    if (!this.open) return;
+    this.#state = "ended";
+    this.#call.end();
+  }
+
+  /** Ends with a status other than OK. */
+  fail(status: RpcStatus): void {
+    if (!this.open) return;
+    this.#state = "ended";
+    // grpc-js ends a stream with a status by this event; nothing is thrown, it listens itself.
+    this.#call.emit("error", status);
+    // What still comes is read and thrown away, so that the connection does not fill up.
+    this.#call.resume();
+  }
+}

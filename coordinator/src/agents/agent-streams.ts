@@ -1,0 +1,286 @@
+import { create } from "@bufbuild/protobuf";
+import { status } from "@grpc/grpc-js";
+import {
+  type CommandsRequest,
+  type CommandsResponse,
+  CommandsResponseSchema,
+  type HeartbeatRequest,
+  type HeartbeatResponse,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { Refusal } from "../domain/refusal.ts";
+import type { AgentLink, AgentLogLine, OutboundCommand } from "../runtime/agent-link.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { AgentStream } from "./agent-stream.ts";
+import { LogReading } from "./log-reading.ts";
+import { NodeInbox } from "./node-inbox.ts";
+import type { NodePeer } from "./node-peer.ts";
+import type { PlaneCounters } from "./plane-counters.ts";
+import type { PlaneLimits } from "./plane-limits.ts";
+import type { RandomSource } from "./random-source.ts";
+import { RpcStatus, unavailable } from "./rpc-status.ts";
+import { commandTo } from "./wire-mapping.ts";
+
+export type HeartbeatStream = AgentStream<HeartbeatRequest, HeartbeatResponse>;
+export type CommandStream = AgentStream<CommandsRequest, CommandsResponse>;
+
+/** A command stream whose Attach has been read. */
+export type Attachment = {
+  readonly stream: CommandStream;
+  readonly incarnation: string;
+  /** Commands that came while the intake was deciding; they follow the Attached message. Null once attached. */
+  held: CommandsResponse[] | null;
+};
+
+type NodeStreams = {
+  served: string | null;
+  heartbeat: HeartbeatStream | null;
+  attached: Attachment | null;
+  readonly attaching: Set<Attachment>;
+  readonly inbox: NodeInbox;
+  readonly readings: Map<string, LogReading>;
+};
+
+/** A stream that was ended has this long to go; then its connection is cut. */
+const CUT_AFTER_MS = 1_000;
+
+/**
+ * The streams of every node: at most one heartbeat stream and one command stream are served each, those of the
+ * incarnation that the intake accepted last. What the runtime asks of the plane (AgentLink) is answered from here.
+ */
+export class AgentStreams implements AgentLink {
+  readonly #nodes = new Map<string, NodeStreams>();
+  readonly #limits: PlaneLimits;
+  readonly #clock: Clock;
+  readonly #random: RandomSource;
+  readonly #counters: PlaneCounters;
+  /** Cuts the connection that a peer speaks on. */
+  readonly #cut: (peer: NodePeer) => void;
+
+  constructor(
+    limits: PlaneLimits,
+    clock: Clock,
+    random: RandomSource,
+    counters: PlaneCounters,
+    cut: (peer: NodePeer) => void,
+  ) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#random = random;
+    this.#counters = counters;
+    this.#cut = cut;
+  }
+
+  /** The peers with open streams, at least one entry a stream. */
+  peers(): NodePeer[] {
+    return [...this.#nodes.values()].flatMap((node) =>
+      [node.heartbeat, node.attached?.stream].flatMap((stream) => (stream ? [stream.peer] : [])),
+    );
+  }
+
+  /** Streams that are open now. */
+  open(): { heartbeat: number; commands: number; readings: number } {
+    const nodes = [...this.#nodes.values()];
+    return {
+      heartbeat: nodes.filter((node) => node.heartbeat !== null).length,
+      commands: nodes.filter((node) => node.attached !== null).length,
+      readings: nodes.reduce((sum, node) => sum + node.readings.size, 0),
+    };
+  }
+
+  inbox(nodeId: string): NodeInbox {
+    return this.#node(nodeId).inbox;
+  }
+
+  /** The intake has accepted a Hello: this incarnation is served, and this stream is its heartbeat stream. */
+  serve(stream: HeartbeatStream, incarnation: string): void {
+    const node = this.#node(stream.peer.nodeId);
+    const older = node.heartbeat;
+    node.served = incarnation;
+    if (older !== null) this.#replace(older);
+    for (const attachment of [...node.attaching, ...(node.attached ? [node.attached] : [])]) {
+      if (attachment.incarnation !== incarnation) this.#replace(attachment.stream);
+    }
+    if (stream.closed) return this.#tidy(stream.peer.nodeId);
+    node.heartbeat = stream;
+    stream.onClosed(() => {
+      if (node.heartbeat === stream) node.heartbeat = null;
+      this.#tidy(stream.peer.nodeId);
+    });
+  }
+
+  /** An Attach has been read: from here on commands are held for this stream until the intake has decided. */
+  beginAttach(stream: CommandStream, incarnation: string): Attachment {
+    const nodeId = stream.peer.nodeId;
+    const node = this.#node(nodeId);
+    const attachment: Attachment = { stream, incarnation, held: [] };
+    node.attaching.add(attachment);
+    stream.onClosed(() => {
+      node.attaching.delete(attachment);
+      if (node.attached === attachment) {
+        node.attached = null;
+        const gone = agentGone(stream.peer.nodeName);
+        for (const reading of node.readings.values()) if (!reading.opened) reading.finish(gone);
+      }
+      this.#tidy(nodeId);
+    });
+    return attachment;
+  }
+
+  /** The intake has accepted an Attach: `first` goes out, then what was held; an older stream is ended. */
+  completeAttach(attachment: Attachment, first: CommandsResponse): void {
+    const { stream } = attachment;
+    if (!stream.open) return;
+    const node = this.#node(stream.peer.nodeId);
+    const held = attachment.held ?? [];
+    attachment.held = null;
+    node.attaching.delete(attachment);
+    if (node.served !== null && node.served !== attachment.incarnation) return this.#replace(stream);
+    const older = node.attached;
+    node.attached = attachment;
+    if (older !== null) this.#replace(older.stream);
+    stream.write(first);
+    for (const message of held) stream.write(message);
+  }
+
+  sendCommand(nodeId: string, command: OutboundCommand): boolean {
+    const sent = this.#send(
+      nodeId,
+      create(CommandsResponseSchema, { message: { case: "command", value: commandTo(command) } }),
+    );
+    this.#counters.add(sent ? "commands_sent" : "commands_unsent");
+    return sent;
+  }
+
+  disconnect(nodeId: string, reason: string): void {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return;
+    const streams = [node.heartbeat, node.attached?.stream, ...[...node.attaching].map((one) => one.stream)];
+    for (const stream of streams) {
+      if (stream) this.#end(stream, unavailable(`${reason}: dial again`), "streams_disconnected");
+    }
+    for (const reading of node.readings.values()) {
+      reading.finish(new Refusal("busy", reason, "try again once the node is back", { retryAfterMs: 1_000 }));
+    }
+  }
+
+  /** disconnect() for every node. */
+  disconnectAll(reason: string): void {
+    for (const nodeId of [...this.#nodes.keys()]) this.disconnect(nodeId, reason);
+  }
+
+  /** The reading that a PushLogs stream of this node may serve; null when there is none. */
+  reading(nodeId: string, logId: string): LogReading | null {
+    return this.#nodes.get(nodeId)?.readings.get(logId) ?? null;
+  }
+
+  async *readLogs(
+    nodeId: string,
+    request: { containerId: string; tailLines: number; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<readonly AgentLogLine[]> {
+    if (signal.aborted) return;
+    const node = this.#node(nodeId);
+    const logId = this.#random.uuid();
+    const reading = new LogReading(logId, this.#limits.readingBatchesMax);
+    if (node.readings.size >= this.#limits.readingsPerNodeMax) {
+      throw busy(`${node.readings.size} readings of logs are open on the node already`, "close one or try again");
+    }
+    const open = create(CommandsResponseSchema, { message: { case: "openLogs", value: { logId, ...request } } });
+    node.readings.set(logId, reading);
+    const abort = (): void => reading.stop();
+    signal.addEventListener("abort", abort, { once: true });
+    const cancelTimeout = this.#clock.schedule(this.#limits.readingOpenMs, () => {
+      if (!reading.opened) reading.finish(busy("the agent has not opened the logs in time", "try again"));
+    });
+    try {
+      if (node.attached === null || !this.#send(nodeId, open)) {
+        throw busy("the node has no open command stream", "try again once it is connected");
+      }
+      this.#counters.add("log_readings_opened");
+      for (let batch = await reading.next(); batch !== null; batch = await reading.next()) yield batch;
+    } finally {
+      cancelTimeout();
+      signal.removeEventListener("abort", abort);
+      const over = reading.over && !signal.aborted;
+      reading.stop();
+      node.readings.delete(logId);
+      if (!over) {
+        this.#send(nodeId, create(CommandsResponseSchema, { message: { case: "closeLogs", value: { logId } } }));
+      }
+      this.#tidy(nodeId);
+    }
+  }
+
+  /** Ends a stream with a status; if it does not go, because the agent reads nothing, its connection is cut. */
+  #end(
+    stream: HeartbeatStream | CommandStream,
+    reason: RpcStatus,
+    counter: "streams_disconnected" | "streams_replaced",
+  ) {
+    if (!stream.open) return;
+    this.#counters.add(counter);
+    stream.fail(reason);
+    const cancel = this.#clock.schedule(CUT_AFTER_MS, () => {
+      if (!stream.closed) this.#cut(stream.peer);
+    });
+    stream.onClosed(cancel);
+  }
+
+  #replace(stream: HeartbeatStream | CommandStream): void {
+    const text = `a newer stream of node ${stream.peer.nodeName} has taken the place of this one`;
+    this.#end(stream, new RpcStatus(status.ABORTED, text), "streams_replaced");
+  }
+
+  #send(nodeId: string, message: CommandsResponse): boolean {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return false;
+    const max = this.#limits.commandsBufferedMax;
+    let sent = false;
+    // To every stream that may turn out to be the agent's: it drops a command that it has seen.
+    for (const { held } of node.attaching) {
+      if (held === null || held.length >= max) continue;
+      held.push(message);
+      sent = true;
+    }
+    const stream = node.attached?.stream;
+    if (stream?.open && stream.waiting < max) {
+      stream.write(message);
+      sent = true;
+    }
+    return sent;
+  }
+
+  #node(nodeId: string): NodeStreams {
+    let node = this.#nodes.get(nodeId);
+    if (node === undefined) {
+      node = {
+        served: null,
+        heartbeat: null,
+        attached: null,
+        attaching: new Set(),
+        inbox: new NodeInbox(this.#limits.inboxMax),
+        readings: new Map(),
+      };
+      this.#nodes.set(nodeId, node);
+    }
+    return node;
+  }
+
+  /** Forgets a node that has nothing open any more. */
+  #tidy(nodeId: string): void {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined || node.heartbeat !== null || node.attached !== null) return;
+    if (node.attaching.size > 0 || node.readings.size > 0) return;
+    if (node.inbox.idle) this.#nodes.delete(nodeId);
+    else node.inbox.onIdle(() => this.#tidy(nodeId));
+  }
+}
+
+function busy(message: string, nextStep: string): Refusal {
+  return new Refusal("busy", message, nextStep, { retryAfterMs: 1_000 });
+}
+
+/** What a reader is told when the agent's stream has gone. */
+export function agentGone(nodeName: string): Refusal {
+  return busy(`node ${nodeName} has gone away`, "try again once it is connected");
+}

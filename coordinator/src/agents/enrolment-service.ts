@@ -1,0 +1,133 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { status } from "@grpc/grpc-js";
+import {
+  type EnrolRequest,
+  EnrolRequestSchema,
+  type EnrolResponse,
+  EnrolResponseSchema,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { Refusal } from "../domain/refusal.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Operations } from "../runtime/operations.ts";
+import type { AttemptLimiter } from "./attempt-limiter.ts";
+import { issue } from "./certificate-service.ts";
+import { hashJoinSecret } from "./join-token.ts";
+import type { JoinTokenRegister } from "./join-token-register.ts";
+import type { MessageValidator } from "./message-validator.ts";
+import { addressKey, peerHost } from "./peer-address.ts";
+import type { CertificateAuthority } from "./pki/certificate-authority.ts";
+import type { PlaneCounterName, PlaneCounters } from "./plane-counters.ts";
+import type { PlaneLog } from "./plane-log.ts";
+import type { RandomSource } from "./random-source.ts";
+import type { RefusalLog } from "./refusal-log.ts";
+import { RpcStatus, unavailable } from "./rpc-status.ts";
+
+const ANOTHER_TOKEN = "make another join token and enrol with it";
+
+export type EnrolmentParts = {
+  readonly authority: CertificateAuthority;
+  readonly operations: Pick<Operations, "enrolNode">;
+  readonly joinTokens: JoinTokenRegister;
+  readonly validator: MessageValidator;
+  readonly limiter: AttemptLimiter;
+  readonly counters: PlaneCounters;
+  readonly refusals: RefusalLog;
+  readonly log: PlaneLog;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+};
+
+/**
+ * Exchanges a join token for a node certificate. The node and the use of its token are committed before the certificate
+ * leaves: an answer that is lost costs a token, never leaves a certificate without a node.
+ */
+export class EnrolmentService {
+  readonly #parts: EnrolmentParts;
+
+  constructor(parts: EnrolmentParts) {
+    this.#parts = parts;
+  }
+
+  /** Rejects with an RpcStatus: what the proto's comment on Enrol lists, RESOURCE_EXHAUSTED, UNAVAILABLE. */
+  async enrol(request: EnrolRequest, remote: string): Promise<EnrolResponse> {
+    const { authority, validator, limiter, counters, log, random } = this.#parts;
+    const address = addressKey(peerHost(remote));
+    const waitMs = limiter.take(address);
+    if (waitMs > 0) {
+      this.#parts.refusals.refused("enrolments_rate_limited", { remote }, "too many enrolments from one address");
+      throw new RpcStatus(status.RESOURCE_EXHAUSTED, `too many enrolments from ${address}: wait ${waitMs} ms`, {
+        retryAfterMs: waitMs,
+      });
+    }
+    validator.check(EnrolRequestSchema, request);
+    const tokenHash = hashJoinSecret(request.token);
+    await this.#checkToken(tokenHash, request.nodeName, remote);
+    const nodeId = random.uuid();
+    const issued = await issue(authority, request.csr, nodeId, request.nodeName);
+    const { clusterName } = await this.#commit(
+      {
+        nodeId,
+        name: request.nodeName,
+        agentVersion: request.agentVersion,
+        tokenHash,
+        certificateSerial: issued.serial,
+      },
+      remote,
+    );
+    limiter.giveBack(address);
+    counters.add("enrolments");
+    log.info({ node: request.nodeName, nodeId, remote, cluster: clusterName }, "node enrolled");
+    return create(EnrolResponseSchema, {
+      nodeId,
+      certificate: issued.certificatePem,
+      caCertificate: authority.caPem,
+      notAfter: timestampFromMs(issued.notAfterMs),
+      clusterName,
+    });
+  }
+
+  async #checkToken(tokenHash: string, nodeName: string, remote: string): Promise<void> {
+    const { joinTokens, clock } = this.#parts;
+    const { kind } = await joinTokens.find(tokenHash, clock.wallMs()).catch((error: unknown) => {
+      throw unavailable("the database does not answer: try again", undefined, error);
+    });
+    switch (kind) {
+      case "usable":
+        return;
+      case "unknown":
+        throw this.#refuse("enrolments_token_unknown", nodeName, remote, "the join token is not known");
+      case "used":
+        // Whoever comes second may be the rightful one: a person should look.
+        throw this.#refuse("enrolments_token_used", nodeName, remote, "the join token has been used already");
+      case "expired":
+        throw this.#refuse("enrolments_token_expired", nodeName, remote, "the join token has expired");
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  async #commit(node: Parameters<Operations["enrolNode"]>[0], remote: string): Promise<{ clusterName: string }> {
+    try {
+      return await this.#parts.operations.enrolNode(node);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const text = `${error.message}: ${error.nextStep}`;
+      switch (error.code) {
+        case "name_taken":
+          this.#parts.refusals.refused("enrolments_refused", { node: node.name, remote }, text);
+          throw new RpcStatus(status.ALREADY_EXISTS, text);
+        case "invalid_argument":
+          // Two claims at once passed the look-up above; the transaction let one through.
+          throw this.#refuse("enrolments_token_used", node.name, remote, error.message);
+        default:
+          throw error;
+      }
+    }
+  }
+
+  #refuse(counter: PlaneCounterName, node: string, remote: string, reason: string): RpcStatus {
+    this.#parts.refusals.refused(counter, { node, remote }, `enrolment refused: ${reason}`);
+    return new RpcStatus(status.UNAUTHENTICATED, `${reason}: ${ANOTHER_TOKEN}`);
+  }
+}

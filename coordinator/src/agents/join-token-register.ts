@@ -1,0 +1,20 @@
+/** What is known of a join token whose hash was presented. */
+export type JoinTokenState =
+  | { readonly kind: "usable"; readonly clusterId: string }
+  | { readonly kind: "unknown" | "used" | "expired" };
+
+export type NewJoinToken = {
+  readonly secretHash: string;
+  readonly clusterId: string;
+  readonly createdBy: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+};
+
+/** Where join tokens are kept, hashed. They are consumed elsewhere: by Operations.enrolNode, with the node's row. */
+export interface JoinTokenRegister {
+  /** Stores a token; resolves once committed. */
+  create(token: NewJoinToken): Promise<void>;
+  /** How a token stands at nowMs (wall clock). */
+  find(secretHash: string, nowMs: number): Promise<JoinTokenState>;
+}

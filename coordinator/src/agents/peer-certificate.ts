@@ -1,0 +1,38 @@
+import { X509Certificate } from "node:crypto";
+import { nodeIdOfNames } from "./pki/node-uri.ts";
+
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+
+export type PeerCertificate =
+  | { readonly kind: "node"; readonly nodeId: string; readonly notAfterMs: number }
+  | { readonly kind: "foreign"; readonly reason: string }
+  | { readonly kind: "ended"; readonly reason: string };
+
+/**
+ * Which node a peer's certificate (DER) proves, by our own check and not by the TLS library's word: signed by our CA's
+ * key, a client certificate that is no CA, within its dates, with a node's name as its only name.
+ */
+export function readPeerCertificate(der: Uint8Array, authority: X509Certificate, nowMs: number): PeerCertificate {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(der);
+  } catch {
+    return { kind: "foreign", reason: "the certificate cannot be read" };
+  }
+  if (!certificate.checkIssued(authority) || !certificate.verify(authority.publicKey)) {
+    return { kind: "foreign", reason: "the certificate was not issued by this fleet's authority" };
+  }
+  if (certificate.ca || !(certificate.keyUsage ?? []).includes(CLIENT_AUTH)) {
+    return { kind: "foreign", reason: "the certificate is not made for a node" };
+  }
+  const nodeId = nodeIdOfNames(certificate.subjectAltName);
+  if (nodeId === null) return { kind: "foreign", reason: "the certificate names no node" };
+  const notAfterMs = certificate.validToDate.getTime();
+  if (nowMs < certificate.validFromDate.getTime()) {
+    return { kind: "ended", reason: `the certificate begins at ${certificate.validFromDate.toISOString()}` };
+  }
+  if (nowMs >= notAfterMs) {
+    return { kind: "ended", reason: `the certificate ended at ${certificate.validToDate.toISOString()}` };
+  }
+  return { kind: "node", nodeId, notAfterMs };
+}

@@ -1,0 +1,187 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Ack,
+  AckSchema,
+  type Command,
+  type CommandResult,
+  CommandSchema,
+  type Heartbeat,
+  type Hello,
+  type LogLine,
+  PrepareSchema,
+  RemoveSchema,
+  StartSchema,
+  StopSchema,
+  type Welcome,
+  WelcomeSchema,
+  type Resources as WireResources,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import {
+  type WorkloadSpecSchema,
+  WorkloadState,
+  type WorkloadStatus,
+} from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
+import type { ObservedWorkload } from "../domain/workload.ts";
+import type {
+  AgentCommandResult,
+  AgentHeartbeat,
+  AgentHello,
+  GrantedAck,
+  ServingTerms,
+} from "../runtime/agent-intake.ts";
+import type { AgentLogLine, OutboundAction, OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
+
+// Everything that passes between the wire and the runtime is translated here and nowhere else. Pure.
+
+/** Text kept of what an agent says for people; its proto promises no more. */
+const DETAIL_CHARS_MAX = 1_024;
+const LOG_TEXT_CHARS_MAX = 16_384;
+
+/** Numbers above 2^53 cannot be held exactly; whoever sends one is wrong or hostile, and is read as 2^53 − 1. */
+function safe(value: bigint): number {
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+}
+
+export function resourcesOf(wire: WireResources | undefined): Resources {
+  if (wire === undefined) return NO_RESOURCES;
+  return {
+    cpuMillis: wire.cpuMillis,
+    memoryBytes: safe(wire.memoryBytes),
+    diskBytes: safe(wire.diskBytes),
+  };
+}
+
+export function helloOf(wire: Hello): AgentHello {
+  return {
+    incarnation: wire.incarnation,
+    agentVersion: wire.agentVersion,
+    session: safe(wire.session),
+    address: wire.address,
+    runtime: wire.runtime,
+    capacity: resourcesOf(wire.capacity),
+    architecture: wire.architecture,
+    platform: wire.platform,
+    portPoolMin: wire.portPoolMin,
+    portPoolMax: wire.portPoolMax,
+    guarded: wire.guarded,
+  };
+}
+
+export function heartbeatOf(wire: Heartbeat): AgentHeartbeat {
+  return {
+    sequence: wire.sequence,
+    session: safe(wire.session),
+    usage: resourcesOf(wire.usage),
+    heldForMs: wire.heldForMs,
+    remainingMs: wire.remainingMs,
+    lastAckSeen: wire.lastAckSeen,
+    guarded: wire.guarded,
+    runtimeReady: wire.runtimeReady,
+  };
+}
+
+export function welcomeTo(terms: ServingTerms): Welcome {
+  return create(WelcomeSchema, {
+    term: BigInt(terms.term),
+    session: BigInt(terms.session),
+    policy: terms.policy,
+    nodeName: terms.nodeName,
+    clusterName: terms.clusterName,
+  });
+}
+
+export function ackTo(ack: GrantedAck): Ack {
+  return create(AckSchema, { sequence: ack.sequence, term: BigInt(ack.term), session: BigInt(ack.session) });
+}
+
+const STATES: Readonly<Record<WorkloadState, ObservedWorkload["state"] | null>> = {
+  [WorkloadState.UNSPECIFIED]: null,
+  [WorkloadState.CREATED]: "created",
+  [WorkloadState.STARTING]: "starting",
+  [WorkloadState.RUNNING]: "running",
+  [WorkloadState.UNHEALTHY]: "unhealthy",
+  [WorkloadState.EXITED]: "exited",
+  [WorkloadState.ABSENT]: "absent",
+};
+
+/** What an agent says of one container; null when the state is none that we know, such as one of a newer agent. */
+export function observedOf(wire: WorkloadStatus): ObservedWorkload | null {
+  const state = STATES[wire.state] ?? null;
+  if (state === null) return null;
+  return {
+    containerId: wire.containerId,
+    epoch: safe(wire.epoch),
+    session: safe(wire.session),
+    state,
+    exitCode: wire.exitCode ?? null,
+    detail: wire.detail.slice(0, DETAIL_CHARS_MAX),
+  };
+}
+
+export function resultOf(wire: CommandResult): AgentCommandResult {
+  return {
+    commandId: wire.commandId,
+    ok: wire.ok,
+    errorCode: wire.errorCode,
+    errorMessage: wire.errorMessage,
+    status: wire.status === undefined ? null : observedOf(wire.status),
+    tookMs: safe(wire.tookMs),
+  };
+}
+
+export function commandTo(command: OutboundCommand): Command {
+  return create(CommandSchema, {
+    commandId: command.commandId,
+    term: BigInt(command.term),
+    session: BigInt(command.session),
+    containerId: command.containerId,
+    epoch: BigInt(command.epoch),
+    timeoutMs: command.timeoutMs,
+    action: actionTo(command.containerId, command.action),
+  });
+}
+
+function actionTo(containerId: string, action: OutboundAction): Command["action"] {
+  switch (action.kind) {
+    case "prepare":
+      return { case: "prepare", value: create(PrepareSchema, { spec: specTo(containerId, action.workload) }) };
+    case "start":
+      return { case: "start", value: create(StartSchema, { spec: specTo(containerId, action.workload) }) };
+    case "stop":
+      return { case: "stop", value: create(StopSchema, { graceMs: action.graceMs }) };
+    case "remove":
+      return { case: "remove", value: create(RemoveSchema, { removeVolumes: action.removeVolumes }) };
+    default:
+      return action satisfies never;
+  }
+}
+
+function specTo(containerId: string, workload: OutboundWorkload): MessageInitShape<typeof WorkloadSpecSchema> {
+  const { spec } = workload;
+  return {
+    containerId,
+    containerName: workload.containerName,
+    ha: workload.ha,
+    image: spec.image,
+    startup: { ...spec.startup },
+    env: { ...spec.env },
+    ports: workload.ports.map((port) => ({ ...port })),
+    volumes: spec.volumes.map((volume) => ({ ...volume })),
+    limits: {
+      cpuMillis: workload.cpuMillis,
+      memoryBytes: BigInt(workload.memoryBytes),
+      diskBytes: BigInt(workload.diskBytes),
+    },
+    stop: { ...spec.stop },
+    ...(spec.health === null ? {} : { health: { ...spec.health, startBudgetMs: spec.startBudgetMs } }),
+  };
+}
+
+export function logLineOf(wire: LogLine): AgentLogLine {
+  return {
+    atMs: wire.at === undefined ? 0 : safe(wire.at.seconds) * 1_000 + Math.floor(wire.at.nanos / 1_000_000),
+    stream: wire.stream === "stderr" ? "stderr" : "stdout",
+    text: wire.text.slice(0, LOG_TEXT_CHARS_MAX),
+  };
+}
