@@ -9,7 +9,16 @@ import { createApiClient } from "./client/api-client.ts";
 import { apiFailure } from "./client/api-failure.ts";
 import { chooseDataDir, findCoordinator } from "./client/coordinator-access.ts";
 import { systemClock } from "./clock.ts";
+import { addClusterCommands } from "./commands/cluster.ts";
+import { addConfigCommands } from "./commands/config.ts";
+import { addContainerCommands } from "./commands/container.ts";
+import { addDemoCommands } from "./commands/demo.ts";
+import { addEggCommands } from "./commands/egg.ts";
+import { addEventsCommand } from "./commands/events.ts";
+import { addMigrationCommands } from "./commands/migration.ts";
+import { addNodeCommands } from "./commands/node.ts";
 import { addUpCommand } from "./commands/up.ts";
+import { addVersionCommand } from "./commands/version.ts";
 import { type ExitCode, exitCode, exitCodeHelp } from "./exit-code.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
@@ -38,6 +47,15 @@ const program = new Command("lormas")
   .showSuggestionAfterError()
   .addHelpText("after", exitCodeHelp);
 addUpCommand(program, context, end);
+addDemoCommands(program, context, end);
+addNodeCommands(program, context);
+addContainerCommands(program, context);
+addMigrationCommands(program, context);
+addEggCommands(program, context);
+addClusterCommands(program, context);
+addEventsCommand(program, context);
+addConfigCommands(program, context, end);
+addVersionCommand(program, context);
 
 // A reader that went away (lormas … | head, a closed terminal) is no failure of ours.
 for (const stream of [process.stdout, process.stderr]) {

@@ -54,7 +54,9 @@ export class ControlClient {
       const socket = connect(this.#dataDir.socket);
       const cancel = this.#clock.after(answerMs, () => {
         socket.destroy();
-        reject(new CliFailure(exitCode.timedOut, "the local fleet's supervisor did not answer within 20 s", "try again"));
+        reject(
+          new CliFailure(exitCode.timedOut, "the local fleet's supervisor did not answer within 20 s", "try again"),
+        );
       });
       socket.on("connect", () => socket.write(`${line}\n`));
       socket.on("data", (chunk) => {

@@ -14,7 +14,8 @@ export function parseCoordinatorReady(message: unknown): CoordinatorReady | unde
   if (typeof message !== "object" || message === null) return undefined;
   const fields = new Map<string, unknown>(Object.entries(message));
   const [httpUrl, agentAddress, adminEmail] = ["httpUrl", "agentAddress", "adminEmail"].map((key) => fields.get(key));
-  if (fields.get("type") !== "ready" || typeof httpUrl !== "string" || typeof agentAddress !== "string") return undefined;
+  if (fields.get("type") !== "ready" || typeof httpUrl !== "string" || typeof agentAddress !== "string")
+    return undefined;
   const firstPassword = fields.get("firstPassword");
   return {
     httpUrl,

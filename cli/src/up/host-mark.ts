@@ -30,7 +30,10 @@ function markedInProc(wanted: string): number[] {
 }
 
 function markedInPs(wanted: string): number[] {
-  const output = execFileSync("ps", ["-axEww", "-o", "pid=,command="], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+  const output = execFileSync("ps", ["-axEww", "-o", "pid=,command="], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return output
     .split("\n")
     .filter((line) => line.split(" ").includes(wanted))
@@ -45,7 +48,8 @@ export function cgroupPids(nodeId: string): number[] {
   const isNodes = (name: string) => names.some((wanted) => name === wanted || name === `lormas-${wanted}.slice`);
   const found: number[] = [];
   const walk = (directory: string, inside: boolean, depth: number) => {
-    if (inside) found.push(...(readText(join(directory, "cgroup.procs")) ?? "").split("\n").map(Number).filter(Boolean));
+    if (inside)
+      found.push(...(readText(join(directory, "cgroup.procs")) ?? "").split("\n").map(Number).filter(Boolean));
     if (!inside && depth >= cgroupDepthMax) return;
     for (const name of subdirectories(directory)) walk(join(directory, name), inside || isNodes(name), depth + 1);
   };

@@ -30,10 +30,18 @@ function readFromProc(pid) {
 function readFromPs(pid) {
   try {
     const format = ["-o", "ppid=", "-o", "lstart=", "-o", "stat=", "-o", "args="];
-    const line = execFileSync("ps", [...format, "-p", String(pid)], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const line = execFileSync("ps", [...format, "-p", String(pid)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     const parts = line.trim().split(/\s+/);
     if (parts.length < 7 || parts[6].startsWith("Z")) return null;
-    return { pid, parentPid: Number(parts[0]), startTime: parts.slice(1, 6).join(" "), commandLine: parts.slice(7).join(" ") };
+    return {
+      pid,
+      parentPid: Number(parts[0]),
+      startTime: parts.slice(1, 6).join(" "),
+      commandLine: parts.slice(7).join(" "),
+    };
   } catch {
     return null; // ps says by its exit code that there is no such process.
   }

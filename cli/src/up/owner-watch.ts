@@ -21,7 +21,8 @@ export function watchOwner(
     stop();
     gone(what);
   };
-  const lifeline = lifelineFd === undefined ? undefined : new Socket({ fd: lifelineFd, readable: true, writable: false });
+  const lifeline =
+    lifelineFd === undefined ? undefined : new Socket({ fd: lifelineFd, readable: true, writable: false });
   lifeline?.on("error", () => tell("the process that started this one"));
   lifeline?.on("close", () => tell("the process that started this one"));
   lifeline?.resume();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { NodeStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { CliContext } from "../cli-context.ts";
 import { createApiClient } from "../client/api-client.ts";
-import { NodeStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { findCoordinator } from "../client/coordinator-access.ts";
 import { type ExitCode, exitCode } from "../exit-code.ts";
 import { serveControl } from "./control-handler.ts";
@@ -71,7 +71,10 @@ async function bringUp(context: CliContext, options: UpOptions, supervisor: Supe
   const missing = await supervisor.startAgents();
   if (supervisor.stopping.aborted) return;
   if (missing.length === 0) print(`  ${options.nodes} nodes healthy after ${since()}`);
-  else context.warn(`lormas: ${missing.join(", ")} not healthy after ${since()}\n  next: see ${missing.map((name) => context.dataDir(options).log(name)).join(", ")}`);
+  else
+    context.warn(
+      `lormas: ${missing.join(", ")} not healthy after ${since()}\n  next: see ${missing.map((name) => context.dataDir(options).log(name)).join(", ")}`,
+    );
   for (const line of readyReport(ready)) print(line);
 }
 

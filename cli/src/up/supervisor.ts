@@ -187,7 +187,9 @@ export class Supervisor {
   #sayDeathsOf(child: SupervisedChild): void {
     child.on("died", (how, waitMs) => {
       const seconds = (waitMs / 1000).toFixed(1);
-      this.#parts.say(`${child.program.name} ended (${how}); starting it again in ${seconds} s, log: ${child.program.logPath}`);
+      this.#parts.say(
+        `${child.program.name} ended (${how}); starting it again in ${seconds} s, log: ${child.program.logPath}`,
+      );
     });
   }
 
@@ -247,7 +249,11 @@ export class Supervisor {
   async reviveNode(name: string): Promise<void> {
     const agent = this.#agent(name);
     if (agent.state === "running") {
-      throw new CliFailure(exitCode.conflict, `node ${name} is running (pid ${agent.pid})`, "there is nothing to revive");
+      throw new CliFailure(
+        exitCode.conflict,
+        `node ${name} is running (pid ${agent.pid})`,
+        "there is nothing to revive",
+      );
     }
     await agent.start();
   }
@@ -279,5 +285,6 @@ export class Supervisor {
     await this.#coordinator.stop(grace.coordinatorMs, "");
     for (const child of [this.#coordinator, ...this.#agents.values()]) child.close();
     rmSync(this.#parts.dataDir.supervisorRecord, { force: true });
+    rmSync(this.#parts.dataDir.coordinatorRecord, { force: true });
   }
 }

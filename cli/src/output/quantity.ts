@@ -1,0 +1,46 @@
+import { InvalidArgumentError } from "commander";
+
+const factors: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+};
+
+/** "256Mi", "1.5G" or "1000" as bytes. */
+export function parseBytes(text: string): bigint {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i.exec(text.trim());
+  const bytes =
+    match === null ? Number.NaN : Number(match[1]) * (factors[(match[2] ?? "").toLowerCase()] ?? Number.NaN);
+  if (Number.isSafeInteger(Math.round(bytes)) && bytes > 0) return BigInt(Math.round(bytes));
+  throw new InvalidArgumentError('it is an amount of bytes such as "256Mi" or "1G".');
+}
+
+/** "0.5" cores or "500m" as thousandths of a core. */
+export function parseCpu(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(m?)$/.exec(text.trim());
+  const millis = match === null ? Number.NaN : Math.round(Number(match[1]) * (match[2] === "m" ? 1 : 1000));
+  if (millis >= 1 && millis <= 0xffff_ffff) return millis;
+  throw new InvalidArgumentError('it is a number of cores such as "0.5" or "500m".');
+}
+
+/** A commander parser for whole numbers from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`it is a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** A commander parser for options given several times: "NAME=VALUE" into a record. */
+export function collectPair(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("it is NAME=VALUE.");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
