@@ -1,0 +1,130 @@
+import type { Resources } from "../resources.ts";
+import type { PortDemand } from "../workload.ts";
+
+export type DesiredState = "running" | "stopped" | "removed";
+
+/** Where a container is, or was when its node was last heard. */
+export type Placement = {
+  readonly nodeId: string;
+  /** The epoch of the newest copy that was commanded there. */
+  readonly epoch: number;
+  /** True from the death of the node's session until the node is back. */
+  readonly nodeDead: boolean;
+  /** True while heartbeats of the node are missing. */
+  readonly nodeSilent: boolean;
+};
+
+/** A command whose result a region waits for; the runtime derives its id from the container and the ordinal. */
+export type AwaitedCommand = { readonly ordinal: number; readonly kind: CommandKind; readonly nodeId: string };
+export type CommandKind = "prepare" | "start" | "stop" | "remove";
+
+/** A moment (wall clock, ms) at which a region wants to be woken; kept absolute so that it survives a restart. */
+export type Deadline = { readonly name: string; readonly at: number };
+
+export type MigrationTrigger = "auto" | "manual" | "drain" | "failback";
+
+/** The migration under way. */
+export type Move = {
+  /** Counts the migrations of this container; the runtime derives the migration's id from it. */
+  readonly ordinal: number;
+  readonly trigger: MigrationTrigger;
+  readonly sourceNodeId: string;
+  readonly sourceEpoch: number;
+  /** The source's session is over: nothing of it runs any more. */
+  readonly sourceDead: boolean;
+  readonly sourceSilent: boolean;
+  /** The source has confirmed that its copy is stopped and closed. */
+  readonly sourceStopped: boolean;
+  /** A person's choice; null lets placement choose. */
+  readonly requestedNodeId: string | null;
+  readonly targetNodeId: string | null;
+  readonly targetEpoch: number | null;
+  readonly targetDead: boolean;
+  /** The target has answered its health check. */
+  readonly verified: boolean;
+  readonly startedAt: number;
+  /** Since when the container is not known to serve; null while it does. */
+  readonly downSince: number | null;
+  /** How long it did not serve; null until the target serves. */
+  readonly downtimeMs: number | null;
+  /** Targets that failed in this migration and are not tried again. */
+  readonly excludedNodeIds: readonly string[];
+  readonly attempts: number;
+  readonly error: MoveError | null;
+};
+
+export type MoveError = { readonly code: string; readonly message: string };
+
+/** What one container's actor knows. Plain data: it is the persisted snapshot. */
+export type ContainerContext = {
+  readonly id: string;
+  readonly name: string;
+  readonly ha: boolean;
+  readonly resources: Resources;
+  readonly ports: readonly PortDemand[];
+  readonly runtimes: readonly string[];
+  readonly preferredClusterId: string | null;
+  /** Has a volume that stays on its node. */
+  readonly localData: boolean;
+  readonly allowDataLoss: boolean;
+  readonly startBudgetMs: number;
+  readonly stopGraceMs: number;
+
+  readonly desired: DesiredState;
+  readonly placement: Placement | null;
+  readonly lastEpoch: number;
+  readonly lastOrdinal: number;
+  readonly lastMove: number;
+  /** Failed starts and crashes in a row. */
+  readonly restarts: number;
+  readonly runningSince: number | null;
+  readonly healthy: boolean;
+  readonly restartAfterStop: boolean;
+  /** Why it is in its state, for people. */
+  readonly reason: string;
+  readonly awaited: AwaitedCommand | null;
+  readonly deadline: Deadline | null;
+
+  readonly move: Move | null;
+  readonly moveAwaited: AwaitedCommand | null;
+  readonly moveDeadline: Deadline | null;
+  readonly lastMigrationAt: number | null;
+};
+
+/** What a container is made with. */
+export type ContainerInput = Pick<
+  ContainerContext,
+  | "id"
+  | "name"
+  | "ha"
+  | "resources"
+  | "ports"
+  | "runtimes"
+  | "preferredClusterId"
+  | "localData"
+  | "allowDataLoss"
+  | "startBudgetMs"
+  | "stopGraceMs"
+  | "desired"
+>;
+
+export function freshContainer(input: ContainerInput): ContainerContext {
+  return {
+    ...input,
+    placement: null,
+    lastEpoch: 0,
+    lastOrdinal: 0,
+    lastMove: 0,
+    restarts: 0,
+    runningSince: null,
+    healthy: true,
+    restartAfterStop: false,
+    reason: "",
+    awaited: null,
+    deadline: null,
+    move: null,
+    moveAwaited: null,
+    moveDeadline: null,
+    lastMigrationAt: null,
+  };
+}

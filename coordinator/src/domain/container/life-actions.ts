@@ -1,0 +1,345 @@
+import {
+  PREPARE_TIMEOUT_MS,
+  REMOVE_TIMEOUT_MS,
+  RESTARTS_MAX,
+  RETRY_MS,
+  restartDelayMs,
+  STABLE_AFTER_MS,
+  START_SLACK_MS,
+  STOP_SLACK_MS,
+} from "./command-budget.ts";
+import type { ContainerContext, Placement } from "./container-context.ts";
+import { containerSetup as s } from "./container-setup.ts";
+
+/** The only node that may run it: the one that holds its data. */
+export function pinnedNodeId(context: ContainerContext): string | null {
+  return context.localData && !context.allowDataLoss && context.placement && context.lastEpoch > 0
+    ? context.placement.nodeId
+    : null;
+}
+
+export const place = s.enqueueActions(({ context, enqueue }) => {
+  enqueue.assign({ awaited: null, deadline: null });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "place",
+      purpose: "life",
+      requestedNodeId: null,
+      excludedNodeIds: [],
+      pinnedNodeId: pinnedNodeId(context),
+      homeNodeId: context.placement?.nodeId ?? null,
+    },
+  });
+});
+
+export const takePlace = s.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== "PLACED") return;
+  const placement: Placement = { nodeId: event.nodeId, epoch: context.lastEpoch, nodeDead: false, nodeSilent: false };
+  enqueue.assign({ placement, reason: "" });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.placed",
+      severity: "info",
+      message: `${context.name} is placed on ${event.nodeName}: ${event.summary}`,
+      nodeId: event.nodeId,
+    },
+  });
+});
+
+export const noPlace = s.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== "NO_PLACE") return;
+  if (context.reason === event.summary) return; // Said already; a retry that changes nothing is no news.
+  enqueue.assign({ reason: event.summary });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.unplaced",
+      severity: "warning",
+      message: `${context.name} waits for a node: ${event.summary}`,
+    },
+  });
+});
+
+/** Commands a start under the next epoch on the node where the container is placed. */
+export const issueStart = s.enqueueActions(({ context, event, enqueue }) => {
+  const placement = context.placement;
+  if (!placement) return;
+  const epoch = context.lastEpoch + 1;
+  const ordinal = context.lastOrdinal + 1;
+  const timeoutMs = PREPARE_TIMEOUT_MS + context.startBudgetMs + START_SLACK_MS;
+  enqueue.assign({
+    lastEpoch: epoch,
+    lastOrdinal: ordinal,
+    placement: { ...placement, epoch },
+    awaited: { ordinal, kind: "start", nodeId: placement.nodeId },
+    deadline: { name: "start", at: event.at + timeoutMs },
+    restartAfterStop: false,
+    healthy: true,
+  });
+  enqueue({
+    type: "effect",
+    params: { kind: "command", ordinal, command: "start", nodeId: placement.nodeId, epoch, timeoutMs },
+  });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.starting",
+      severity: "info",
+      message: `${context.name} is being started (epoch ${epoch})`,
+      nodeId: placement.nodeId,
+      data: { epoch },
+    },
+  });
+});
+
+export const noteRunning = s.enqueueActions(({ context, event, enqueue }) => {
+  enqueue.assign({ runningSince: context.runningSince ?? event.at, reason: "", awaited: null, deadline: null });
+  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "restart"], error: "" } });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.running",
+      severity: "info",
+      message: `${context.name} runs and answers`,
+      nodeId: context.placement?.nodeId ?? null,
+      data: { epoch: context.placement?.epoch ?? 0 },
+    },
+  });
+});
+
+/** Counts a crash or a failed start and says why. */
+export const noteCrash = s.enqueueActions(({ context, event, enqueue }) => {
+  const stable = context.runningSince !== null && event.at - context.runningSince >= STABLE_AFTER_MS;
+  const restarts = stable ? 1 : context.restarts + 1;
+  const reason =
+    event.type === "COMMAND_FAILED"
+      ? `${event.message} (${event.code})`
+      : event.type === "OBSERVED"
+        ? event.detail || `the process is ${event.state}`
+        : "no answer to the start command in time";
+  enqueue.assign({ restarts, reason, runningSince: null, awaited: null });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.crashed",
+      severity: "warning",
+      message: `${context.name} does not run: ${reason}`,
+      nodeId: context.placement?.nodeId ?? null,
+      data: { restarts },
+    },
+  });
+});
+
+export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
+  if (context.restarts > RESTARTS_MAX) return; // Given up in the same step.
+  const delayMs = restartDelayMs(context.restarts - 1);
+  enqueue.assign({ deadline: { name: "restart", at: event.at + delayMs } });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.restarting",
+      severity: "info",
+      message: `${context.name} is started again in ${(delayMs / 1000).toFixed(1)} s (attempt ${context.restarts})`,
+      nodeId: context.placement?.nodeId ?? null,
+    },
+  });
+});
+
+export const giveUp = s.enqueueActions(({ context, enqueue }) => {
+  const reason = `given up after ${context.restarts} attempts: ${context.reason}`;
+  enqueue.assign({ reason, deadline: null });
+  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "restart"], error: reason } });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.failed",
+      severity: "error",
+      message: `${context.name} is ${reason}; look at its logs, then start it again`,
+      nodeId: context.placement?.nodeId ?? null,
+    },
+  });
+});
+
+export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
+  const placement = context.placement;
+  if (!placement) return;
+  const ordinal = context.lastOrdinal + 1;
+  const timeoutMs = context.stopGraceMs + STOP_SLACK_MS;
+  enqueue.assign({
+    lastOrdinal: ordinal,
+    awaited: { ordinal, kind: "stop", nodeId: placement.nodeId },
+    deadline: { name: "stop", at: event.at + timeoutMs },
+    runningSince: null,
+  });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "command",
+      ordinal,
+      command: "stop",
+      nodeId: placement.nodeId,
+      epoch: placement.epoch,
+      timeoutMs,
+      graceMs: context.stopGraceMs,
+    },
+  });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.stopping",
+      severity: "info",
+      message: `${context.name} is being stopped`,
+      nodeId: placement.nodeId,
+    },
+  });
+});
+
+export const noteStopped = s.enqueueActions(({ context, enqueue }) => {
+  enqueue.assign({ awaited: null, deadline: null, restarts: 0, reason: "", runningSince: null });
+  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "stop"], error: "" } });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.stopped",
+      severity: "info",
+      message: `${context.name} is stopped`,
+      nodeId: context.placement?.nodeId ?? null,
+    },
+  });
+});
+
+export const issueRemove = s.enqueueActions(({ context, event, enqueue }) => {
+  const placement = context.placement;
+  if (!placement || placement.nodeDead) return;
+  const ordinal = context.lastOrdinal + 1;
+  enqueue.assign({
+    lastOrdinal: ordinal,
+    awaited: { ordinal, kind: "remove", nodeId: placement.nodeId },
+    deadline: { name: "remove", at: event.at + REMOVE_TIMEOUT_MS },
+  });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "command",
+      ordinal,
+      command: "remove",
+      nodeId: placement.nodeId,
+      epoch: placement.epoch,
+      timeoutMs: REMOVE_TIMEOUT_MS,
+      removeVolumes: true,
+    },
+  });
+});
+
+export const retryLater = s.assign({
+  awaited: null,
+  deadline: ({ event }) => ({ name: "retry", at: event.at + RETRY_MS }),
+});
+
+export const noteGone = s.enqueueActions(({ context, enqueue }) => {
+  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "stop", "delete"], error: "" } });
+  enqueue({
+    type: "effect",
+    params: { kind: "event", type: "container.removed", severity: "info", message: `${context.name} is removed` },
+  });
+  enqueue({ type: "effect", params: { kind: "forget" } });
+});
+
+export const noteSilent = s.enqueueActions(({ context, enqueue }) => {
+  const placement = context.placement;
+  if (!placement) return;
+  enqueue.assign({ placement: { ...placement, nodeSilent: true } });
+});
+
+export const noteUnknown = s.enqueueActions(({ context, enqueue }) => {
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.unknown",
+      severity: "warning",
+      message: `${context.name}: its node does not answer, what it does is not known`,
+      nodeId: context.placement?.nodeId ?? null,
+    },
+  });
+});
+
+export const noteHeard = s.assign({
+  placement: ({ context }) => (context.placement ? { ...context.placement, nodeSilent: false } : null),
+});
+
+export const noteNodeDead = s.assign({
+  placement: ({ context }) =>
+    context.placement ? { ...context.placement, nodeDead: true, nodeSilent: true } : context.placement,
+  awaited: null,
+  deadline: null,
+  runningSince: null,
+});
+
+export const noteLost = s.enqueueActions(({ context, event, enqueue }) => {
+  const where = event.type === "NODE_DEAD" ? event.nodeName : "its node";
+  const why = context.ha
+    ? `automatic migration is off in the cluster of ${where}`
+    : "it is a standard container and is never moved";
+  const reason =
+    event.type === "MOVE_DATA_ON_DEAD_NODE" ? event.error.message : `${where} is dead and ${why}; it waits for it`;
+  enqueue.assign({ reason });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: "container.unknown",
+      severity: "error",
+      message: `${context.name}: ${reason}`,
+      nodeId: context.placement?.nodeId ?? null,
+    },
+  });
+});
+
+export const noteNodeBack = s.assign({
+  placement: ({ context }) =>
+    context.placement ? { ...context.placement, nodeDead: false, nodeSilent: false } : context.placement,
+});
+
+export const noteNowhere = s.assign({
+  reason: ({ context, event }) => (event.type === "MOVE_NOWHERE" ? event.error.message : context.reason),
+});
+
+export const dropPlacement = s.enqueueActions(({ context, enqueue }) => {
+  if (!context.placement) return;
+  enqueue({ type: "effect", params: { kind: "release", nodeId: context.placement.nodeId } });
+  enqueue.assign({ placement: null });
+});
+
+export const want = s.assign({
+  desired: ({ context, event }) => (event.type === "WANT" ? event.desired : context.desired),
+});
+
+export const beginAutomaticMove = s.raise(({ event }) => ({
+  type: "MOVE_BEGIN" as const,
+  at: event.at,
+  trigger: "auto" as const,
+  targetNodeId: null,
+  downSince: event.type === "NODE_DEAD" ? event.lastHeartbeatAt : event.at,
+  sourceDead: true,
+}));
+
+export const beginWishedMove = s.raise(({ context, event }) => ({
+  type: "MOVE_BEGIN" as const,
+  at: event.at,
+  trigger: event.type === "MIGRATE" ? event.trigger : ("manual" as const),
+  targetNodeId: event.type === "MIGRATE" ? event.targetNodeId : null,
+  downSince: context.placement?.nodeDead ? event.at : null,
+  sourceDead: context.placement?.nodeDead ?? false,
+}));

@@ -1,0 +1,135 @@
+import { type SnapshotFrom, setup } from "xstate";
+import type { NodeContext, NodeEffect, NodeEvent, NodeInput } from "./node-context.ts";
+
+/** Rises when a persisted snapshot of an older version could not be taken up as it is. */
+export const NODE_MACHINE_VERSION = 1;
+
+const s = setup({
+  types: { context: {} as NodeContext, events: {} as NodeEvent, input: {} as NodeInput },
+  actions: {
+    // An effect is data for the runtime; carrying it out here would act before the commit.
+    effect: (_: unknown, _effect: NodeEffect) => {},
+  },
+});
+
+const say = (
+  type: string,
+  severity: "info" | "warning" | "error",
+  message: (context: NodeContext, event: NodeEvent) => string,
+) =>
+  s.enqueueActions(({ context, event, enqueue }) => {
+    const data = { session: context.session, ...("waitMs" in event ? { waitMs: event.waitMs } : {}) };
+    enqueue({ type: "effect", params: { kind: "event", type, severity, message: message(context, event), data } });
+  });
+
+const tell = (news: Extract<NodeEffect, { kind: "tellContainers" }>["news"]) =>
+  ({ type: "effect", params: { kind: "tellContainers", news } }) as const;
+
+const noteHeartbeat = s.assign({
+  lastHeartbeatAt: ({ context, event }) =>
+    "lastHeartbeatAt" in event ? (event.lastHeartbeatAt ?? context.lastHeartbeatAt) : event.at,
+});
+
+/** Ends the session: whatever was started in it is void, and its commands with it. */
+const endSession = s.enqueueActions(({ context, enqueue }) => {
+  enqueue({ type: "effect", params: { kind: "voidCommands" } });
+  enqueue({ type: "effect", params: { kind: "tellContainers", news: "NODE_DEAD" } });
+  enqueue.assign({ session: context.session + 1 });
+});
+
+const confirmsSession = ({ context, event }: { context: NodeContext; event: NodeEvent }) =>
+  event.type === "CONFIRMED" && event.session === context.session;
+
+const dies = {
+  LEASE_OVER: {
+    target: "dead",
+    actions: [
+      noteHeartbeat,
+      say("node.dead", "error", (context, event) =>
+        event.type === "LEASE_OVER"
+          ? `${context.name}: its lease is over, ${(event.waitMs / 1000).toFixed(1)} s after its last heartbeat; nothing runs there any more`
+          : "",
+      ),
+      endSession,
+    ],
+  },
+  GOODBYE: {
+    guard: ({ context, event }: { context: NodeContext; event: NodeEvent }) =>
+      event.type === "GOODBYE" && event.session === context.session,
+    target: "dead",
+    actions: [
+      noteHeartbeat,
+      say("node.dead", "warning", (context) => `${context.name} said goodbye: it stopped everything before it left`),
+      endSession,
+    ],
+  },
+} as const;
+
+/**
+ * A node as the leader sees it. `unhealthy` is a suspicion and changes nothing for containers but what is shown; only
+ * `dead`, which is entered when W is over or the agent said goodbye, lets a container start elsewhere.
+ */
+export const nodeMachine = s.createMachine({
+  id: "node",
+  initial: "pending",
+  context: ({ input }) => ({ ...input, session: 1, lastHeartbeatAt: null }),
+  states: {
+    pending: {
+      on: {
+        ENROLLED: { actions: [say("node.enrolled", "info", (context) => `${context.name} was enrolled`)] },
+        HELLO: { target: "rejoining" },
+      },
+    },
+    rejoining: {
+      entry: [
+        say("node.rejoining", "info", (context) => `${context.name} is here; what an older session left is being removed`),
+      ],
+      on: {
+        CONFIRMED: {
+          guard: confirmsSession,
+          target: "healthy",
+          actions: [
+            noteHeartbeat,
+            say("node.healthy", "info", (context) => `${context.name} is healthy (session ${context.session})`),
+            tell("NODE_BACK"),
+          ],
+        },
+        HELLO: {},
+        // Nothing was started in this session yet, so there is nothing to declare dead.
+        LEASE_OVER: { target: "dead", actions: [say("node.dead", "warning", (context) => `${context.name} left before it had rejoined`)] },
+      },
+    },
+    healthy: {
+      on: {
+        HEARTBEATS_MISSING: {
+          target: "unhealthy",
+          actions: [
+            noteHeartbeat,
+            say("node.heartbeat_lost", "warning", (context) => `${context.name}: heartbeats are missing`),
+            tell("NODE_SILENT"),
+          ],
+        },
+        ...dies,
+      },
+    },
+    unhealthy: {
+      on: {
+        HEARTBEATS_BACK: {
+          target: "healthy",
+          actions: [
+            noteHeartbeat,
+            say("node.returned", "info", (context) => `${context.name}: heartbeats are back before its lease was over`),
+            tell("NODE_HEARD"),
+          ],
+        },
+        ...dies,
+      },
+    },
+    dead: {
+      on: { HELLO: { target: "rejoining" } },
+    },
+  },
+});
+
+export type NodeSnapshot = SnapshotFrom<typeof nodeMachine>;
+export type NodeState = "pending" | "rejoining" | "healthy" | "unhealthy" | "dead";

@@ -1,0 +1,141 @@
+import { Refusal } from "../domain/refusal.ts";
+import type { Clock } from "./clock.ts";
+import { type DecisionChanges, type DecisionStore, StaleTermError } from "./decision-store.ts";
+import type { FleetState } from "./fleet-state.ts";
+import { UnitOfWork } from "./unit-of-work.ts";
+
+/** Decisions that may wait; one more is refused as busy. */
+export const WAITING_MAX = 20_000;
+/** Decisions that share one transaction. */
+const BATCH_MAX = 256;
+
+export type Decide<T> = (work: UnitOfWork) => T;
+
+type Waiting = {
+  readonly decide: Decide<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+export type DecisionLoopPorts = {
+  readonly state: FleetState;
+  readonly store: DecisionStore;
+  readonly clock: Clock;
+  /** The term this coordinator leads, or null when its lease is over. */
+  readonly term: () => number | null;
+  /** Sends what was committed; runs after the new state is in place. */
+  readonly afterCommit: (changes: DecisionChanges) => void;
+  /** The outcome of a commit is unknown, or the term is over: nothing is decided until the state has been read anew. */
+  readonly onBroken: (error: unknown) => void;
+};
+
+/**
+ * Takes decisions one after another, commits them, and only then lets them take effect: the contract of the whole
+ * coordinator. Decisions that wait together share a transaction; each of them is undone alone when it refuses.
+ *
+ * `decide` runs synchronously on the fleet as the decisions before it left it; what it returns reaches the caller after
+ * the commit, what it throws (a Refusal) reaches the caller and changes nothing.
+ */
+export class DecisionLoop {
+  readonly #ports: DecisionLoopPorts;
+  readonly #waiting: Waiting[] = [];
+  #running: Promise<void> | null = null;
+  #broken = false;
+
+  constructor(ports: DecisionLoopPorts) {
+    this.#ports = ports;
+  }
+
+  /** Refusals: not_leader, busy (too many wait), database_unavailable (the outcome could not be stored; ask again). */
+  submit<T>(decide: Decide<T>): Promise<T> {
+    if (this.#broken) return Promise.reject(databaseGone());
+    if (this.#ports.term() === null) return Promise.reject(notLeading());
+    if (this.#waiting.length >= WAITING_MAX) {
+      return Promise.reject(
+        new Refusal("busy", `${WAITING_MAX} decisions wait already`, "try again in a second", { retryAfterMs: 1_000 }),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ decide, resolve: resolve as (value: unknown) => void, reject });
+      this.#running ??= this.#run().finally(() => {
+        this.#running = null;
+      });
+    });
+  }
+
+  /** Goes on after the committed state has been read anew. */
+  mend(): void {
+    this.#broken = false;
+  }
+
+  /** Resolves when nothing is being committed any more. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // Lets everything that was submitted in this turn share the first transaction.
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH_MAX);
+      const term = this.#ports.term();
+      if (term === null || this.#broken) {
+        for (const waiting of batch) waiting.reject(this.#broken ? databaseGone() : notLeading());
+        continue;
+      }
+      await this.#commitBatch(batch, term);
+    }
+  }
+
+  async #commitBatch(batch: readonly Waiting[], term: number): Promise<void> {
+    const { state, store, clock } = this.#ports;
+    const work = new UnitOfWork(state, clock.wallMs(), term);
+    const decided: { waiting: Waiting; value: unknown }[] = [];
+    for (const waiting of batch) {
+      const inner = new UnitOfWork(work, work.atMs, term);
+      try {
+        const value = waiting.decide(inner);
+        inner.settle();
+        work.merge(inner);
+        decided.push({ waiting, value });
+      } catch (error) {
+        waiting.reject(error);
+      }
+    }
+    if (decided.length === 0) return;
+    const changes = work.changes(state.newestSequence, state.newestPosition);
+    try {
+      if (!isEmpty(changes)) await store.commit(term, changes);
+    } catch (error) {
+      this.#broken = true;
+      const stale = error instanceof StaleTermError;
+      for (const { waiting } of decided) waiting.reject(stale ? notLeading() : unknownOutcome());
+      this.#ports.onBroken(error);
+      return;
+    }
+    work.applyTo(state, changes);
+    for (const { waiting, value } of decided) waiting.resolve(value);
+    this.#ports.afterCommit(changes);
+  }
+}
+
+function isEmpty(changes: DecisionChanges): boolean {
+  return Object.values(changes).every((part) => !Array.isArray(part) || part.length === 0);
+}
+
+const notLeading = (): Refusal =>
+  new Refusal("not_leader", "this coordinator does not lead at the moment", "try again in a moment", {
+    retryAfterMs: 1_000,
+  });
+
+const databaseGone = (): Refusal =>
+  new Refusal("database_unavailable", "the database does not answer at the moment", "try again in a moment", {
+    retryAfterMs: 1_000,
+  });
+
+const unknownOutcome = (): Refusal =>
+  new Refusal(
+    "database_unavailable",
+    "the database did not confirm the change, so it may or may not have been stored",
+    "look whether it took effect, then try again",
+    { retryAfterMs: 1_000 },
+  );

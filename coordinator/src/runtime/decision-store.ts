@@ -1,0 +1,127 @@
+import type { LeadershipRecord } from "../domain/leadership/leader-lease.ts";
+import type { PlacementDecision } from "../domain/placement/placement-decision.ts";
+import type { Resources } from "../domain/resources.ts";
+import type { ClusterRecord, ContainerRecord, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
+
+/** Everything that one transaction writes. */
+export type DecisionChanges = {
+  readonly nodes: readonly NodeRecord[];
+  readonly containers: readonly ContainerRecord[];
+  /** Containers whose last trace goes: row, snapshot, reservations. */
+  readonly forgotten: readonly string[];
+  /** What these containers hold from now on, on which nodes; replaces what they held. */
+  readonly holdings: readonly { containerId: string; rooms: readonly { nodeId: string; room: NodeRoom }[] }[];
+  readonly migrations: readonly MigrationChange[];
+  readonly jobs: readonly JobChange[];
+  readonly events: readonly NumberedEvent[];
+  readonly commands: readonly PendingCommand[];
+  readonly endedCommands: readonly EndedCommand[];
+  readonly usedTokens: readonly { tokenHash: string; nodeId: string }[];
+  /** Sequence number of the newest event, of this transaction or before. */
+  readonly newestSequence: number;
+  readonly atMs: number;
+};
+
+export type NumberedEvent = {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly type: string;
+  readonly severity: "info" | "warning" | "error";
+  readonly message: string;
+  readonly nodeId: string | null;
+  readonly containerId: string | null;
+  readonly migrationId: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+export type MigrationChange =
+  | {
+      readonly kind: "begun";
+      readonly id: string;
+      readonly containerId: string;
+      readonly containerName: string;
+      readonly sourceNodeId: string;
+      readonly trigger: string;
+    }
+  | { readonly kind: "step"; readonly id: string; readonly name: string; readonly detail: string }
+  | {
+      readonly kind: "decided";
+      readonly id: string;
+      readonly targetNodeId: string | null;
+      readonly decision: PlacementDecision;
+    }
+  | {
+      readonly kind: "ended";
+      readonly id: string;
+      readonly outcome: string;
+      readonly downtimeMs: number | null;
+      readonly errorCode: string;
+      readonly errorMessage: string;
+    };
+
+export type JobChange =
+  | {
+      readonly kind: "begun";
+      readonly id: string;
+      readonly containerId: string;
+      readonly containerName: string;
+      readonly job: string;
+      readonly requestedBy: string;
+    }
+  | { readonly kind: "ended"; readonly containerId: string; readonly jobs: readonly string[]; readonly error: string };
+
+export type EndedCommand = {
+  readonly commandId: string;
+  readonly state: "done" | "void";
+  readonly ok: boolean | null;
+  readonly errorCode: string;
+  readonly errorMessage: string;
+};
+
+/** The committed fleet as read at the beginning of a term. */
+export type LoadedFleet = {
+  readonly clusters: readonly ClusterRecord[];
+  readonly nodes: readonly NodeRecord[];
+  readonly containers: readonly ContainerRecord[];
+  readonly rooms: ReadonlyMap<string, NodeRoom>;
+  readonly pending: readonly PendingCommand[];
+  readonly newestSequence: number;
+  readonly newestPosition: number;
+};
+
+export type HealthSample = {
+  readonly nodeId: string;
+  readonly status: string;
+  readonly lastHeartbeatAtMs: number | null;
+  readonly usage: Resources;
+};
+
+/** Another coordinator leads, or the term has moved on: nothing was written. */
+export class StaleTermError extends Error {
+  constructor(term: number) {
+    super(`term ${term} is over: another coordinator leads`);
+    this.name = "StaleTermError";
+  }
+}
+
+/**
+ * Where decisions are kept. PostgreSQL is its only implementation and its own fake.
+ *
+ * What must be durable before anything leaves this process: all of `commit`. A commit that fails with StaleTermError has
+ * written nothing; with any other error its outcome is unknown, and the caller reads everything back before it goes on.
+ */
+export interface DecisionStore {
+  /** Writes all changes in one transaction that holds the leadership row of this term. */
+  commit(term: number, changes: DecisionChanges): Promise<void>;
+  load(): Promise<LoadedFleet>;
+  readLeadership(): Promise<LeadershipRecord | null>;
+  /** Makes this instance the holder of the next term, if the row still is what was seen; null when it is not. */
+  takeLeadership(seen: LeadershipRecord | null, instance: string, ttlMs: number): Promise<LeadershipRecord | null>;
+  /** False when the term is over. */
+  renewLeadership(instance: string, term: number): Promise<boolean>;
+  /** Gives leadership up at once, so that a successor need not wait. */
+  releaseLeadership(instance: string, term: number): Promise<void>;
+  flushHealth(samples: readonly HealthSample[], atMs: number): Promise<void>;
+  /** A usable join token's cluster; null when unknown, used or expired. */
+  tokenCluster(tokenHash: string, nowMs: number): Promise<string | null>;
+}

@@ -1,0 +1,201 @@
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { Refusal } from "../domain/refusal.ts";
+import type { ObservedWorkload } from "../domain/workload.ts";
+import type {
+  AgentCommandResult,
+  AgentHeartbeat,
+  AgentHello,
+  AgentIntake,
+  GrantedAck,
+  ServingTerms,
+} from "./agent-intake.ts";
+import type { DecisionLoop } from "./decision-loop.ts";
+import { deterministicId } from "./deterministic-id.ts";
+import type { FleetState } from "./fleet-state.ts";
+import type { NodeRecord } from "./fleet-view.ts";
+import type { NodeWatch } from "./node-watch.ts";
+import type { UnitOfWork } from "./unit-of-work.ts";
+
+const ORPHAN_REMOVE_TIMEOUT_MS = 60_000;
+
+export type FleetIntakePorts = {
+  readonly loop: DecisionLoop;
+  readonly state: FleetState;
+  readonly watch: NodeWatch;
+  readonly term: () => number | null;
+  readonly policyOf: (nodeId: string) => LeasePolicy;
+  /** Sends what is pending for a node whose streams have just been attached. */
+  readonly sendPending: (nodeId: string) => void;
+};
+
+/** What agents say, turned into events of the actors concerned. */
+export class FleetIntake implements AgentIntake {
+  readonly #ports: FleetIntakePorts;
+
+  constructor(ports: FleetIntakePorts) {
+    this.#ports = ports;
+  }
+
+  async hello(nodeId: string, hello: AgentHello): Promise<ServingTerms> {
+    const { loop, state, watch } = this.#ports;
+    const { session, term } = await loop.submit((work) => {
+      const node = known(work.node(nodeId), nodeId);
+      work.changeNode(nodeId, {
+        address: hello.address,
+        runtime: hello.runtime,
+        architecture: hello.architecture,
+        platform: hello.platform,
+        agentVersion: hello.agentVersion,
+        portPoolMin: hello.portPoolMin,
+        portPoolMax: hello.portPoolMax,
+        capacity: hello.capacity,
+        guarded: hello.guarded,
+      });
+      work.tellNode(nodeId, { type: "HELLO", at: work.atMs });
+      return { session: node.snapshot.context.session, term: work.term };
+    });
+    watch.introduce(nodeId, hello.incarnation);
+    const node = known(state.node(nodeId), nodeId);
+    return {
+      term,
+      session,
+      policy: this.#ports.policyOf(nodeId),
+      nodeName: node.facts.name,
+      clusterName: state.cluster(node.facts.clusterId)?.name ?? "",
+    };
+  }
+
+  heartbeat(nodeId: string, incarnation: string, heartbeat: AgentHeartbeat): GrantedAck | null {
+    const { state, watch, loop } = this.#ports;
+    const term = this.#ports.term();
+    const node = state.node(nodeId);
+    if (term === null || !node || !watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
+    if (heartbeat.guarded !== node.facts.guarded) {
+      // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again.
+      loop
+        .submit((work) => work.changeNode(nodeId, { guarded: heartbeat.guarded }))
+        .catch(() => undefined);
+    }
+    return { sequence: heartbeat.sequence, term, session: node.snapshot.context.session };
+  }
+
+  async attach(nodeId: string, incarnation: string, session: number): Promise<{ term: number }> {
+    const term = this.#ports.term();
+    if (term === null) throw new Refusal("not_leader", "this coordinator does not lead", "dial again");
+    this.#refuseStranger(nodeId, incarnation);
+    const current = known(this.#ports.state.node(nodeId), nodeId).snapshot.context.session;
+    if (session !== current) {
+      throw new Refusal("busy", `session ${session} is over, the present one is ${current}`, "say hello again");
+    }
+    return { term };
+  }
+
+  async inventory(
+    nodeId: string,
+    incarnation: string,
+    session: number,
+    workloads: readonly ObservedWorkload[],
+  ): Promise<void> {
+    this.#refuseStranger(nodeId, incarnation);
+    await this.#ports.loop.submit((work) => {
+      const node = known(work.node(nodeId), nodeId);
+      if (node.snapshot.context.session !== session) return; // Of a session that ended meanwhile.
+      const seen = new Map(workloads.map((workload) => [workload.containerId, workload]));
+      for (const containerId of [...work.room(nodeId).holders.keys()]) {
+        const observed = seen.get(containerId);
+        work.tellContainer(containerId, {
+          type: "OBSERVED",
+          at: work.atMs,
+          nodeId,
+          epoch: observed?.epoch ?? 0,
+          state: observed?.state ?? "absent",
+          detail: observed?.detail ?? "it is not on the node any more",
+        });
+      }
+      for (const workload of workloads) removeOrphan(work, nodeId, session, workload);
+      work.tellNode(nodeId, { type: "CONFIRMED", at: work.atMs, session });
+    });
+    this.#ports.sendPending(nodeId);
+  }
+
+  async commandResult(nodeId: string, incarnation: string, result: AgentCommandResult): Promise<void> {
+    this.#refuseStranger(nodeId, incarnation);
+    await this.#ports.loop.submit((work) => {
+      const pending = work.pending(result.commandId);
+      if (!pending || pending.nodeId !== nodeId) return; // Stored before, or void: a repetition changes nothing.
+      work.endCommand({
+        commandId: result.commandId,
+        state: "done",
+        ok: result.ok,
+        errorCode: result.errorCode,
+        errorMessage: result.errorMessage,
+      });
+      if (pending.ordinal === 0) return;
+      work.tellContainer(
+        pending.command.containerId,
+        result.ok
+          ? { type: "COMMAND_OK", at: work.atMs, ordinal: pending.ordinal }
+          : {
+              type: "COMMAND_FAILED",
+              at: work.atMs,
+              ordinal: pending.ordinal,
+              code: result.errorCode || "runtime_error",
+              message: result.errorMessage || "the agent gave no reason",
+            },
+      );
+    });
+  }
+
+  async report(nodeId: string, incarnation: string, observed: ObservedWorkload): Promise<void> {
+    this.#refuseStranger(nodeId, incarnation);
+    if (!this.#ports.state.container(observed.containerId)) return;
+    await this.#ports.loop.submit((work) =>
+      work.tellContainer(observed.containerId, {
+        type: "OBSERVED",
+        at: work.atMs,
+        nodeId,
+        epoch: observed.epoch,
+        state: observed.state,
+        detail: observed.detail,
+      }),
+    );
+  }
+
+  async goodbye(nodeId: string, incarnation: string, session: number): Promise<void> {
+    this.#refuseStranger(nodeId, incarnation);
+    const { loop, watch } = this.#ports;
+    await loop.submit((work) =>
+      work.tellNode(nodeId, {
+        type: "GOODBYE",
+        at: work.atMs,
+        session,
+        lastHeartbeatAt: watch.lastHeartbeatWallMs(nodeId),
+      }),
+    );
+    watch.sessionEnded(nodeId);
+  }
+
+  // One incarnation of an agent is served: what another one says may describe a life that is over.
+  #refuseStranger(nodeId: string, incarnation: string): void {
+    if (this.#ports.watch.servedIncarnation(nodeId) === incarnation) return;
+    throw new Refusal("busy", "this run of the agent is not the one that is served", "say hello again");
+  }
+}
+
+function known(node: NodeRecord | undefined, nodeId: string): NodeRecord {
+  if (node) return node;
+  throw new Refusal("unknown_node", `node ${nodeId} is not enrolled`, "enrol it with a join token");
+}
+
+/** What nobody expects on the node is removed: a container that was deleted or moved while the node was away. */
+function removeOrphan(work: UnitOfWork, nodeId: string, session: number, workload: ObservedWorkload): void {
+  const holders = work.room(nodeId).holders;
+  if (holders.has(workload.containerId)) return;
+  work.addCommand(nodeId, 0, {
+    commandId: deterministicId(workload.containerId, "orphan", nodeId, workload.epoch, session),
+    containerId: workload.containerId,
+    epoch: workload.epoch,
+    timeoutMs: ORPHAN_REMOVE_TIMEOUT_MS,
+    action: { kind: "remove", removeVolumes: false },
+  });
+}

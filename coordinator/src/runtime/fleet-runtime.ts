@@ -1,0 +1,265 @@
+import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { AgentLink } from "./agent-link.ts";
+import type { Clock } from "./clock.ts";
+import { Deadlines } from "./deadlines.ts";
+import { DecisionLoop } from "./decision-loop.ts";
+import type { DecisionChanges, DecisionStore } from "./decision-store.ts";
+import { FleetIntake } from "./fleet-intake.ts";
+import { FleetOperations } from "./fleet-operations.ts";
+import { FleetState } from "./fleet-state.ts";
+import { LeadershipKeeper } from "./leadership-keeper.ts";
+import { NodeWatch } from "./node-watch.ts";
+import type { CoordinatorStatus, LiveNode } from "./operations.ts";
+import type { RuntimeLog } from "./runtime-log.ts";
+
+export type FleetRuntimePorts = {
+  readonly store: DecisionStore;
+  readonly link: AgentLink;
+  readonly clock: Clock;
+  readonly log: RuntimeLog;
+  readonly newId: () => string;
+  /** Stable for the data directory, whose lock proves that the predecessor of the same name is dead. */
+  readonly instance: string;
+  readonly leaderTtlMs: number;
+};
+
+const HEALTH_FLUSH_MS = 5_000;
+const RECOVERY_PAUSE_MS = 250;
+
+/** Hosts the actors of the fleet: holds their committed state, lets them decide, and acts on what was committed. */
+export class FleetRuntime implements CoordinatorStatus {
+  readonly operations: FleetOperations;
+  readonly intake: FleetIntake;
+  readonly state = new FleetState();
+  readonly #ports: FleetRuntimePorts;
+  readonly #loop: DecisionLoop;
+  readonly #watch: NodeWatch;
+  readonly #deadlines: Deadlines;
+  readonly #leadership: LeadershipKeeper;
+  readonly #listeners = new Set<(newestSequence: bigint) => void>();
+  #databaseReady = false;
+  #stopped = false;
+  #cancelFlush: (() => void) | null = null;
+  #recovery: Promise<void> | null = null;
+
+  constructor(ports: FleetRuntimePorts) {
+    this.#ports = ports;
+    const { clock, store, log, instance, leaderTtlMs } = ports;
+    const term = (): number | null => this.#leadership.term();
+    this.#leadership = new LeadershipKeeper({
+      store,
+      clock,
+      log,
+      instance,
+      ttlMs: leaderTtlMs,
+      onElected: (elected) => this.#beginTerm(elected),
+      onDeposed: (reason) => this.#endTerm(reason),
+    });
+    this.#loop = new DecisionLoop({
+      state: this.state,
+      store,
+      clock,
+      term,
+      afterCommit: (changes) => this.#act(changes),
+      onBroken: (error) => this.#recover(error),
+    });
+    this.#deadlines = new Deadlines(clock, ({ containerId, name, due }) => {
+      this.#loop
+        .submit((work) => work.tellContainer(containerId, { type: "DEADLINE", at: work.atMs, name, due }))
+        .catch((error: unknown) => this.#deadlineLater(containerId, error));
+    });
+    this.#watch = new NodeWatch({
+      clock,
+      policyOf: (nodeId) => this.#policyOf(nodeId),
+      heartbeatsMissing: (nodeId, lastHeartbeatAt) =>
+        this.#loop.submit((work) =>
+          work.tellNode(nodeId, { type: "HEARTBEATS_MISSING", at: work.atMs, lastHeartbeatAt }),
+        ),
+      heartbeatsBack: (nodeId) =>
+        this.#loop.submit((work) => work.tellNode(nodeId, { type: "HEARTBEATS_BACK", at: work.atMs })),
+      leaseOver: (nodeId, lastHeartbeatAt) => this.#declareDead(nodeId, lastHeartbeatAt),
+    });
+    this.operations = new FleetOperations({
+      loop: this.#loop,
+      newId: ports.newId,
+      tokenCluster: (hash) => store.tokenCluster(hash, clock.wallMs()),
+    });
+    this.intake = new FleetIntake({
+      loop: this.#loop,
+      state: this.state,
+      watch: this.#watch,
+      term,
+      policyOf: (nodeId) => this.#policyOf(nodeId),
+      sendPending: (nodeId) => this.#sendPending(nodeId),
+    });
+  }
+
+  /** Asks for leadership and, once elected, reads the fleet and goes on with whatever was under way. */
+  async start(): Promise<void> {
+    await this.#leadership.start();
+    this.#flushLater();
+  }
+
+  /** Stops deciding, waits for what is being committed, and gives leadership up. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelFlush?.();
+    this.#watch.clear();
+    this.#deadlines.clear();
+    await this.#loop.idle();
+    await this.#leadership.stop();
+  }
+
+  leading(): { leader: boolean; term: number } {
+    const term = this.#leadership.term();
+    return { leader: term !== null, term: term ?? 0 };
+  }
+
+  databaseReady(): boolean {
+    return this.#databaseReady;
+  }
+
+  liveNodes(): LiveNode[] {
+    return this.#watch.live();
+  }
+
+  newestSequence(): bigint {
+    return BigInt(this.state.newestSequence);
+  }
+
+  onCommitted(callback: (newestSequence: bigint) => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
+  }
+
+  #policyOf(nodeId: string): LeasePolicy {
+    const clusterId = this.state.node(nodeId)?.facts.clusterId;
+    return (clusterId === undefined ? undefined : this.state.cluster(clusterId)?.policy) ?? LEASE_PROFILES.default;
+  }
+
+  async #beginTerm(term: number): Promise<void> {
+    await this.#read();
+    this.#watch.beginTerm(
+      [...this.state.nodes()].map(({ facts, snapshot }) => ({
+        nodeId: facts.id,
+        dead: snapshot.value === "dead" || snapshot.value === "pending",
+        lastHeartbeatAtMs: snapshot.context.lastHeartbeatAt,
+      })),
+    );
+    this.#loop.mend();
+    this.#ports.log.info({ term, nodes: [...this.state.nodes()].length }, "this coordinator leads");
+  }
+
+  #endTerm(reason: string): void {
+    this.#ports.log.warn({ reason }, "this coordinator does not lead any more");
+    this.#databaseReady = false;
+    this.#watch.clear();
+    this.#deadlines.clear();
+    for (const node of this.state.nodes()) this.#ports.link.disconnect(node.facts.id, "the coordinator does not lead");
+  }
+
+  /** Reads the committed state anew and arms what it waits for. */
+  async #read(): Promise<void> {
+    const loaded = await this.#ports.store.load();
+    this.state.clear();
+    this.#deadlines.clear();
+    for (const cluster of loaded.clusters) this.state.applyCluster(cluster);
+    for (const node of loaded.nodes) this.state.applyNode(node);
+    for (const container of loaded.containers) {
+      this.state.applyContainer(container.facts.id, container);
+      this.#deadlines.follow(container);
+    }
+    for (const [nodeId, room] of loaded.rooms) this.state.applyRoom(nodeId, room);
+    for (const pending of loaded.pending) this.state.applyPending(pending.command.commandId, pending);
+    this.state.newestSequence = loaded.newestSequence;
+    this.state.newestPosition = Math.max(this.state.newestPosition, loaded.newestPosition);
+    this.#databaseReady = true;
+  }
+
+  // A commit failed, so its outcome is unknown: what is in the database is the truth, and nothing is decided before it
+  // has been read.
+  #recover(error: unknown): void {
+    this.#databaseReady = false;
+    this.#ports.log.error({ error }, "a decision could not be committed; reading the state anew");
+    this.#recovery ??= this.#readAgain().finally(() => {
+      this.#recovery = null;
+    });
+  }
+
+  async #readAgain(): Promise<void> {
+    while (!this.#stopped && this.#leadership.term() !== null) {
+      try {
+        await this.#read();
+        this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
+        this.#loop.mend();
+        for (const node of this.state.nodes()) this.#sendPending(node.facts.id);
+        this.#tellListeners();
+        this.#ports.log.info({}, "the state was read anew after a failed commit");
+        return;
+      } catch (error) {
+        this.#ports.log.warn({ error }, "the database does not answer yet");
+        await new Promise<void>((resolve) => this.#ports.clock.schedule(RECOVERY_PAUSE_MS, resolve));
+      }
+    }
+  }
+
+  async #declareDead(nodeId: string, lastHeartbeatAt: number | null): Promise<void> {
+    const waitedMs = Math.max(0, this.#ports.clock.wallMs() - (lastHeartbeatAt ?? this.#ports.clock.wallMs()));
+    await this.#loop.submit((work) =>
+      work.tellNode(nodeId, { type: "LEASE_OVER", at: work.atMs, lastHeartbeatAt, waitMs: waitedMs }),
+    );
+    this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");
+  }
+
+  #act(changes: DecisionChanges): void {
+    for (const container of changes.containers) this.#deadlines.follow(container);
+    for (const containerId of changes.forgotten) this.#deadlines.forget(containerId);
+    // Once the lease is over nothing is sent: the outbox keeps it for whoever leads next.
+    if (this.#leadership.term() !== null) {
+      for (const { nodeId, command } of changes.commands) this.#ports.link.sendCommand(nodeId, command);
+    }
+    if (changes.events.length > 0) this.#tellListeners();
+  }
+
+  #tellListeners(): void {
+    const newest = this.newestSequence();
+    for (const listener of this.#listeners) listener(newest);
+  }
+
+  #sendPending(nodeId: string): void {
+    if (this.#leadership.term() === null) return;
+    for (const { command } of this.state.pendingOf(nodeId)) this.#ports.link.sendCommand(nodeId, command);
+  }
+
+  // After a recovery the deadlines are armed anew from what was committed; only a refusal for load comes back here.
+  #deadlineLater(containerId: string, error: unknown): void {
+    if (this.#stopped) return;
+    this.#ports.log.warn({ containerId, error }, "a deadline could not be decided; trying again");
+    this.#ports.clock.schedule(1_000, () => {
+      const container = this.state.container(containerId);
+      if (container && this.#leadership.term() !== null) this.#deadlines.follow(container);
+    });
+  }
+
+  #flushLater(): void {
+    if (this.#stopped) return;
+    this.#cancelFlush = this.#ports.clock.schedule(HEALTH_FLUSH_MS, () => {
+      void this.#flushHealth().finally(() => this.#flushLater());
+    });
+  }
+
+  async #flushHealth(): Promise<void> {
+    if (this.#leadership.term() === null || !this.#databaseReady) return;
+    const samples = this.liveNodes().map(({ nodeId, lastHeartbeatWallMs, usage }) => ({
+      nodeId,
+      status: String(this.state.node(nodeId)?.snapshot.value ?? "pending"),
+      lastHeartbeatAtMs: lastHeartbeatWallMs,
+      usage,
+    }));
+    try {
+      await this.#ports.store.flushHealth(samples, this.#ports.clock.wallMs());
+    } catch (error) {
+      this.#ports.log.warn({ error }, "the nodes' health could not be stored; it is in memory and is stored next time");
+    }
+  }
+}

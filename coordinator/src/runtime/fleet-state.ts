@@ -1,0 +1,97 @@
+import { lifeState } from "../domain/container/container-status.ts";
+import type {
+  ClusterRecord,
+  ContainerRecord,
+  FleetView,
+  NodeRecord,
+  NodeRoom,
+  PendingCommand,
+} from "./fleet-view.ts";
+import { EMPTY_ROOM } from "./node-room.ts";
+
+/** The committed fleet, in memory. Written only by `apply*` after a commit, and by rehydration. */
+export class FleetState implements FleetView {
+  readonly #clusters = new Map<string, ClusterRecord>();
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #containers = new Map<string, ContainerRecord>();
+  readonly #byName = new Map<string, string>();
+  readonly #rooms = new Map<string, NodeRoom>();
+  readonly #pending = new Map<string, PendingCommand>();
+  readonly #pendingOf = new Map<string, Map<string, PendingCommand>>();
+  readonly #unplaced = new Set<string>();
+  /** Sequence number of the newest committed event. */
+  newestSequence = 0;
+  /** Position of the newest committed command. */
+  newestPosition = 0;
+
+  cluster = (id: string): ClusterRecord | undefined => this.#clusters.get(id);
+  node = (id: string): NodeRecord | undefined => this.#nodes.get(id);
+  container = (id: string): ContainerRecord | undefined => this.#containers.get(id);
+  room = (nodeId: string): NodeRoom => this.#rooms.get(nodeId) ?? EMPTY_ROOM;
+  pending = (commandId: string): PendingCommand | undefined => this.#pending.get(commandId);
+  nodes = (): Iterable<NodeRecord> => this.#nodes.values();
+  containers = (): Iterable<ContainerRecord> => this.#containers.values();
+  unplaced = (): string[] => [...this.#unplaced];
+
+  containerByName(name: string): ContainerRecord | undefined {
+    const id = this.#byName.get(name);
+    return id === undefined ? undefined : this.#containers.get(id);
+  }
+
+  pendingOf(nodeId: string): PendingCommand[] {
+    return [...(this.#pendingOf.get(nodeId)?.values() ?? [])].sort((a, b) => a.position - b.position);
+  }
+
+  applyCluster(cluster: ClusterRecord): void {
+    this.#clusters.set(cluster.id, cluster);
+  }
+
+  applyNode(node: NodeRecord): void {
+    this.#nodes.set(node.facts.id, node);
+  }
+
+  applyRoom(nodeId: string, room: NodeRoom): void {
+    this.#rooms.set(nodeId, room);
+  }
+
+  applyContainer(id: string, container: ContainerRecord | null): void {
+    const before = this.#containers.get(id);
+    if (before) this.#byName.delete(before.facts.name);
+    this.#unplaced.delete(id);
+    if (!container) {
+      this.#containers.delete(id);
+      return;
+    }
+    this.#containers.set(id, container);
+    this.#byName.set(container.facts.name, id);
+    if (lifeState(container.snapshot) === "unplaced") this.#unplaced.add(id);
+  }
+
+  applyPending(commandId: string, pending: PendingCommand | null): void {
+    const before = this.#pending.get(commandId);
+    if (before) this.#pendingOf.get(before.nodeId)?.delete(commandId);
+    if (!pending) {
+      this.#pending.delete(commandId);
+      return;
+    }
+    this.#pending.set(commandId, pending);
+    let ofNode = this.#pendingOf.get(pending.nodeId);
+    if (!ofNode) {
+      ofNode = new Map();
+      this.#pendingOf.set(pending.nodeId, ofNode);
+    }
+    ofNode.set(commandId, pending);
+    this.newestPosition = Math.max(this.newestPosition, pending.position);
+  }
+
+  /** Forgets everything, before it is read anew. */
+  clear(): void {
+    for (const map of [this.#clusters, this.#nodes, this.#containers, this.#byName, this.#rooms, this.#pending]) {
+      map.clear();
+    }
+    this.#pendingOf.clear();
+    this.#unplaced.clear();
+    this.newestSequence = 0;
+    this.newestPosition = 0;
+  }
+}

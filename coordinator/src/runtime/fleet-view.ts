@@ -1,0 +1,81 @@
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
+import type { NodeSnapshot } from "../domain/node/node-machine.ts";
+import type { Resources } from "../domain/resources.ts";
+import type { PortAssignment, WorkloadSpec } from "../domain/workload.ts";
+import type { OutboundCommand } from "./agent-link.ts";
+
+// Everything here is immutable: a decision replaces records, it never writes into them, so that dropping a unit of work
+// undoes it.
+
+export type ClusterRecord = {
+  readonly id: string;
+  readonly name: string;
+  readonly policy: LeasePolicy;
+  readonly autoMigrate: boolean;
+  readonly allowOtherClusters: boolean;
+};
+
+export type NodeFacts = {
+  readonly id: string;
+  readonly name: string;
+  readonly clusterId: string;
+  readonly schedulable: boolean;
+  readonly guarded: boolean;
+  readonly address: string;
+  readonly runtime: string;
+  readonly architecture: string;
+  readonly platform: string;
+  readonly agentVersion: string;
+  readonly portPoolMin: number;
+  readonly portPoolMax: number;
+  readonly capacity: Resources;
+  readonly certificateSerial: string;
+  readonly enrolledAtMs: number;
+};
+
+export type NodeRecord = { readonly facts: NodeFacts; readonly snapshot: NodeSnapshot };
+
+export type ContainerFacts = {
+  readonly id: string;
+  readonly name: string;
+  readonly eggId: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly spec: WorkloadSpec;
+  readonly createdAtMs: number;
+};
+
+export type ContainerRecord = { readonly facts: ContainerFacts; readonly snapshot: ContainerSnapshot };
+
+/** What containers hold on one node. */
+export type NodeRoom = {
+  readonly holders: ReadonlyMap<string, Holding>;
+  readonly allocated: Resources;
+  /** Keys of placement/choose-node.ts `portKey`, to the container that holds the port. */
+  readonly ports: ReadonlyMap<string, string>;
+};
+
+export type Holding = { readonly resources: Resources; readonly ports: readonly PortAssignment[] };
+
+/** A committed command whose result is not stored yet. */
+export type PendingCommand = {
+  readonly position: number;
+  readonly nodeId: string;
+  /** The number by which the container's actor knows it; 0 for a command that no actor waits for. */
+  readonly ordinal: number;
+  readonly command: OutboundCommand;
+};
+
+/** The fleet as decisions see it: committed state, or a unit of work over it. */
+export interface FleetView {
+  cluster(id: string): ClusterRecord | undefined;
+  node(id: string): NodeRecord | undefined;
+  container(id: string): ContainerRecord | undefined;
+  containerByName(name: string): ContainerRecord | undefined;
+  room(nodeId: string): NodeRoom;
+  pending(commandId: string): PendingCommand | undefined;
+  pendingOf(nodeId: string): PendingCommand[];
+  nodes(): Iterable<NodeRecord>;
+  /** Containers that wait for room. */
+  unplaced(): string[];
+}

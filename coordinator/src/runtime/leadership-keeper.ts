@@ -1,0 +1,109 @@
+import {
+  type HeldLease,
+  holds,
+  type LeadershipWatch,
+  mayTakeOver,
+  watchLeadership,
+} from "../domain/leadership/leader-lease.ts";
+import type { Clock } from "./clock.ts";
+import type { DecisionStore } from "./decision-store.ts";
+import type { RuntimeLog } from "./runtime-log.ts";
+
+export type LeadershipPorts = {
+  readonly store: DecisionStore;
+  readonly clock: Clock;
+  readonly log: RuntimeLog;
+  /** Identity of this data directory: a restarted process is its own predecessor. */
+  readonly instance: string;
+  readonly ttlMs: number;
+  /** This coordinator leads from now on. It grants and decides nothing before the promise has resolved. */
+  readonly onElected: (term: number) => Promise<void>;
+  readonly onDeposed: (reason: string) => void;
+};
+
+/** Holds the leader's lease, or waits for it: asks every third of its TTL. */
+export class LeadershipKeeper {
+  readonly #ports: LeadershipPorts;
+  #lease: HeldLease | null = null;
+  #watch: LeadershipWatch | null = null;
+  #ready = false;
+  #stopped = false;
+  #cancel: (() => void) | null = null;
+  #asking: Promise<void> = Promise.resolve();
+
+  constructor(ports: LeadershipPorts) {
+    this.#ports = ports;
+  }
+
+  /** Resolves after the first asking; leadership may come later. */
+  async start(): Promise<void> {
+    await this.#ask();
+  }
+
+  /** The term, while the lease holds on this process's own clock and the state of the term has been read. */
+  term(): number | null {
+    return this.#ready && holds(this.#lease, this.#ports.clock.bootMs()) ? this.#lease.term : null;
+  }
+
+  /** Gives leadership up, so that a successor need not wait for the lease to run out. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#asking;
+    const lease = this.#lease;
+    this.#lease = null;
+    if (lease) await this.#ports.store.releaseLeadership(this.#ports.instance, lease.term);
+  }
+
+  #ask(): Promise<void> {
+    this.#asking = this.#askOnce()
+      .catch((error: unknown) => this.#ports.log.warn({ error }, "leadership could not be asked for; asking again"))
+      .finally(() => {
+        if (this.#stopped) return;
+        this.#cancel = this.#ports.clock.schedule(this.#pauseMs(), () => void this.#ask());
+      });
+    return this.#asking;
+  }
+
+  // Without a lease it asks often: at a takeover every moment counts, and so does the end of an outage.
+  #pauseMs(): number {
+    return this.#lease && this.#ready ? this.#ports.ttlMs / 3 : Math.min(250, this.#ports.ttlMs / 3);
+  }
+
+  async #askOnce(): Promise<void> {
+    const { store, clock, instance, ttlMs } = this.#ports;
+    const lease = this.#lease;
+    const askedMs = clock.bootMs();
+    if (lease && !holds(lease, askedMs)) this.#depose("its lease ran out before the database answered");
+    if (this.#lease) {
+      if (await store.renewLeadership(instance, this.#lease.term)) this.#lease = { ...this.#lease, askedMs };
+      else this.#depose("another coordinator leads");
+      return;
+    }
+    const record = await store.readLeadership();
+    const readMs = clock.bootMs();
+    if (record) {
+      this.#watch = watchLeadership(this.#watch, record, readMs);
+      if (!mayTakeOver(this.#watch, instance, readMs)) return;
+    }
+    const takenMs = clock.bootMs();
+    const taken = await store.takeLeadership(record, instance, ttlMs);
+    if (!taken || this.#stopped) return;
+    this.#lease = { term: taken.term, askedMs: takenMs, ttlMs };
+    try {
+      await this.#ports.onElected(taken.term);
+      this.#ready = true;
+    } catch (error) {
+      this.#depose("the state of the new term could not be read");
+      throw error;
+    }
+  }
+
+  #depose(reason: string): void {
+    this.#lease = null;
+    this.#watch = null;
+    const was = this.#ready;
+    this.#ready = false;
+    if (was) this.#ports.onDeposed(reason);
+  }
+}

@@ -1,0 +1,52 @@
+import type { ContainerEffect } from "../domain/container/container-effects.ts";
+import type { CandidateNode, Placed } from "../domain/placement/choose-node.ts";
+import { chooseNode } from "../domain/placement/choose-node.ts";
+import type { ContainerRecord, FleetView, NodeRecord } from "./fleet-view.ts";
+
+type PlaceEffect = Extract<ContainerEffect, { kind: "place" }>;
+
+/** Asks placement for a node, over the fleet as the decision sees it. */
+export function placeContainer(fleet: FleetView, container: ContainerRecord, effect: PlaceEffect): Placed {
+  const { context } = container.snapshot;
+  const home = effect.homeNodeId === null ? undefined : fleet.node(effect.homeNodeId);
+  const ownClusterId = home?.facts.clusterId ?? null;
+  const own = ownClusterId === null ? undefined : fleet.cluster(ownClusterId);
+  return chooseNode(
+    {
+      containerName: context.name,
+      ha: context.ha,
+      resources: context.resources,
+      ports: context.ports,
+      runtimes: context.runtimes,
+      preferredClusterId: context.preferredClusterId,
+      ownClusterId,
+      allowOtherClusters: own?.allowOtherClusters ?? true,
+      requestedNodeId: effect.requestedNodeId,
+      pinnedNodeId: effect.pinnedNodeId,
+      excludedNodeIds: effect.excludedNodeIds,
+    },
+    [...fleet.nodes()].map((node) => candidate(fleet, node, context.id)),
+  );
+}
+
+function candidate(fleet: FleetView, node: NodeRecord, containerId: string): CandidateNode {
+  const { facts } = node;
+  const room = fleet.room(facts.id);
+  const takenPorts = new Set<string>();
+  for (const [key, holder] of room.ports) if (holder !== containerId) takenPorts.add(key);
+  return {
+    id: facts.id,
+    name: facts.name,
+    clusterId: facts.clusterId,
+    clusterName: fleet.cluster(facts.clusterId)?.name ?? "",
+    healthy: node.snapshot.value === "healthy",
+    schedulable: facts.schedulable,
+    guarded: facts.guarded,
+    runtime: facts.runtime,
+    capacity: facts.capacity,
+    allocated: room.allocated,
+    portPool: { min: facts.portPoolMin, max: facts.portPoolMax },
+    takenPorts,
+    holdsRoom: room.holders.has(containerId),
+  };
+}

@@ -1,0 +1,451 @@
+import { transition, initialTransition } from "xstate";
+import { containerMachine } from "../domain/container/container-machine.ts";
+import type { ContainerEffect } from "../domain/container/container-effects.ts";
+import type { ContainerEvent } from "../domain/container/container-events.ts";
+import { lifeState } from "../domain/container/container-status.ts";
+import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
+import { nodeMachine } from "../domain/node/node-machine.ts";
+import type { OutboundAction } from "./agent-link.ts";
+import type { DecisionChanges, EndedCommand, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
+import { commandId, deterministicId, migrationId } from "./deterministic-id.ts";
+import type {
+  ClusterRecord,
+  ContainerFacts,
+  ContainerRecord,
+  FleetView,
+  Holding,
+  NodeFacts,
+  NodeRecord,
+  NodeRoom,
+  PendingCommand,
+} from "./fleet-view.ts";
+import type { FleetState } from "./fleet-state.ts";
+import { withHolding } from "./node-room.ts";
+import { placeContainer } from "./place-container.ts";
+import type { ContainerInput } from "../domain/container/container-context.ts";
+
+/** Events that one decision may set off inside itself; more is a loop, which is a bug. */
+const CASCADE_MAX = 100_000;
+
+export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs">;
+
+type Queued =
+  | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
+  | { readonly kind: "node"; readonly id: string; readonly event: NodeEvent };
+
+/**
+ * What one decision changes, over the fleet as it was: actors take their events here, and nothing is visible outside until
+ * the decision loop has committed it. Dropping a unit of work undoes it. Time (`atMs`) and the leader's term are
+ * arguments.
+ */
+export class UnitOfWork implements FleetView {
+  readonly atMs: number;
+  readonly term: number;
+  readonly #base: FleetView;
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #containers = new Map<string, ContainerRecord | null>();
+  readonly #rooms = new Map<string, NodeRoom>();
+  readonly #holdingsChanged = new Set<string>();
+  readonly #pending = new Map<string, PendingCommand>();
+  readonly #ended = new Map<string, EndedCommand>();
+  readonly #events: FleetEvent[] = [];
+  readonly #migrations: MigrationChange[] = [];
+  readonly #jobs: JobChange[] = [];
+  readonly #usedTokens: { tokenHash: string; nodeId: string }[] = [];
+  readonly #queue: Queued[] = [];
+  #roomFreed = false;
+
+  constructor(base: FleetView, atMs: number, term: number) {
+    this.#base = base;
+    this.atMs = atMs;
+    this.term = term;
+  }
+
+  cluster(id: string): ClusterRecord | undefined {
+    return this.#base.cluster(id);
+  }
+
+  node(id: string): NodeRecord | undefined {
+    return this.#nodes.get(id) ?? this.#base.node(id);
+  }
+
+  container(id: string): ContainerRecord | undefined {
+    const own = this.#containers.get(id);
+    return own === null ? undefined : (own ?? this.#base.container(id));
+  }
+
+  containerByName(name: string): ContainerRecord | undefined {
+    for (const own of this.#containers.values()) if (own?.facts.name === name) return own;
+    const found = this.#base.containerByName(name);
+    return found && this.#containers.get(found.facts.id) === null ? undefined : found;
+  }
+
+  room(nodeId: string): NodeRoom {
+    return this.#rooms.get(nodeId) ?? this.#base.room(nodeId);
+  }
+
+  pending(id: string): PendingCommand | undefined {
+    if (this.#ended.has(id)) return undefined;
+    return this.#pending.get(id) ?? this.#base.pending(id);
+  }
+
+  pendingOf(nodeId: string): PendingCommand[] {
+    const own = [...this.#pending.values()].filter((pending) => pending.nodeId === nodeId);
+    return [...this.#base.pendingOf(nodeId), ...own].filter((pending) => !this.#ended.has(pending.command.commandId));
+  }
+
+  *nodes(): Iterable<NodeRecord> {
+    for (const node of this.#base.nodes()) yield this.#nodes.get(node.facts.id) ?? node;
+    for (const node of this.#nodes.values()) if (!this.#base.node(node.facts.id)) yield node;
+  }
+
+  unplaced(): string[] {
+    const ids = this.#base.unplaced().filter((id) => !this.#containers.has(id));
+    for (const [id, own] of this.#containers) if (own && lifeState(own.snapshot) === "unplaced") ids.push(id);
+    return ids;
+  }
+
+  /** Stores a node that enrolled; its actor begins to live. */
+  addNode(facts: NodeFacts): void {
+    const [snapshot] = initialTransition(nodeMachine, { id: facts.id, name: facts.name });
+    this.#nodes.set(facts.id, { facts, snapshot });
+  }
+
+  changeNode(nodeId: string, change: Partial<NodeFacts>): void {
+    const node = this.node(nodeId);
+    if (node) this.#nodes.set(nodeId, { ...node, facts: { ...node.facts, ...change } });
+  }
+
+  /** Stores a new container; its actor begins to live. */
+  addContainer(facts: ContainerFacts, input: ContainerInput): void {
+    const [snapshot] = initialTransition(containerMachine, input);
+    this.#containers.set(facts.id, { facts, snapshot });
+  }
+
+  consumeToken(tokenHash: string, nodeId: string): void {
+    this.#usedTokens.push({ tokenHash, nodeId });
+  }
+
+  beginJob(containerId: string, containerName: string, job: string, requestedBy: string, ordinal: number): void {
+    const id = deterministicId(containerId, "job", job, ordinal, this.atMs);
+    this.#jobs.push({ kind: "begun", id, containerId, containerName, job, requestedBy });
+  }
+
+  addEvent(event: FleetEvent): void {
+    this.#events.push(event);
+  }
+
+  /** Lets an actor take an event, and everything that follows from it within this decision. */
+  tellContainer(id: string, event: ContainerEvent): void {
+    this.#queue.push({ kind: "container", id, event });
+    this.#drain();
+  }
+
+  tellNode(id: string, event: NodeEvent): void {
+    this.#queue.push({ kind: "node", id, event });
+    this.#drain();
+  }
+
+  /** Lets waiting containers look again, once, when room was freed or came. */
+  settle(): void {
+    if (!this.#roomFreed) return;
+    this.#roomFreed = false;
+    for (const id of this.unplaced()) this.tellContainer(id, { type: "ROOM", at: this.atMs });
+    this.#roomFreed = false;
+  }
+
+  endCommand(ended: EndedCommand): void {
+    this.#ended.set(ended.commandId, ended);
+  }
+
+  /** Why the newest migration of a container ended in this decision; empty when none did. */
+  lastMoveFailure(containerId: string): string {
+    const id = migrationId(containerId, this.container(containerId)?.snapshot.context.lastMove ?? 0);
+    const ended = this.#migrations.findLast((change) => change.kind === "ended" && change.id === id);
+    return ended?.kind === "ended" ? ended.errorMessage : "";
+  }
+
+  /** Puts a command into the outbox; it leaves only after the commit. */
+  addCommand(nodeId: string, ordinal: number, command: Omit<PendingCommand["command"], "term" | "session">): void {
+    const session = this.node(nodeId)?.snapshot.context.session ?? 0;
+    const position = 0; // Given by the decision loop, in the order of commits.
+    this.#pending.set(command.commandId, {
+      position,
+      nodeId,
+      ordinal,
+      command: { ...command, term: this.term, session },
+    });
+  }
+
+  #drain(): void {
+    for (let taken = 0; this.#queue.length > 0; taken++) {
+      if (taken >= CASCADE_MAX) throw new Error(`a decision set off more than ${CASCADE_MAX} events: a loop`);
+      const next = this.#queue.shift();
+      if (next?.kind === "container") this.#stepContainer(next.id, next.event);
+      else if (next) this.#stepNode(next.id, next.event);
+    }
+  }
+
+  #stepContainer(id: string, event: ContainerEvent): void {
+    const container = this.container(id);
+    if (!container) return;
+    const [snapshot, actions] = transition(containerMachine, container.snapshot, event);
+    if (snapshot === container.snapshot) return;
+    this.#containers.set(id, { ...container, snapshot });
+    for (const action of actions) {
+      if (action.type === "effect") this.#containerEffect(id, action.params as ContainerEffect, event.at);
+    }
+  }
+
+  #stepNode(id: string, event: NodeEvent): void {
+    const node = this.node(id);
+    if (!node) return;
+    const [snapshot, actions] = transition(nodeMachine, node.snapshot, event);
+    if (snapshot === node.snapshot) return;
+    this.#nodes.set(id, { ...node, snapshot });
+    for (const action of actions) if (action.type === "effect") this.#nodeEffect(id, action.params as NodeEffect, event);
+  }
+
+  #nodeEffect(nodeId: string, effect: NodeEffect, event: NodeEvent): void {
+    switch (effect.kind) {
+      case "event":
+        this.addEvent({
+          type: effect.type,
+          severity: effect.severity,
+          message: effect.message,
+          nodeId,
+          containerId: null,
+          migrationId: null,
+          data: effect.data ?? {},
+        });
+        return;
+      case "tellContainers":
+        this.#tellContainersOf(nodeId, effect.news, event);
+        return;
+      case "voidCommands":
+        for (const pending of this.pendingOf(nodeId)) {
+          this.endCommand({
+            commandId: pending.command.commandId,
+            state: "void",
+            ok: null,
+            errorCode: "session_ended",
+            errorMessage: "",
+          });
+        }
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #tellContainersOf(nodeId: string, news: Extract<NodeEffect, { kind: "tellContainers" }>["news"], event: NodeEvent): void {
+    const node = this.node(nodeId);
+    if (!node) return;
+    const cluster = this.cluster(node.facts.clusterId);
+    for (const id of this.room(nodeId).holders.keys()) {
+      if (news === "NODE_DEAD") {
+        this.#queue.push({
+          kind: "container",
+          id,
+          event: {
+            type: "NODE_DEAD",
+            at: event.at,
+            nodeId,
+            nodeName: node.facts.name,
+            lastHeartbeatAt: node.snapshot.context.lastHeartbeatAt ?? event.at,
+            autoMigrate: cluster?.autoMigrate ?? false,
+          },
+        });
+      } else {
+        this.#queue.push({ kind: "container", id, event: { type: news, at: event.at, nodeId } });
+      }
+    }
+    if (news === "NODE_BACK" || news === "NODE_HEARD") this.#roomFreed = true;
+  }
+
+  #containerEffect(id: string, effect: ContainerEffect, at: number): void {
+    const container = this.container(id);
+    if (!container) return;
+    const { context } = container.snapshot;
+    switch (effect.kind) {
+      case "event":
+        this.addEvent({
+          type: effect.type,
+          severity: effect.severity,
+          message: effect.message,
+          nodeId: effect.nodeId ?? null,
+          containerId: id,
+          migrationId: context.lastMove > 0 && effect.type.startsWith("migration.") ? migrationId(id, context.lastMove) : null,
+          data: effect.data ?? {},
+        });
+        return;
+      case "command":
+        this.addCommand(effect.nodeId, effect.ordinal, {
+          commandId: commandId(id, effect.ordinal),
+          containerId: id,
+          epoch: effect.epoch,
+          timeoutMs: effect.timeoutMs,
+          action: this.#action(container, effect),
+        });
+        return;
+      case "place": {
+        const placed = placeContainer(this, container, effect);
+        const { decision } = placed;
+        if (effect.purpose === "move") {
+          this.#migrations.push({
+            kind: "decided",
+            id: migrationId(id, context.lastMove),
+            targetNodeId: decision.chosenNodeId,
+            decision,
+          });
+        }
+        const node = decision.chosenNodeId === null ? undefined : this.node(decision.chosenNodeId);
+        if (!node) {
+          this.#queue.push({
+            kind: "container",
+            id,
+            event: { type: "NO_PLACE", at, purpose: effect.purpose, summary: decision.summary },
+          });
+          return;
+        }
+        this.#hold(id, node.facts.id, { resources: context.resources, ports: placed.ports });
+        this.#queue.push({
+          kind: "container",
+          id,
+          event: {
+            type: "PLACED",
+            at,
+            purpose: effect.purpose,
+            nodeId: node.facts.id,
+            nodeName: node.facts.name,
+            summary: decision.summary,
+          },
+        });
+        return;
+      }
+      case "release":
+        this.#hold(id, effect.nodeId, null);
+        this.#roomFreed = true;
+        return;
+      case "migrationBegun":
+        this.#migrations.push({
+          kind: "begun",
+          id: migrationId(id, effect.ordinal),
+          containerId: id,
+          containerName: container.facts.name,
+          sourceNodeId: effect.sourceNodeId,
+          trigger: effect.trigger,
+        });
+        return;
+      case "migrationStep":
+        this.#migrations.push({
+          kind: "step",
+          id: migrationId(id, effect.ordinal),
+          name: effect.name,
+          detail: effect.detail,
+        });
+        return;
+      case "migrationEnded":
+        this.#migrations.push({
+          kind: "ended",
+          id: migrationId(id, effect.ordinal),
+          outcome: effect.outcome,
+          downtimeMs: effect.downtimeMs,
+          errorCode: effect.errorCode,
+          errorMessage: effect.errorMessage,
+        });
+        this.#jobs.push({ kind: "ended", containerId: id, jobs: ["migrate"], error: effect.errorMessage });
+        return;
+      case "jobsEnded":
+        this.#jobs.push({ kind: "ended", containerId: id, jobs: effect.jobs, error: effect.error });
+        return;
+      case "forget":
+        this.#containers.set(id, null);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #action(container: ContainerRecord, effect: Extract<ContainerEffect, { kind: "command" }>): OutboundAction {
+    if (effect.command === "stop") return { kind: "stop", graceMs: effect.graceMs ?? 0 };
+    if (effect.command === "remove") return { kind: "remove", removeVolumes: effect.removeVolumes ?? false };
+    const holding = this.room(effect.nodeId).holders.get(container.facts.id);
+    const { resources } = container.snapshot.context;
+    return {
+      kind: effect.command,
+      workload: {
+        containerName: container.facts.name,
+        ha: container.snapshot.context.ha,
+        spec: container.facts.spec,
+        ports: holding?.ports ?? [],
+        ...resources,
+      },
+    };
+  }
+
+  #hold(containerId: string, nodeId: string, holding: Holding | null): void {
+    this.#rooms.set(nodeId, withHolding(this.room(nodeId), containerId, holding));
+    this.#holdingsChanged.add(containerId);
+  }
+
+  /** Takes over what an inner unit of work decided. */
+  merge(inner: UnitOfWork): void {
+    for (const [id, node] of inner.#nodes) this.#nodes.set(id, node);
+    for (const [id, container] of inner.#containers) this.#containers.set(id, container);
+    for (const [id, room] of inner.#rooms) this.#rooms.set(id, room);
+    for (const id of inner.#holdingsChanged) this.#holdingsChanged.add(id);
+    for (const [id, pending] of inner.#pending) this.#pending.set(id, pending);
+    for (const [id, ended] of inner.#ended) this.#ended.set(id, ended);
+    this.#events.push(...inner.#events);
+    this.#migrations.push(...inner.#migrations);
+    this.#jobs.push(...inner.#jobs);
+    this.#usedTokens.push(...inner.#usedTokens);
+  }
+
+  /** What the transaction must write; numbers events and commands after those committed before. */
+  changes(newestSequence: number, newestPosition: number): DecisionChanges {
+    let sequence = newestSequence;
+    let position = newestPosition;
+    const touched = [...this.#containers].filter(([, container]) => container !== null);
+    const nodeIds = [...new Set([...this.#rooms.keys()])];
+    return {
+      nodes: [...this.#nodes.values()],
+      containers: touched.map(([, container]) => container as ContainerRecord),
+      forgotten: [...this.#containers].filter(([, container]) => container === null).map(([id]) => id),
+      holdings: [...this.#holdingsChanged].map((containerId) => ({
+        containerId,
+        rooms: this.#roomsOf(containerId, nodeIds),
+      })),
+      migrations: this.#migrations,
+      jobs: this.#jobs,
+      events: this.#events.map((event) => ({ ...event, sequence: ++sequence, atMs: this.atMs })),
+      commands: [...this.#pending.values()].map((pending) => ({ ...pending, position: ++position })),
+      endedCommands: [...this.#ended.values()],
+      usedTokens: this.#usedTokens,
+      newestSequence: sequence,
+      atMs: this.atMs,
+    };
+  }
+
+  #roomsOf(containerId: string, changedNodeIds: readonly string[]): { nodeId: string; room: NodeRoom }[] {
+    // A container holds room on its place and on its migration's target, changed in this decision or not.
+    const context = this.container(containerId)?.snapshot.context;
+    const nodeIds = new Set(changedNodeIds);
+    if (context?.placement) nodeIds.add(context.placement.nodeId);
+    if (context?.move?.targetNodeId) nodeIds.add(context.move.targetNodeId);
+    return [...nodeIds]
+      .map((nodeId) => ({ nodeId, room: this.room(nodeId) }))
+      .filter(({ room }) => room.holders.has(containerId));
+  }
+
+  /** Makes it the committed state; called only after the transaction has committed. */
+  applyTo(state: FleetState, changes: DecisionChanges): void {
+    for (const node of this.#nodes.values()) state.applyNode(node);
+    for (const [id, container] of this.#containers) state.applyContainer(id, container);
+    for (const [id, room] of this.#rooms) state.applyRoom(id, room);
+    for (const pending of changes.commands) state.applyPending(pending.command.commandId, pending);
+    for (const id of this.#ended.keys()) state.applyPending(id, null);
+    state.newestSequence = changes.newestSequence;
+  }
+}

@@ -1,0 +1,131 @@
+import type { EntityData, RequiredEntityData } from "@mikro-orm/core";
+import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
+import { containerStatus, migrationStatus } from "../../domain/container/container-status.ts";
+import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
+import type { DecisionChanges, NumberedEvent } from "../../runtime/decision-store.ts";
+import { migrationId } from "../../runtime/deterministic-id.ts";
+import type { ContainerRecord, NodeRecord, PendingCommand } from "../../runtime/fleet-view.ts";
+import type { ActorSnapshotRow, EventRow, OutboxRow } from "../entities/decision-entities.ts";
+import type { NodeRow } from "../entities/fleet-entities.ts";
+import type { ContainerRow, PortReservationRow, ReservationRow } from "../entities/workload-entities.ts";
+
+// Decisions as rows. The snapshot is the actor's truth; the other columns are derived from it for people's queries.
+
+export function nodeRow({ facts, snapshot }: NodeRecord, asOf: number): EntityData<NodeRow> {
+  return {
+    id: facts.id,
+    name: facts.name,
+    clusterId: facts.clusterId,
+    status: String(snapshot.value),
+    session: snapshot.context.session,
+    schedulable: facts.schedulable,
+    guarded: facts.guarded,
+    address: facts.address,
+    runtime: facts.runtime,
+    architecture: facts.architecture,
+    platform: facts.platform,
+    agentVersion: facts.agentVersion,
+    portPoolMin: facts.portPoolMin,
+    portPoolMax: facts.portPoolMax,
+    ...facts.capacity,
+    certificateSerial: facts.certificateSerial,
+    enrolledAt: new Date(facts.enrolledAtMs),
+    asOf,
+  };
+}
+
+export function containerRow({ facts, snapshot }: ContainerRecord, asOf: number): EntityData<ContainerRow> {
+  const { context } = snapshot;
+  return {
+    id: facts.id,
+    name: facts.name,
+    eggId: facts.eggId,
+    ha: context.ha,
+    desired: context.desired,
+    status: containerStatus(snapshot),
+    statusReason: context.reason,
+    nodeId: context.placement?.nodeId ?? null,
+    preferredClusterId: context.preferredClusterId,
+    epoch: context.placement?.epoch ?? context.lastEpoch,
+    ...context.resources,
+    spec: facts.spec,
+    environment: { ...facts.environment },
+    allowDataLoss: context.allowDataLoss,
+    migrationStatus: migrationStatus(snapshot),
+    migrationId: context.lastMove > 0 ? migrationId(facts.id, context.lastMove) : null,
+    lastMigrationAt: context.lastMigrationAt === null ? null : new Date(context.lastMigrationAt),
+    restartCount: context.restarts,
+    createdAt: new Date(facts.createdAtMs),
+    asOf,
+  };
+}
+
+export function snapshotRows(changes: DecisionChanges): EntityData<ActorSnapshotRow>[] {
+  const updatedAt = new Date(changes.atMs);
+  return [
+    ...changes.nodes.map(({ facts, snapshot }) => ({
+      kind: "node",
+      id: facts.id,
+      machineVersion: NODE_MACHINE_VERSION,
+      snapshot: nodeMachine.getPersistedSnapshot(snapshot),
+      updatedAt,
+    })),
+    ...changes.containers.map(({ facts, snapshot }) => ({
+      kind: "container",
+      id: facts.id,
+      machineVersion: CONTAINER_MACHINE_VERSION,
+      snapshot: containerMachine.getPersistedSnapshot(snapshot),
+      updatedAt,
+    })),
+  ];
+}
+
+export function eventRow(event: NumberedEvent): RequiredEntityData<EventRow> {
+  const { sequence, atMs, type, severity, message, nodeId, containerId, migrationId: migration, data } = event;
+  return {
+    sequence,
+    at: new Date(atMs),
+    type,
+    severity,
+    message,
+    nodeId,
+    containerId,
+    migrationId: migration,
+    data: { ...data },
+  };
+}
+
+export function outboxRow({ position, nodeId, ordinal, command }: PendingCommand, atMs: number): RequiredEntityData<OutboxRow> {
+  const { commandId, containerId, term, session, epoch, timeoutMs, action } = command;
+  return {
+    commandId,
+    position,
+    nodeId,
+    containerId,
+    ordinal,
+    term,
+    session,
+    epoch,
+    timeoutMs,
+    action,
+    state: "pending",
+    createdAt: new Date(atMs),
+  };
+}
+
+export function holdingRows(holdings: DecisionChanges["holdings"]): {
+  reservations: RequiredEntityData<ReservationRow>[];
+  ports: RequiredEntityData<PortReservationRow>[];
+} {
+  const reservations: RequiredEntityData<ReservationRow>[] = [];
+  const ports: RequiredEntityData<PortReservationRow>[] = [];
+  for (const { containerId, rooms } of holdings) {
+    for (const { nodeId, room } of rooms) {
+      const holding = room.holders.get(containerId);
+      if (!holding) continue;
+      reservations.push({ containerId, nodeId, ...holding.resources });
+      for (const port of holding.ports) ports.push({ nodeId, containerId, ...port });
+    }
+  }
+  return { reservations, ports };
+}

@@ -1,0 +1,141 @@
+import type { LeadershipRecord } from "../../domain/leadership/leader-lease.ts";
+import {
+  type DecisionChanges,
+  type DecisionStore,
+  type HealthSample,
+  type LoadedFleet,
+  StaleTermError,
+} from "../../runtime/decision-store.ts";
+import { ActorSnapshotEntity, EventEntity, LeadershipEntity, OutboxEntity } from "../entities/decision-entities.ts";
+import { JoinTokenEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
+import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
+import type { Database } from "../open-database.ts";
+import { containerRow, eventRow, holdingRows, nodeRow, outboxRow, snapshotRows } from "./decision-rows.ts";
+import { writeJobs } from "./job-writer.ts";
+import { loadFleet } from "./load-fleet.ts";
+import { writeMigrations } from "./migration-writer.ts";
+
+/** One scope until clusters are divided among coordinators. */
+const SCOPE = "global";
+const ROWS_PER_STATEMENT = 500;
+
+/** Decisions and leadership in PostgreSQL. */
+export class PostgresDecisionStore implements DecisionStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async commit(term: number, changes: DecisionChanges): Promise<void> {
+    await this.#database.orm.em.fork().transactional(async (em) => {
+      // The lock conflicts with a takeover's FOR UPDATE, and with nothing else: a write of an old term can then not
+      // commit after the takeover, which a mere comparison of the term would let it.
+      const held = await em.execute<{ term: string }[]>(
+        "select term from leadership where scope = ? and term = ? for key share",
+        [SCOPE, term],
+      );
+      if (held.length === 0) throw new StaleTermError(term);
+      const at = new Date(changes.atMs);
+      const asOf = changes.newestSequence;
+      if (changes.holdings.length > 0) {
+        const ids = changes.holdings.map(({ containerId }) => containerId);
+        await em.nativeDelete(PortReservationEntity, { containerId: { $in: ids } });
+        await em.nativeDelete(ReservationEntity, { containerId: { $in: ids } });
+      }
+      if (changes.forgotten.length > 0) {
+        const ids = [...changes.forgotten];
+        await em.nativeDelete(ActorSnapshotEntity, { kind: "container", id: { $in: ids } });
+        await em.nativeDelete(ContainerEntity, { id: { $in: ids } });
+      }
+      if (changes.nodes.length > 0) await em.upsertMany(NodeEntity, changes.nodes.map((node) => nodeRow(node, asOf)));
+      if (changes.containers.length > 0) {
+        await em.upsertMany(ContainerEntity, changes.containers.map((container) => containerRow(container, asOf)));
+      }
+      const snapshots = snapshotRows(changes);
+      if (snapshots.length > 0) await em.upsertMany(ActorSnapshotEntity, snapshots);
+      const { reservations, ports } = holdingRows(changes.holdings);
+      if (reservations.length > 0) await em.insertMany(ReservationEntity, reservations);
+      if (ports.length > 0) await em.insertMany(PortReservationEntity, ports);
+      await writeMigrations(em, changes.migrations, at, asOf);
+      await writeJobs(em, changes.jobs, at);
+      if (changes.commands.length > 0) {
+        await em.insertMany(OutboxEntity, changes.commands.map((command) => outboxRow(command, changes.atMs)));
+      }
+      for (const { commandId, ...end } of changes.endedCommands) {
+        await em.nativeUpdate(OutboxEntity, { commandId }, { ...end, endedAt: at });
+      }
+      for (const { tokenHash, nodeId } of changes.usedTokens) {
+        await em.nativeUpdate(JoinTokenEntity, { secretHash: tokenHash }, { usedAt: at, usedByNodeId: nodeId });
+      }
+      if (changes.events.length > 0) await em.insertMany(EventEntity, changes.events.map(eventRow));
+    });
+  }
+
+  load(): Promise<LoadedFleet> {
+    return this.#database.orm.em.fork().transactional((em) => loadFleet(em));
+  }
+
+  async readLeadership(): Promise<LeadershipRecord | null> {
+    const row = await this.#database.orm.em.fork().findOne(LeadershipEntity, { scope: SCOPE });
+    return row && { holder: row.holder ?? null, term: row.term, renewals: row.renewals, ttlMs: row.ttlMs };
+  }
+
+  takeLeadership(seen: LeadershipRecord | null, instance: string, ttlMs: number): Promise<LeadershipRecord | null> {
+    return this.#database.orm.em.fork().transactional(async (em) => {
+      await em.execute("insert into leadership (scope, term, renewals, ttl_ms) values (?, 0, 0, ?) on conflict do nothing", [
+        SCOPE,
+        ttlMs,
+      ]);
+      const [row] = await em.execute<{ holder: string | null; term: string; renewals: string }[]>(
+        "select holder, term, renewals from leadership where scope = ? for update",
+        [SCOPE],
+      );
+      const unchanged =
+        row !== undefined &&
+        (seen === null
+          ? Number(row.term) === 0
+          : row.holder === seen.holder && Number(row.term) === seen.term && Number(row.renewals) === seen.renewals);
+      if (!unchanged) return null;
+      const term = Number(row.term) + 1;
+      await em.nativeUpdate(LeadershipEntity, { scope: SCOPE }, { holder: instance, term, renewals: 0, ttlMs });
+      return { holder: instance, term, renewals: 0, ttlMs };
+    });
+  }
+
+  async renewLeadership(instance: string, term: number): Promise<boolean> {
+    const renewed = await this.#database.orm.em
+      .fork()
+      .execute<unknown[]>(
+        "update leadership set renewals = renewals + 1 where scope = ? and holder = ? and term = ? returning term",
+        [SCOPE, instance, term],
+      );
+    return renewed.length === 1;
+  }
+
+  async releaseLeadership(instance: string, term: number): Promise<void> {
+    await this.#database.orm.em.fork().nativeUpdate(LeadershipEntity, { scope: SCOPE, holder: instance, term }, { holder: null });
+  }
+
+  async flushHealth(samples: readonly HealthSample[], atMs: number): Promise<void> {
+    const rows = samples.map((sample) => ({
+      nodeId: sample.nodeId,
+      status: sample.status,
+      lastHeartbeatAt: sample.lastHeartbeatAtMs === null ? null : new Date(sample.lastHeartbeatAtMs),
+      usedCpuMillis: sample.usage.cpuMillis,
+      usedMemoryBytes: sample.usage.memoryBytes,
+      usedDiskBytes: sample.usage.diskBytes,
+      updatedAt: new Date(atMs),
+    }));
+    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+      await this.#database.orm.em.fork().upsertMany(NodeHealthEntity, rows.slice(from, from + ROWS_PER_STATEMENT));
+    }
+  }
+
+  async tokenCluster(tokenHash: string, nowMs: number): Promise<string | null> {
+    const token = await this.#database.orm.em
+      .fork()
+      .findOne(JoinTokenEntity, { secretHash: tokenHash, usedAt: null, expiresAt: { $gt: new Date(nowMs) } });
+    return token?.clusterId ?? null;
+  }
+}
