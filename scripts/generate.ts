@@ -1,4 +1,5 @@
-// npm run gen: lints and formats the protos' form, then makes gen/ (TypeScript and openapi.yaml) anew.
+// npm run gen: checks the protos' form, then makes anew what is made: gen/ (TypeScript and openapi.yaml) and the drawings
+// of the statecharts.
 import { spawnSync } from "node:child_process";
 import { repositoryRoot } from "./bootstrap.mjs";
 import { bufEnvironment, withGenerated, writeGenerated } from "./generated-tree.ts";
@@ -14,3 +15,5 @@ for (const step of steps) {
 const changes = withGenerated(writeGenerated);
 for (const { path, kind } of changes) console.log(`${kind === "left over" ? "removed" : "wrote"} ${path}`);
 console.log(changes.length === 0 ? "gen/ was fresh" : `gen/: ${changes.length} files changed`);
+const drawn = spawnSync(process.execPath, ["scripts/draw-statecharts.ts"], { cwd: repositoryRoot, stdio: "inherit" });
+process.exitCode = drawn.status ?? 1;
