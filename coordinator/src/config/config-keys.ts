@@ -1,0 +1,209 @@
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { z } from "zod";
+import { parseListenAddress } from "../agents/listen-address.ts";
+
+/** How the coordinator is set up; every value checked. */
+export type CoordinatorConfig = {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly httpListen: string;
+  readonly agentListen: string;
+  readonly adminEmail: string;
+  /** Null: a random one is made for a new administrator and shown once. */
+  readonly adminPassword: string | null;
+  /** Null: the embedded PostgreSQL in the data directory. */
+  readonly databaseUrl: string | null;
+  readonly clusterName: string;
+  readonly profile: keyof typeof LEASE_PROFILES;
+  readonly leaderTtlMs: number;
+  readonly logLevel: LogLevel;
+  /** An origin such as https://lormas.example.org; null: what the listener says. */
+  readonly publicUrl: string | null;
+  readonly production: boolean;
+  /** Null: the identity that the data directory keeps. */
+  readonly instanceName: string | null;
+};
+
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** One setting: where it may come from, what it may be. */
+export type ConfigKey = {
+  readonly env: string;
+  /** No flag for secrets themselves: everybody on the machine sees command lines. */
+  readonly secret: boolean;
+  readonly description: string;
+  /** As it would be written; null: none. */
+  readonly defaultText: string | null;
+  /** What would be right, for people. */
+  readonly wanted: string;
+  /** From the text as written to the value; its messages say what is wrong. */
+  readonly schema: z.ZodType<unknown, string>;
+};
+
+const profiles = Object.keys(LEASE_PROFILES) as (keyof typeof LEASE_PROFILES)[];
+const LEADER_TTL_MIN_MS = 1_000;
+const LEADER_TTL_MAX_MS = 60_000;
+
+const text = z.string().refine((value) => !/\p{Cc}/u.test(value), "holds control characters");
+const listen = text.refine((value) => {
+  try {
+    return parseListenAddress(value) !== null;
+  } catch {
+    return false;
+  }
+}, "is no listen address");
+const origin = text.transform((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.host !== "" && url.username === "";
+  if (plain && url.pathname === "/" && url.search === "" && url.hash === "") return url.origin;
+  context.addIssue({ code: "custom", message: "is no web address without a path" });
+  return z.NEVER;
+});
+const databaseUrl = text.refine((value) => {
+  return URL.canParse(value) && ["postgres:", "postgresql:"].includes(new URL(value).protocol);
+}, "is no PostgreSQL URL");
+
+/** Every setting, by its name in the file. */
+export const CONFIG_KEYS = {
+  dataDir: {
+    env: "LORMAS_DATA_DIR",
+    secret: false,
+    description: "Folder for everything the coordinator keeps outside the database",
+    defaultText: "./.lormas",
+    wanted: "a path",
+    schema: text.min(1, "is empty"),
+  },
+  httpListen: {
+    env: "LORMAS_HTTP_LISTEN",
+    secret: false,
+    description: "Where dashboard, API and CLI are served",
+    defaultText: "127.0.0.1:8080",
+    wanted: "host:port, such as 127.0.0.1:8080",
+    schema: listen,
+  },
+  agentListen: {
+    env: "LORMAS_AGENT_LISTEN",
+    secret: false,
+    description: "Where agents connect (mutual TLS)",
+    defaultText: "127.0.0.1:7443",
+    wanted: "host:port, such as 127.0.0.1:7443",
+    schema: listen,
+  },
+  adminEmail: {
+    env: "LORMAS_ADMIN_EMAIL",
+    secret: false,
+    description: "Sign-in of the administrator that the first start makes",
+    defaultText: "admin@lormas.local",
+    wanted: "an e-mail address",
+    schema: z.email("is no e-mail address").max(254, "is longer than 254 characters"),
+  },
+  adminPassword: {
+    env: "LORMAS_ADMIN_PASSWORD",
+    secret: true,
+    description: "First password of that administrator; absent: a random one, shown once",
+    defaultText: null,
+    wanted: "8 to 128 characters",
+    schema: text.min(8, "is shorter than 8 characters").max(128, "is longer than 128 characters"),
+  },
+  databaseUrl: {
+    env: "DATABASE_URL",
+    secret: true,
+    description: "A PostgreSQL 15 or newer to use; absent: the embedded one in the data directory",
+    defaultText: null,
+    wanted: "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    schema: databaseUrl,
+  },
+  clusterName: {
+    env: "LORMAS_CLUSTER",
+    secret: false,
+    description: "Name of the cluster that the first start makes",
+    defaultText: "local",
+    wanted: "2 to 63 lower-case letters, digits and inner hyphens",
+    schema: text.regex(/^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/, "is no name"),
+  },
+  profile: {
+    env: "LORMAS_PROFILE",
+    secret: false,
+    description: "Heartbeat profile of that cluster",
+    defaultText: "default",
+    wanted: `one of ${profiles.join(", ")}`,
+    schema: z.enum(profiles, "is no profile"),
+  },
+  leaderTtlMs: {
+    env: "LORMAS_LEADER_TTL_MS",
+    secret: false,
+    description: "Milliseconds for which a coordinator leads without renewing",
+    defaultText: "2000",
+    wanted: `whole milliseconds from ${LEADER_TTL_MIN_MS} to ${LEADER_TTL_MAX_MS}`,
+    schema: z
+      .string()
+      .regex(/^\d{1,9}$/, "is no whole number")
+      .transform(Number)
+      .pipe(
+        z
+          .number()
+          .min(LEADER_TTL_MIN_MS, `is below ${LEADER_TTL_MIN_MS}`)
+          .max(LEADER_TTL_MAX_MS, `is above ${LEADER_TTL_MAX_MS}`),
+      ),
+  },
+  logLevel: {
+    env: "LORMAS_LOG_LEVEL",
+    secret: false,
+    description: "Least severity that is logged",
+    defaultText: "info",
+    wanted: `one of ${LOG_LEVELS.join(", ")}`,
+    schema: z.enum(LOG_LEVELS, "is no log level"),
+  },
+  publicUrl: {
+    env: "LORMAS_PUBLIC_URL",
+    secret: false,
+    description: "Where browsers reach the dashboard, for cookies and origin checks; absent: what the listener says",
+    defaultText: null,
+    wanted: "an origin without a path, such as https://lormas.example.org",
+    schema: origin,
+  },
+  production: {
+    env: "LORMAS_PRODUCTION",
+    secret: false,
+    description: "Refuse what does not belong into production",
+    defaultText: "false",
+    wanted: "true or false",
+    schema: z.stringbool({ truthy: ["true", "1"], falsy: ["false", "0"], error: "is neither true nor false" }),
+  },
+  instanceName: {
+    env: "LORMAS_INSTANCE",
+    secret: false,
+    description:
+      "What tells this coordinator from others at the same database; absent: an identity kept in the data directory",
+    defaultText: null,
+    wanted: "1 to 63 letters, digits, dots, hyphens or underscores",
+    schema: text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "is no name"),
+  },
+} as const satisfies Record<keyof CoordinatorConfig, ConfigKey>;
+
+export type ConfigKeyName = keyof CoordinatorConfig;
+export const configKeyNames = Object.keys(CONFIG_KEYS) as ConfigKeyName[];
+
+/** The flag of a setting: --data-dir for dataDir; a secret's flag names the file that holds it. */
+export function flagOf(name: ConfigKeyName): string {
+  const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return CONFIG_KEYS[name].secret ? `${dashed}-file` : dashed;
+}
+
+/** The setting's name in the file that names the file with the secret: adminPasswordFile for adminPassword. */
+export function fileKeyOf(name: ConfigKeyName): string {
+  return `${name}File`;
+}
+
+/** Variables that begin with LORMAS_ and are not the coordinator's settings, but other parts' of the same environment. */
+export const FOREIGN_VARIABLES: ReadonlySet<string> = new Set(
+  [
+    "CONFIG LIFELINE_FD HOST_MARK ANCESTORS URL TOKEN TOKEN_FILE COORDINATOR NODE_NAME NODE_ADDRESS RUNTIME ALLOW_EXEC",
+    "PORT_POOL DOCKER_SOCKET JOIN_TOKEN JOIN_TOKEN_FILE RUN_DIR SHARED_DIR CGROUP_PARENT CHROMIUM TALLY",
+    "NODE NODE_BIN CONTAINER EPOCH ADDRESS",
+  ]
+    .join(" ")
+    .split(" ")
+    .map((name) => `LORMAS_${name}`),
+);
