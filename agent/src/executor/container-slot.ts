@@ -1,0 +1,75 @@
+import type { Health } from "./workload-status.ts";
+
+/** Commands that may wait for one container; above it they are refused. */
+export const SLOT_WAITING_MAX = 16;
+
+const NO_HEALTH: Health = { kind: "none", detail: "" };
+
+/**
+ * What the executor holds of one container: the line of operations, one at a time, and what its health check said last.
+ */
+export class ContainerSlot {
+  readonly containerId: string;
+  health: Health = NO_HEALTH;
+  /** The state and epoch that were reported last; a report of the same is not sent again. */
+  reported = "";
+  /** True while an operation runs whose result tells of the end itself. */
+  busy = false;
+  #tail: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #watch: AbortController | null = null;
+  #wait: AbortController | null = null;
+
+  constructor(containerId: string) {
+    this.containerId = containerId;
+  }
+
+  /** True when one more operation would be above the bound. */
+  get full(): boolean {
+    return this.#waiting >= SLOT_WAITING_MAX;
+  }
+
+  get idle(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** Runs the operation after those before it; it must not throw. */
+  enqueue(operation: () => Promise<void>): Promise<void> {
+    this.#waiting += 1;
+    const run = this.#tail.then(async () => {
+      this.busy = true;
+      try {
+        await operation();
+      } finally {
+        this.busy = false;
+        this.#waiting -= 1;
+      }
+    });
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Opens a wait that `cutWait` ends: a stop must not wait until a start's budget is used up. */
+  openWait(): AbortSignal {
+    this.#wait = new AbortController();
+    return this.#wait.signal;
+  }
+
+  cutWait(): void {
+    this.#wait?.abort();
+    this.#wait = null;
+  }
+
+  /** Ends the health watch before, and answers the signal of a new one. */
+  openWatch(): AbortSignal {
+    this.#watch?.abort();
+    this.#watch = new AbortController();
+    return this.#watch.signal;
+  }
+
+  endWatch(): void {
+    this.#watch?.abort();
+    this.#watch = null;
+    this.health = NO_HEALTH;
+  }
+}

@@ -1,0 +1,474 @@
+import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { type Command, type CommandResult, CommandResultSchema } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { type WorkloadSpec, WorkloadSpecSchema, type WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { Logger } from "pino";
+import type { BootClock, Timers } from "../clock/clock.ts";
+import type { GuardLink } from "../guard/guard-link.ts";
+import type { Journal } from "../journal/journal.ts";
+import { containerRecord, unackedResults } from "../journal/journal-state.ts";
+import {
+  type ContainerRuntime,
+  type GuardedGroup,
+  type ObservedContainer,
+  RuntimeFault,
+} from "../runtime/container-runtime.ts";
+import { specProblems } from "../runtime/workload-names.ts";
+import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
+import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
+import { healthProbe, healthTimes } from "./health-check.ts";
+import { awaitHealthy, watchHealth } from "./health-watch.ts";
+import { parallelLimit } from "./parallel-limit.ts";
+import { workloadStatus } from "./workload-status.ts";
+
+/** Prepares, creations and starts that run at once. Waiting for health and for a stop's grace does not count. */
+export const PARALLEL_STARTS_MAX = 8;
+/** A process without a health check must live this long to count as started. */
+const SETTLE_MS = 100;
+/** Lines of output that are shown with a failed start. */
+const LAST_LINES = 5;
+
+export type ExecutorOptions = {
+  readonly runtime: ContainerRuntime;
+  readonly journal: Journal;
+  readonly guard: GuardLink;
+  /** True before the lease's soft end. */
+  readonly mayStart: () => boolean;
+  readonly address: string;
+  readonly clock: BootClock;
+  readonly timers: Timers;
+  readonly log: Logger;
+};
+
+/**
+ * Carries out commands: journal first, then the runtime, then the answer. One operation at a time per container, each
+ * command id once. Answers and changes are handed to the listener that the command stream sets.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #slots = new Map<string, ContainerSlot>();
+  readonly #limit = parallelLimit(PARALLEL_STARTS_MAX);
+  readonly #running = new Set<string>();
+  #leaving = false;
+  #onResult: (result: CommandResult) => void = () => undefined;
+  #onStatus: (status: WorkloadStatus) => void = () => undefined;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    options.runtime.onChange((containerId) => this.#observeSoon(containerId));
+  }
+
+  /** Takes up the health watch of what a former agent left running. Call once, before commands come. */
+  async adopt(): Promise<void> {
+    const { runtime, journal } = this.#options;
+    for (const observed of await runtime.list()) {
+      const { closedEpoch, started } = containerRecord(journal.state, observed.containerId);
+      if (observed.state !== "running") continue;
+      if (observed.epoch <= closedEpoch) {
+        // Closed in the journal, but the agent ended before the process did: the promise is kept now.
+        await runtime.stop(observed.containerId, "SIGKILL", 0);
+        continue;
+      }
+      if (started?.spec && started.epoch === observed.epoch) this.#watch(specFromJson(started.spec), true);
+    }
+  }
+
+  /** Who hears results and changes; the one before is dropped. Results that were not acknowledged come from `unacked`. */
+  listen(onResult: (result: CommandResult) => void, onStatus: (status: WorkloadStatus) => void): void {
+    this.#onResult = onResult;
+    this.#onStatus = onStatus;
+  }
+
+  /** Results that the coordinator has not acknowledged, oldest first. */
+  unacked(): CommandResult[] {
+    return unackedResults(this.#options.journal.state).map((json) => fromJson(CommandResultSchema, json as JsonValue));
+  }
+
+  /** The coordinator has stored this result. */
+  async acknowledged(commandId: string): Promise<void> {
+    await this.#options.journal.append({ kind: "result_acked", commandId });
+  }
+
+  /** Everything on this node, with what it uses. */
+  async inventory(): Promise<WorkloadStatus[]> {
+    const { runtime } = this.#options;
+    const observed = await runtime.list();
+    return Promise.all(observed.map(async (one) => this.#status(one.containerId, one)));
+  }
+
+  /** True while an operation on the container runs or waits: its result will tell more than a look now. */
+  busy(containerId: string): boolean {
+    return this.#slots.get(containerId)?.idle === false;
+  }
+
+  /** Takes one command; its result is journalled and then handed to the listener. Never throws. */
+  submit(command: Command): void {
+    // A repeated command whose first copy is still at work is answered by that one's result.
+    if (this.#running.has(command.commandId)) return;
+    const slot = this.#slot(command.containerId);
+    const known = this.#options.journal.state.results.has(command.commandId);
+    if (slot.full && !known) {
+      this.#onResult(
+        this.#result(
+          command,
+          failed("refused", `${SLOT_WAITING_MAX} commands wait for this container: wait for their results`),
+          0,
+        ),
+      );
+      return;
+    }
+    this.#running.add(command.commandId);
+    const kind = command.action.case;
+    // What ends a container does not wait for a start that still hopes to become healthy.
+    if (!known && (kind === "stop" || kind === "remove") && this.#gate(command).kind === "run") slot.cutWait();
+    void slot
+      .enqueue(() => this.#carryOut(command, slot))
+      .catch((error: unknown) => this.#options.log.error({ error, commandId: command.commandId }, "a command was lost"))
+      .finally(() => {
+        this.#running.delete(command.commandId);
+        // What changed while the operation ran is looked at now.
+        this.#observeSoon(command.containerId);
+      });
+  }
+
+  /** Removes every container of a session below the given one; volumes stay. Throws when one could not be removed. */
+  async removeOlder(session: bigint): Promise<void> {
+    const { runtime } = this.#options;
+    const old = (await runtime.list()).filter((observed) => observed.session < session);
+    for (const { containerId } of old) this.#slot(containerId).cutWait();
+    await Promise.all(
+      old.map(({ containerId }) =>
+        this.#exclusively(containerId, async (slot) => {
+          slot.endWatch();
+          await runtime.stop(containerId, "SIGKILL", 0);
+          await runtime.remove(containerId, false);
+          await this.#options.guard.forget(containerId);
+          await this.#options.journal.append({ kind: "removed", containerId });
+        }),
+      ),
+    );
+  }
+
+  /** From here on every command is refused. */
+  leave(): void {
+    this.#leaving = true;
+    for (const slot of this.#slots.values()) slot.cutWait();
+  }
+
+  /**
+   * Stops everything by its own stop policy, no grace above `graceMaxMs`. Throws when something could not be stopped.
+   */
+  async stopAll(graceMaxMs: number): Promise<void> {
+    const { runtime } = this.#options;
+    const running = (await runtime.list()).filter((observed) => observed.state === "running");
+    const outcomes = await Promise.allSettled(
+      running.map(({ containerId }) =>
+        this.#exclusively(containerId, async (slot) => {
+          slot.endWatch();
+          const { signal, graceMs } = this.#stopPolicy(containerId);
+          await runtime.stop(containerId, signal, Math.min(graceMs, graceMaxMs));
+          await this.#options.guard.forget(containerId);
+        }),
+      ),
+    );
+    const broken = outcomes.find((outcome) => outcome.status === "rejected");
+    if (broken) throw broken.reason;
+  }
+
+  /** Ends every health watch; what runs goes on. */
+  close(): void {
+    this.listen(
+      () => undefined,
+      () => undefined,
+    );
+    for (const slot of this.#slots.values()) {
+      slot.cutWait();
+      slot.endWatch();
+    }
+  }
+
+  #gate(command: Command) {
+    const { journal, mayStart } = this.#options;
+    return gate(command, { journal: journal.state, mayStart: mayStart(), leaving: this.#leaving });
+  }
+
+  async #carryOut(command: Command, slot: ContainerSlot): Promise<void> {
+    const { journal, clock, log } = this.#options;
+    const startedMs = clock.nowMs();
+    const decision = this.#gate(command);
+    if (decision.kind === "replay") {
+      this.#onResult(fromJson(CommandResultSchema, decision.result as JsonValue));
+      return;
+    }
+    let outcome: CommandOutcome;
+    if (decision.kind === "refuse") {
+      outcome = failed(decision.code, decision.reason);
+    } else {
+      try {
+        outcome = await this.#act(command, slot);
+      } catch (error) {
+        outcome =
+          error instanceof RuntimeFault ? failed(error.code, error.message) : failed("runtime_error", messageOf(error));
+      }
+    }
+    const tookMs = clock.nowMs() - startedMs;
+    let status: WorkloadStatus | undefined;
+    try {
+      status = await this.#status(command.containerId);
+      slot.reported = reportKey(status);
+    } catch (error) {
+      log.warn({ error, containerId: command.containerId }, "a container could not be looked at after its command");
+    }
+    const result = this.#result(command, outcome, tookMs, status);
+    log.info(
+      {
+        commandId: command.commandId,
+        containerId: command.containerId,
+        action: command.action.case,
+        ok: result.ok,
+        tookMs,
+        code: result.errorCode,
+      },
+      "command done",
+    );
+    await journal.append({ kind: "result", commandId: command.commandId, result: toJson(CommandResultSchema, result) });
+    this.#onResult(result);
+  }
+
+  async #act(command: Command, slot: ContainerSlot): Promise<CommandOutcome> {
+    const { action } = command;
+    switch (action.case) {
+      case "prepare": {
+        const spec = this.#checkedSpec(command, action.value.spec);
+        await this.#limit(() => this.#options.runtime.prepare(spec));
+        return SUCCEEDED;
+      }
+      case "start":
+        return this.#start(command, this.#checkedSpec(command, action.value.spec), slot);
+      case "stop":
+        await this.#stop(command, slot, action.value.graceMs);
+        return SUCCEEDED;
+      case "remove":
+        await this.#stop(command, slot, 0);
+        await this.#options.runtime.remove(command.containerId, action.value.removeVolumes);
+        await this.#options.journal.append({ kind: "removed", containerId: command.containerId });
+        return SUCCEEDED;
+      case undefined:
+        return failed("unknown_command", "this agent does not know the command: update the agent");
+      default:
+        return noSuchAction(action);
+    }
+  }
+
+  async #start(command: Command, spec: WorkloadSpec, slot: ContainerSlot): Promise<CommandOutcome> {
+    const { runtime, journal, guard, clock, timers } = this.#options;
+    const containerId = command.containerId;
+    const before = await runtime.inspect(containerId);
+    const isThisCopy =
+      before?.state === "running" && before.epoch === command.epoch && before.session === command.session;
+    const wait = slot.openWait();
+    if (!isThisCopy) {
+      slot.endWatch();
+      if (before?.state === "running") {
+        await runtime.stop(containerId, "SIGKILL", 0);
+        await guard.forget(containerId);
+      }
+      await journal.append({
+        kind: "started",
+        containerId,
+        epoch: String(command.epoch),
+        session: String(command.session),
+        spec: toJson(WorkloadSpecSchema, spec),
+      });
+      const release = (group: GuardedGroup | null) => this.#release(command, spec, group);
+      await this.#limit(() => runtime.start({ spec, epoch: command.epoch, session: command.session, release }));
+    }
+    const probe = healthProbe(spec, this.#options.address, runtime, timers);
+    if (!probe) {
+      await timers.sleep(SETTLE_MS, wait);
+      const after = await runtime.inspect(containerId);
+      if (after?.state !== "running") return failed("start_failed", await this.#whyEnded(spec, after));
+      slot.health = { kind: "none", detail: "" };
+      return SUCCEEDED;
+    }
+    slot.health = { kind: "starting", detail: "" };
+    await this.#observe(slot);
+    const times = healthTimes(spec.health ?? noHealthCheck());
+    const ended = new AbortController();
+    const stopListening = runtime.onChange((changed) => {
+      if (changed !== containerId) return;
+      void runtime.inspect(containerId).then(
+        (now) => now?.state !== "running" && ended.abort(),
+        () => undefined,
+      );
+    });
+    const outcome = await awaitHealthy(probe, times, clock, timers, AbortSignal.any([wait, ended.signal])).finally(
+      stopListening,
+    );
+    if (outcome.kind === "healthy") {
+      this.#watch(spec, true);
+      return SUCCEEDED;
+    }
+    const now = await runtime.inspect(containerId);
+    if (now?.state !== "running") return failed("start_failed", await this.#whyEnded(spec, now));
+    if (wait.aborted)
+      return failed("start_failed", `container ${spec.containerName} was stopped before it was healthy`);
+    slot.health = { kind: "unhealthy", detail: outcome.lastProblem };
+    this.#watch(spec, false);
+    return failed(
+      "health_timeout",
+      `container ${spec.containerName} runs but was not healthy within ${times.startBudgetMs} ms: ${outcome.lastProblem}; ` +
+        "look at its logs, or give its health check a longer start budget",
+    );
+  }
+
+  /** The last look before the workload's first instruction: an order that has become stale meanwhile starts nothing. */
+  async #release(command: Command, spec: WorkloadSpec, group: GuardedGroup | null): Promise<void> {
+    const stillGood = () => {
+      const { journal } = this.#options;
+      const { epoch, closedEpoch } = containerRecord(journal.state, command.containerId);
+      const current = command.session === journal.state.session && command.session > journal.state.closedSession;
+      if (this.#leaving || !current || command.epoch < epoch || command.epoch <= closedEpoch) {
+        throw new RuntimeFault("start_failed", `container ${spec.containerName} was closed while it was being started`);
+      }
+      if (spec.ha && !this.#options.mayStart()) {
+        throw new RuntimeFault(
+          "no_lease",
+          "the lease ended while the container was being started: wait for the next heartbeats",
+        );
+      }
+    };
+    stillGood();
+    if (group) await this.#options.guard.register(group);
+    stillGood();
+  }
+
+  /** Closes the epoch on disk first, so that no start of it is obeyed any more, and then ends what runs. */
+  async #stop(command: Command, slot: ContainerSlot, graceMs: number): Promise<void> {
+    const { runtime, journal, guard } = this.#options;
+    const { containerId } = command;
+    slot.cutWait();
+    await journal.append({ kind: "closed", containerId, epoch: String(command.epoch) });
+    slot.endWatch();
+    await runtime.stop(containerId, this.#stopPolicy(containerId).signal, graceMs);
+    await guard.forget(containerId);
+  }
+
+  #stopPolicy(containerId: string): { signal: string; graceMs: number } {
+    const { started } = containerRecord(this.#options.journal.state, containerId);
+    const stop = started?.spec ? specFromJson(started.spec).stop : undefined;
+    return { signal: stop?.signal || "SIGTERM", graceMs: stop?.graceMs ?? 10_000 };
+  }
+
+  #checkedSpec(command: Command, spec: WorkloadSpec | undefined): WorkloadSpec {
+    const problems = spec ? specProblems(spec) : ["the command carries no specification"];
+    if (spec && spec.containerId !== command.containerId) problems.push("the specification is of another container");
+    if (!spec || problems.length > 0) throw new RuntimeFault("runtime_error", `cannot be run: ${problems.join("; ")}`);
+    return spec;
+  }
+
+  async #whyEnded(spec: WorkloadSpec, observed: ObservedContainer | null): Promise<string> {
+    const lines: string[] = [];
+    const signal = AbortSignal.abort();
+    try {
+      const logs = this.#options.runtime.logs(spec.containerId, { tailLines: LAST_LINES, follow: false, signal });
+      for await (const line of logs) lines.push(line.text.slice(0, 200));
+    } catch (error) {
+      lines.push(`(its output cannot be read: ${messageOf(error)})`);
+    }
+    const reason = observed?.detail || "its process is gone";
+    const output =
+      lines.length > 0 ? `; its last output: ${lines.slice(-LAST_LINES).join(" | ")}` : "; it wrote nothing";
+    return `container ${spec.containerName} ended before it was healthy: ${reason}${output}`;
+  }
+
+  #watch(spec: WorkloadSpec, healthy: boolean): void {
+    const { runtime, timers, address, log } = this.#options;
+    const slot = this.#slot(spec.containerId);
+    const probe = healthProbe(spec, address, runtime, timers);
+    if (!probe) return;
+    const signal = slot.openWatch();
+    if (healthy) slot.health = { kind: "healthy", detail: "" };
+    const { intervalMs } = healthTimes(spec.health ?? noHealthCheck());
+    const changed = (problem: string | null) => {
+      slot.health = problem === null ? { kind: "healthy", detail: "" } : { kind: "unhealthy", detail: problem };
+      this.#observeSoon(spec.containerId);
+    };
+    void watchHealth(probe, intervalMs, healthy, timers, signal, changed).catch((error: unknown) =>
+      log.error({ error, containerId: spec.containerId }, "the health watch broke"),
+    );
+  }
+
+  #observeSoon(containerId: string): void {
+    const slot = this.#slot(containerId);
+    // While an operation runs, its result tells what has become of the container.
+    if (slot.busy) return;
+    void this.#observe(slot).catch((error: unknown) =>
+      this.#options.log.warn({ error, containerId }, "a container could not be looked at"),
+    );
+  }
+
+  async #observe(slot: ContainerSlot): Promise<void> {
+    const observed = await this.#options.runtime.inspect(slot.containerId);
+    if (observed?.state === "exited") {
+      slot.endWatch();
+      await this.#options.guard.forget(slot.containerId);
+    }
+    const status = await this.#status(slot.containerId, observed);
+    if (!observed && slot.idle) this.#slots.delete(slot.containerId);
+    const key = reportKey(status);
+    if (key === slot.reported || (slot.reported === "" && !observed)) return;
+    slot.reported = key;
+    this.#onStatus(status);
+  }
+
+  async #status(containerId: string, seen?: ObservedContainer | null): Promise<WorkloadStatus> {
+    const { runtime } = this.#options;
+    const observed = seen === undefined ? await runtime.inspect(containerId) : seen;
+    const usage = observed?.state === "running" ? await runtime.usage(containerId) : null;
+    return workloadStatus(containerId, observed, this.#slot(containerId).health, usage);
+  }
+
+  #result(command: Command, outcome: CommandOutcome, tookMs: number, status?: WorkloadStatus): CommandResult {
+    return create(CommandResultSchema, {
+      commandId: command.commandId,
+      ...outcome,
+      tookMs: BigInt(Math.max(0, Math.round(tookMs))),
+      ...(status ? { status } : {}),
+    });
+  }
+
+  #slot(containerId: string): ContainerSlot {
+    let slot = this.#slots.get(containerId);
+    if (!slot) {
+      slot = new ContainerSlot(containerId);
+      this.#slots.set(containerId, slot);
+    }
+    return slot;
+  }
+
+  async #exclusively(containerId: string, operation: (slot: ContainerSlot) => Promise<void>): Promise<void> {
+    const slot = this.#slot(containerId);
+    await slot.enqueue(() => operation(slot));
+  }
+}
+
+function reportKey(status: WorkloadStatus): string {
+  return `${status.epoch}/${status.state}/${status.upMs === 0n}/${status.exitCode ?? ""}`;
+}
+
+function specFromJson(json: unknown): WorkloadSpec {
+  // Written by this agent's own toJson.
+  return fromJson(WorkloadSpecSchema, json as JsonValue);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function noHealthCheck(): never {
+  throw new Error("a health watch without a health check");
+}
+
+function noSuchAction(action: never): never {
+  throw new Error(`unknown action ${JSON.stringify(action)}`);
+}

@@ -1,0 +1,54 @@
+import type { CgroupLayout } from "../process/cgroup-layout.ts";
+import { setFrozen } from "../process/cgroup-layout.ts";
+import { killCgroupPass, killPass } from "../process/process-killer.ts";
+import type { GuardHands } from "./guard.ts";
+import type { WireGroup } from "./guard-message.ts";
+import { type GuardFile, writeGuardFile } from "./guard-record.ts";
+
+/** Where a node's cgroups are; HA containers are below `<path>/ha`, the others below `<path>/plain`. */
+export type NodeCgroups = { readonly layout: CgroupLayout; readonly path: string };
+
+export const haCgroup = (cgroups: NodeCgroups) => `${cgroups.path}/ha`;
+export const plainCgroup = (cgroups: NodeCgroups) => `${cgroups.path}/plain`;
+
+/** The guard's hands on a real machine. */
+export function guardHands(options: {
+  readonly filePath: string;
+  readonly cgroups: NodeCgroups | null;
+  readonly log: GuardHands["log"];
+}): GuardHands {
+  const { cgroups, log } = options;
+  const guarded = (what: string, act: () => number | void): number => {
+    try {
+      return act() ?? 0;
+    } catch (error) {
+      // One thing that cannot be killed must not keep the rest alive; it is tried again in the next pass.
+      log(`${what} failed`, { reason: error instanceof Error ? error.message : String(error) });
+      return 1;
+    }
+  };
+  return {
+    store: (file: GuardFile) => writeGuardFile(options.filePath, file),
+    killHa(groups: readonly WireGroup[]) {
+      let found = 0;
+      if (cgroups) found += guarded("killing the HA cgroup", () => killCgroupPass(cgroups.layout, haCgroup(cgroups)));
+      for (const group of groups) found += guarded(`killing ${group.containerId}`, () => killPass(group));
+      return found;
+    },
+    thaw() {
+      if (cgroups) guarded("thawing", () => setFrozen(cgroups.layout, haCgroup(cgroups), false));
+    },
+    log,
+  };
+}
+
+/** One pass over everything of a node, HA or not; answers how many processes were found. */
+export function killNodePass(cgroups: NodeCgroups | null, groups: readonly WireGroup[]): number {
+  let found = 0;
+  if (cgroups) {
+    found += killCgroupPass(cgroups.layout, haCgroup(cgroups));
+    found += killCgroupPass(cgroups.layout, plainCgroup(cgroups));
+  }
+  for (const group of groups) found += killPass(group);
+  return found;
+}

@@ -1,0 +1,20 @@
+import type { GuardedGroup } from "../runtime/container-runtime.ts";
+
+/** The agent's end of its guard. Every call settles within a short bound. */
+export type GuardLink = {
+  /** True while a guard answers. */
+  readonly answering: boolean;
+  /**
+   * Boot time at which the guard will kill, as it told when it was last spoken to; null when it holds none. A fresh agent
+   * learns from it until when the containers of its predecessor may run.
+   */
+  readonly deadlineMs: number | null;
+  /** Moves the deadline. True once the guard has stored it; false when it did not answer. */
+  renew(deadlineMs: number, killMs: number): Promise<boolean>;
+  /** Hands over what to kill. Rejects with RuntimeFault("no_lease") when the guard refuses or does not answer. */
+  register(group: GuardedGroup): Promise<void>;
+  /** The container has ended; nothing of it is left. */
+  forget(containerId: string): Promise<void>;
+  /** Ends the guard: nothing of this node runs any more. */
+  dismiss(): Promise<void>;
+};

@@ -1,0 +1,42 @@
+/** What agent and guard say to each other: one JSON object a line, over a unix socket. */
+export type GuardRequest =
+  /** First line of a connection; the newest connection is the agent, older ones are dropped. */
+  | { readonly type: "hello"; readonly id: number }
+  | { readonly type: "renew"; readonly id: number; readonly deadlineMs: number; readonly killMs: number }
+  /** `adopt` tells of something that runs already: it is taken without a lease, and killed if there is none. */
+  | { readonly type: "register"; readonly id: number; readonly group: WireGroup; readonly adopt: boolean }
+  | { readonly type: "forget"; readonly id: number; readonly containerId: string }
+  /** Nothing runs any more: the guard ends. */
+  | { readonly type: "dismiss"; readonly id: number };
+
+export type GuardAnswer =
+  | {
+      readonly type: "ok";
+      readonly id: number;
+      readonly deadlineMs: number | null;
+      /** In answer to a hello: all that the guard knows. */
+      readonly groups?: readonly WireGroup[];
+    }
+  | { readonly type: "refused"; readonly id: number; readonly reason: string };
+
+/** What the guard kills by itself. */
+export type WireGroup = {
+  readonly containerId: string;
+  readonly ha: boolean;
+  readonly pid: number;
+  readonly startTicks: string;
+  readonly cgroups: readonly string[];
+};
+
+/** Longest line; a peer that sends a longer one is cut off. */
+export const LINE_CHARS_MAX = 8 << 20;
+
+/** Splits what comes into lines; answers null when a line is too long. */
+export function lineSplitter(): (text: string) => string[] | null {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    return rest.length > LINE_CHARS_MAX ? null : lines;
+  };
+}

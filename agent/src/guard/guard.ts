@@ -1,0 +1,133 @@
+import { type GuardLease, guardMustKill, guardRenewed, guardRestored, guardWaitMs } from "@lormas/lease/guard-lease.ts";
+import type { BootClock, Timers } from "../clock/clock.ts";
+import type { GuardAnswer, GuardRequest, WireGroup } from "./guard-message.ts";
+import type { GuardFile } from "./guard-record.ts";
+
+/** How often what is left, or appears late, is killed while there is no lease. */
+export const KILLING_PAUSE_MS = 20;
+export const CALM_PAUSE_MS = 250;
+/** Machine timers stop in suspend, the boot clock does not: it is read again after this at the latest. */
+const CHECK_PAUSE_MAX_MS = 500;
+/** Containers that one node's guard holds. */
+export const GROUPS_MAX = 10_000;
+
+/** What a guard does to the machine. */
+export type GuardHands = {
+  /** Stores the record; what it holds must be stored before it is confirmed. */
+  store(file: GuardFile): void;
+  /** One pass over these groups and everything below the HA parent; answers how many processes were found. */
+  killHa(groups: readonly WireGroup[]): number;
+  /** A lease holds again: what waits frozen may go on. */
+  thaw(): void;
+  log(message: string, facts?: Record<string, unknown>): void;
+};
+
+/** Holds the deadline of a node's HA containers and kills them when it passes; it never asks the agent whether it may. */
+export class Guard {
+  readonly #bootId: string;
+  readonly #clock: BootClock;
+  readonly #timers: Timers;
+  readonly #hands: GuardHands;
+  readonly #groups: Map<string, WireGroup>;
+  #lease: GuardLease;
+  #killing = false;
+  #cancel: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: {
+    readonly record: GuardFile | null;
+    readonly bootId: string;
+    readonly clock: BootClock;
+    readonly timers: Timers;
+    readonly hands: GuardHands;
+  }) {
+    this.#bootId = options.bootId;
+    this.#clock = options.clock;
+    this.#timers = options.timers;
+    this.#hands = options.hands;
+    const { record } = options;
+    this.#lease = guardRestored(record, options.bootId, options.clock.nowMs());
+    const known = record?.bootId === options.bootId ? record.groups : [];
+    this.#groups = new Map(known.map((group) => [group.containerId, group]));
+    if (!guardMustKill(this.#lease, this.#clock.nowMs())) this.#hands.thaw();
+    this.#step();
+  }
+
+  get groups(): readonly WireGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  /** Answers one request; whatever it changes is stored before the answer exists. */
+  handle(request: Exclude<GuardRequest, { type: "dismiss" }>): GuardAnswer {
+    const { id } = request;
+    const ok: GuardAnswer = { type: "ok", id, deadlineMs: this.#lease.deadlineMs };
+    switch (request.type) {
+      case "hello":
+        return { ...ok, groups: this.groups };
+      case "renew": {
+        const nowMs = this.#clock.nowMs();
+        const next = guardRenewed(this.#lease, request.deadlineMs, request.killMs, nowMs);
+        if (next !== this.#lease) {
+          this.#store(next);
+          this.#lease = next;
+          if (!guardMustKill(next, nowMs) && this.#killing) {
+            this.#killing = false;
+            this.#hands.thaw();
+            this.#hands.log("a lease holds again");
+          }
+          this.#step();
+        }
+        return { ...ok, deadlineMs: this.#lease.deadlineMs };
+      }
+      case "register": {
+        const { group, adopt } = request;
+        const over = guardMustKill(this.#lease, this.#clock.nowMs());
+        if (group.ha && over && !adopt) return { type: "refused", id, reason: "this node holds no lease" };
+        if (this.#groups.size >= GROUPS_MAX && !this.#groups.has(group.containerId)) {
+          return { type: "refused", id, reason: `the guard holds ${GROUPS_MAX} containers already` };
+        }
+        this.#groups.set(group.containerId, group);
+        this.#store(this.#lease);
+        return ok;
+      }
+      case "forget":
+        if (this.#groups.delete(request.containerId)) this.#store(this.#lease);
+        return ok;
+      default:
+        return noSuchRequest(request);
+    }
+  }
+
+  /** Stops watching the deadline; nothing is killed any more. */
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  #store(lease: GuardLease): void {
+    this.#hands.store({
+      bootId: this.#bootId,
+      deadlineMs: lease.deadlineMs,
+      killMs: lease.killMs,
+      groups: this.groups,
+    });
+  }
+
+  #step(): void {
+    this.#cancel();
+    if (this.#closed) return;
+    const nowMs = this.#clock.nowMs();
+    let pauseMs = Math.min(CHECK_PAUSE_MAX_MS, guardWaitMs(this.#lease, nowMs));
+    if (guardMustKill(this.#lease, nowMs)) {
+      const found = this.#hands.killHa(this.groups.filter((group) => group.ha));
+      if (found > 0 || !this.#killing) this.#hands.log("no lease: killing", { processes: found });
+      this.#killing = true;
+      pauseMs = found > 0 ? KILLING_PAUSE_MS : CALM_PAUSE_MS;
+    }
+    this.#cancel = this.#timers.after(pauseMs, () => this.#step());
+  }
+}
+
+function noSuchRequest(request: never): never {
+  throw new Error(`unknown request ${JSON.stringify(request)}`);
+}

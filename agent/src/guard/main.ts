@@ -1,0 +1,118 @@
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { setPriority } from "node:os";
+import { bootClock, bootId, systemTimers } from "../clock/clock.ts";
+import {
+  cgroupFolders,
+  enterCgroup,
+  makeCgroup,
+  removeCgroup,
+  setFrozen,
+  writableCgroups,
+} from "../process/cgroup-layout.ts";
+import { Guard } from "./guard.ts";
+import { guardHands, haCgroup, killNodePass, plainCgroup } from "./guard-hands.ts";
+import type { GuardAnswer, GuardRequest } from "./guard-message.ts";
+import { readGuardFile } from "./guard-record.ts";
+import { listenAlone, serveLines } from "./guard-server.ts";
+import { type GuardSettings, guardFilePath, guardSocketPath } from "./guard-settings.ts";
+import { lifelineFd, watchLifeline } from "./lifeline.ts";
+
+// The guard process: it holds this node's deadline while the agent lives or dies, and kills when it passes. It knows no
+// network and no engine; its parent is the agent, but it outlives it.
+
+const settings = JSON.parse(process.argv[2] ?? "null") as GuardSettings | null;
+if (!settings) {
+  console.error("the guard is started by the agent, with its settings as JSON");
+  process.exit(2);
+}
+
+const clock = bootClock();
+const log = (message: string, facts: Record<string, unknown> = {}) =>
+  console.log(JSON.stringify({ bootMs: clock.nowMs(), pid: process.pid, msg: message, ...facts }));
+
+// Signals meant for the agent's process group or terminal are not the guard's business; SIGKILL ends it, and it comes back.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
+try {
+  setPriority(0, -10);
+  writeFileSync("/proc/self/oom_score_adj", "-1000");
+} catch {
+  // Only root may; the guard works without.
+}
+
+const layout = settings.cgroupPath === null ? null : writableCgroups(`${settings.cgroupPath}/ha`);
+const cgroups = layout && settings.cgroupPath ? { layout, path: settings.cgroupPath } : null;
+if (cgroups)
+  enterCgroup(
+    makeCgroup(cgroups.layout, `${cgroups.path}/guard`, { cpuMillis: 0, memoryBytes: 0n, pidsMax: 0 }),
+    process.pid,
+  );
+
+let present: Socket | null = null;
+let guard: Guard | null = null;
+const socketPath = guardSocketPath(settings);
+const server = await listenAlone(socketPath, (socket) => {
+  serveLines(socket, (request) => answer(socket, request));
+});
+if (!server) {
+  log("another guard serves this node");
+  process.exit(0);
+}
+chmodSync(socketPath, 0o600);
+
+const filePath = guardFilePath(settings);
+guard = new Guard({
+  record: readGuardFile(filePath),
+  bootId: bootId(),
+  clock,
+  timers: systemTimers,
+  hands: guardHands({ filePath, cgroups, log }),
+});
+log("guard started", { cgroups: cgroups?.path ?? null });
+
+const fd = lifelineFd(process.env);
+if (fd !== null) watchLifeline(fd, () => void endNode("the supervisor is gone"));
+
+function answer(socket: Socket, request: GuardRequest): GuardAnswer {
+  if (!guard) return { type: "refused", id: request.id, reason: "the guard is starting" };
+  if (request.type === "hello") {
+    present?.destroy();
+    present = socket;
+  }
+  if (socket !== present) return { type: "refused", id: request.id, reason: "another agent serves this node" };
+  if (request.type === "dismiss") {
+    // The answer leaves first.
+    systemTimers.after(0, () => void endNode("dismissed"));
+    return { type: "ok", id: request.id, deadlineMs: null };
+  }
+  return guard.handle(request);
+}
+
+/** Kills what is left of this node, HA or not, removes what this process made, and ends. */
+async function endNode(reason: string): Promise<void> {
+  guard?.close();
+  const groups = guard?.groups ?? [];
+  const endMs = clock.nowMs() + 1_500;
+  while (killNodePass(cgroups, groups) > 0 && clock.nowMs() < endMs) await systemTimers.sleep(10);
+  rmSync(settings?.runDir ?? socketPath, { recursive: true, force: true });
+  if (cgroups) {
+    for (const path of [haCgroup(cgroups), plainCgroup(cgroups)]) {
+      setFrozen(cgroups.layout, path, false);
+      removeCgroup(cgroupFolders(cgroups.layout, path));
+    }
+    enterRoot();
+    removeCgroup(cgroupFolders(cgroups.layout, cgroups.path));
+  }
+  log("guard ends", { reason });
+  process.exit(0);
+}
+
+/** Leaves the guard's own cgroup, which can only be removed empty. */
+function enterRoot(): void {
+  if (!cgroups) return;
+  try {
+    enterCgroup(cgroupFolders(cgroups.layout, "/"), process.pid);
+  } catch {
+    // The folder then stays; the next guard of this node uses it again.
+  }
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { bootClock, bootId, systemTimers, wallClock } from "./clock/clock.ts";
+import { type AgentConfig, agentConfig } from "./config/agent-config.ts";
+import { GuardClient } from "./guard/guard-client.ts";
+import { killNodePass, type NodeCgroups } from "./guard/guard-hands.ts";
+import { guardRunDir } from "./guard/guard-settings.ts";
+import { lifelineFd, watchLifeline } from "./guard/lifeline.ts";
+import { Journal } from "./journal/journal.ts";
+import { takeDataDir } from "./node/data-dir-lock.ts";
+import { NodeAgent } from "./node/node-agent.ts";
+import { ResourceMeter } from "./node/node-resources.ts";
+import { writableCgroups } from "./process/cgroup-layout.ts";
+import { enforceDeadline } from "./process/deadline-enforcer.ts";
+import { openRuntime } from "./runtime/open-runtime.ts";
+import { keepCertificateFresh } from "./session/certificate-renewal.ts";
+import { coordinatorClient } from "./session/coordinator-client.ts";
+import { type Credentials, loadCredentials } from "./session/credentials.ts";
+import { EnrolmentRefused, enrol } from "./session/enrolment.ts";
+
+// The agent of one node: reads its settings, wires the parts and ends cleanly. Exit codes: 0 after a clean stop, 1 when it
+// could not go on, 2 when its settings are refused.
+
+const outcome = agentConfig(process.argv.slice(2), process.env, hostname());
+if ("help" in outcome) {
+  console.log(outcome.help);
+  process.exit(0);
+}
+if ("problems" in outcome) {
+  for (const problem of outcome.problems) console.error(`lormas-agent: ${problem}`);
+  process.exit(2);
+}
+const config: AgentConfig = outcome.config;
+const log = pino({ level: config.logLevel, base: { node: config.name } });
+const clock = bootClock();
+const stopping = new AbortController();
+const fd = lifelineFd(process.env);
+let killEverything: () => number = () => 0;
+let cleanStop: (reason: string) => void = () => process.exit(0);
+
+if (fd !== null) {
+  watchLifeline(fd, () => {
+    const endMs = clock.nowMs() + 1_500;
+    const pass = () => {
+      const found = killEverything();
+      if (found === 0 || clock.nowMs() >= endMs) process.exit(0);
+      systemTimers.after(10, pass);
+    };
+    pass();
+  });
+}
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.on(signal, () => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    cleanStop(`the agent got ${signal}`);
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof EnrolmentRefused) log.fatal(message);
+  else log.fatal({ err: error }, message);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  takeDataDir(config.dataDir);
+  let credentials = (await loadCredentials(config.dataDir)) ?? (await enrolNow());
+  const { nodeId } = credentials;
+  const cgroupPath = `${config.cgroupParent}/${nodeId}`;
+  const layout = writableCgroups(`${cgroupPath}/ha`);
+  const cgroups: NodeCgroups | null = layout ? { layout, path: cgroupPath } : null;
+  if (!cgroups)
+    log.warn("no control groups can be made here: containers run without limits, killed by process group alone");
+
+  const journal = await Journal.open(config.dataDir);
+  const guard = await GuardClient.open({
+    settings: {
+      runDir: guardRunDir(config.dataDir, config.runDir),
+      logPath: join(config.dataDir, "guard.log"),
+      cgroupPath: cgroups ? cgroupPath : null,
+    },
+    lifelineFd: fd,
+    timers: systemTimers,
+    log,
+  });
+  killEverything = () => killNodePass(cgroups, guard.groups);
+  const runtime = await openRuntime({
+    config,
+    node: { nodeId, nodeName: credentials.nodeName, address: config.address },
+    cgroups,
+    hostMark: process.env["LORMAS_HOST_MARK"] ?? null,
+    bootId: bootId(),
+    clock,
+    wall: wallClock,
+    timers: systemTimers,
+    log,
+  });
+  const meter = new ResourceMeter(config.dataDir);
+  const agent = new NodeAgent({
+    incarnation: randomUUID(),
+    address: config.address,
+    portPool: config.portPool,
+    runtime,
+    journal,
+    guard,
+    enforce: () => enforceDeadline(cgroups, guard.groups, log),
+    connect: () => coordinatorClient(config.coordinator, credentials),
+    measure: () => meter.measure(),
+    clock,
+    timers: systemTimers,
+    random: Math.random,
+    log,
+  });
+  cleanStop = (reason) => {
+    log.info({ reason }, "stopping");
+    agent
+      .stop(reason)
+      .then(() => guard.dismiss())
+      .then(() => journal.close())
+      .then(() => runtime.close())
+      .then(() => process.exit(0))
+      .catch((error: unknown) => {
+        log.fatal({ err: error }, "not everything could be stopped; the guard goes on");
+        process.exit(1);
+      });
+  };
+  log.info(
+    { nodeId, runtime: runtime.kind, coordinator: config.coordinator, dataDir: config.dataDir },
+    "agent started",
+  );
+  void keepCertificateFresh({
+    dataDir: config.dataDir,
+    credentials: () => credentials,
+    renewed: (fresh) => {
+      credentials = fresh;
+    },
+    client: () => agent.client,
+    timers: systemTimers,
+    wall: wallClock,
+    random: Math.random,
+    log,
+    signal: stopping.signal,
+  });
+  if (stopping.signal.aborted) cleanStop("the agent was told to stop");
+  await agent.run();
+}
+
+async function enrolNow(): Promise<Credentials> {
+  const token = config.joinToken ?? (config.joinTokenFile ? readFileSync(config.joinTokenFile, "utf8") : null);
+  if (token === null) {
+    throw new EnrolmentRefused(
+      `${config.dataDir} holds no node yet: make a join token and give it as LORMAS_JOIN_TOKEN or --join-token-file`,
+    );
+  }
+  const { dataDir, coordinator, name } = config;
+  const credentials = await enrol({
+    dataDir,
+    coordinator,
+    name,
+    token,
+    timers: systemTimers,
+    wall: wallClock,
+    random: Math.random,
+    log,
+    signal: stopping.signal,
+  });
+  log.info({ nodeId: credentials.nodeId, cluster: credentials.clusterName }, "enrolled");
+  return credentials;
+}

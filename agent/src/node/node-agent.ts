@@ -1,0 +1,297 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Ack,
+  HelloSchema,
+  type Resources,
+  ResourcesSchema,
+  type Welcome,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { Logger } from "pino";
+import type { BootClock, Timers } from "../clock/clock.ts";
+import { AGENT_VERSION } from "../config/agent-version.ts";
+import { Executor } from "../executor/executor.ts";
+import type { GuardLink } from "../guard/guard-link.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { ContainerRuntime } from "../runtime/container-runtime.ts";
+import { backOffMs } from "../session/back-off.ts";
+import { type CommandStream, commandSession } from "../session/command-session.ts";
+import type { CoordinatorClient } from "../session/coordinator-client.ts";
+import { heartbeatSession } from "../session/heartbeat-session.ts";
+import { LeaseKeeper } from "../session/lease-keeper.ts";
+import { LogPusher } from "../session/log-push.ts";
+import { architecture, type NodeResources, platform } from "./node-resources.ts";
+
+/** How often resources and the engine are looked at, and usage of containers is reported. */
+const MEASURE_MS = 1_000;
+const USAGE_REPORT_MS = 10_000;
+/** A connection that held this long was a good one: the next dial comes soon. */
+const GOOD_LINK_MS = 5_000;
+const GOODBYE_MS = 2_000;
+/** Longest grace at the end of the agent; a container that needs more is killed. */
+export const LEAVE_GRACE_MAX_MS = 60_000;
+
+export type NodeAgentOptions = {
+  /** Random identity of this run (UUID). */
+  readonly incarnation: string;
+  readonly address: string;
+  readonly portPool: { readonly min: number; readonly max: number };
+  readonly runtime: ContainerRuntime;
+  readonly journal: Journal;
+  readonly guard: GuardLink;
+  /** Kills every HA container of this node by this process's own hands. */
+  readonly enforce: () => void;
+  /** Opens a fresh connection with the present certificate. */
+  readonly connect: () => CoordinatorClient;
+  readonly measure: () => Promise<{ capacity: NodeResources; usage: NodeResources }>;
+  readonly clock: BootClock;
+  readonly timers: Timers;
+  /** From [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+};
+
+/** One node's agent: keeps the connection, the lease and the commands together. */
+export class NodeAgent {
+  readonly #options: NodeAgentOptions;
+  readonly #lease: LeaseKeeper;
+  readonly #executor: Executor;
+  readonly #logs: LogPusher;
+  readonly #end = new AbortController();
+  #client: CoordinatorClient | null = null;
+  #stream: CommandStream | null = null;
+  #capacity: NodeResources = { cpuMillis: 0, memoryBytes: 0n, diskBytes: 0n };
+  #usage: NodeResources = this.#capacity;
+  #runtimeReady = false;
+  #sequence = 0n;
+  #report = 0n;
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    const { clock, timers, guard, runtime, journal, address, log } = options;
+    this.#lease = new LeaseKeeper({ clock, timers, guard, enforce: options.enforce });
+    const mayStart = () => this.#lease.mayStart();
+    this.#executor = new Executor({ runtime, journal, guard, mayStart, address, clock, timers, log });
+    this.#logs = new LogPusher(runtime, log);
+  }
+
+  /** The present connection; null while there is none. */
+  get client(): CoordinatorClient | null {
+    return this.#client;
+  }
+
+  /** Serves until `stop` or `abandon`; never throws for what the network or the coordinator does. */
+  async run(): Promise<void> {
+    const { timers, random, log, clock } = this.#options;
+    await this.#measure();
+    await this.#executor.adopt();
+    const background = [this.#keepMeasuring(), this.#keepReporting()];
+    for (let attempt = 0; !this.#end.signal.aborted; attempt += 1) {
+      const startedMs = clock.nowMs();
+      const reason = await this.#link();
+      if (this.#end.signal.aborted) break;
+      if (clock.nowMs() - startedMs > GOOD_LINK_MS) attempt = 0;
+      const waitMs = backOffMs(attempt, random());
+      log.warn({ reason, waitMs }, "connection to the coordinator ended");
+      await timers.sleep(waitMs, this.#end.signal);
+    }
+    await Promise.all(background);
+  }
+
+  /**
+   * The clean end: every container is stopped by its own policy while the lease is still renewed, the journal closes the
+   * session, the coordinator is told goodbye. Throws when something could not be stopped; then no goodbye is said.
+   */
+  async stop(reason: string): Promise<void> {
+    const { journal, log } = this.#options;
+    this.#executor.leave();
+    try {
+      await this.#executor.stopAll(LEAVE_GRACE_MAX_MS);
+      const { session } = journal.state;
+      await journal.append({ kind: "session_closed", session: String(session) });
+      await this.#stream?.goodbye(session, reason, GOODBYE_MS);
+      log.info({ session, reason }, "session closed");
+    } finally {
+      this.abandon();
+    }
+  }
+
+  /** Ends the connection and lets everything that runs go on, under the guard. */
+  abandon(): void {
+    this.#end.abort();
+    this.#lease.close();
+    this.#logs.closeAll();
+    this.#executor.close();
+    this.#client?.close();
+  }
+
+  /** One connection, from dial to end; answers why it ended. */
+  async #link(): Promise<string> {
+    const { clock, timers, guard, journal, log } = this.#options;
+    const client = this.#options.connect();
+    this.#client = client;
+    const linkEnd = new AbortController();
+    const signal = AbortSignal.any([this.#end.signal, linkEnd.signal]);
+    let welcomed = 0n;
+    let commands: Promise<void> = Promise.resolve();
+    try {
+      return await heartbeatSession({
+        call: client.heartbeat(),
+        hello: this.#hello(),
+        lease: this.#lease,
+        clock,
+        timers,
+        nextSequence: () => {
+          this.#sequence += 1n;
+          return this.#sequence;
+        },
+        facts: () => ({
+          session: journal.state.session,
+          usage: wireResources(this.#usage),
+          capacity: wireResources(this.#capacity),
+          guarded: guard.answering,
+          runtimeReady: this.#runtimeReady,
+        }),
+        welcomed: (welcome) => {
+          const problem = this.#termObjection(welcome.term) ?? this.#sessionObjection(welcome.session);
+          if (problem !== null) return problem;
+          welcomed = welcome.session;
+          log.info({ term: welcome.term, session: welcome.session, profile: welcome.policy?.profile }, "welcomed");
+          commands = this.#serve(client, welcome, signal).catch((error: unknown) =>
+            log.error({ error }, "the command stream broke"),
+          );
+          return null;
+        },
+        objection: (ack: Ack) =>
+          this.#termObjection(ack.term) ??
+          (ack.session === welcomed ? null : `the session is ${ack.session} now, was ${welcomed}: asking anew`),
+        grants: (ack) => ack.session === journal.state.session && ack.session > journal.state.closedSession,
+        signal: this.#end.signal,
+      });
+    } finally {
+      linkEnd.abort();
+      this.#stream = null;
+      this.#logs.closeAll();
+      await commands;
+      this.#client = null;
+      client.close();
+    }
+  }
+
+  /** Confirms the session, then keeps the command stream until the connection ends. */
+  async #serve(client: CoordinatorClient, welcome: Welcome, signal: AbortSignal): Promise<void> {
+    const { journal, timers, random, log, incarnation } = this.#options;
+    if (welcome.term > journal.state.term) await journal.append({ kind: "term", term: String(welcome.term) });
+    await this.#confirmSession(welcome.session, signal);
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      const reason = await commandSession({
+        call: client.commands(),
+        incarnation,
+        session: welcome.session,
+        objection: (term) => this.#termObjection(term),
+        executor: this.#executor,
+        nextReport: () => {
+          this.#report += 1n;
+          return this.#report;
+        },
+        openLogs: (request) => this.#logs.open(client, request),
+        closeLogs: (request) => this.#logs.close(request.logId),
+        attached: (stream) => {
+          attempt = 0;
+          this.#stream = stream;
+          log.info({ session: welcome.session }, "attached");
+          // The goodbye of an earlier run may have been lost: the session is over here, and is said so until it is heard.
+          if (welcome.session <= journal.state.closedSession) {
+            void stream.goodbye(welcome.session, "closed before", GOODBYE_MS);
+          }
+        },
+        timers,
+        log,
+        signal,
+      });
+      this.#stream = null;
+      if (signal.aborted) return;
+      const waitMs = backOffMs(attempt, random());
+      log.warn({ reason, waitMs }, "command stream ended");
+      await timers.sleep(waitMs, signal);
+    }
+  }
+
+  /** Removes what is of an older session and journals the new one; tries again until it succeeds or the signal ends it. */
+  async #confirmSession(session: bigint, signal: AbortSignal): Promise<void> {
+    const { journal, timers, random, log } = this.#options;
+    for (let attempt = 0; session > journal.state.session && !signal.aborted; attempt += 1) {
+      try {
+        await this.#executor.removeOlder(session);
+        await journal.append({ kind: "session", session: String(session) });
+        log.info({ session }, "session confirmed");
+      } catch (error) {
+        const waitMs = backOffMs(attempt, random());
+        log.error({ error, session, waitMs }, "containers of an older session could not be removed, trying again");
+        await timers.sleep(waitMs, signal);
+      }
+    }
+  }
+
+  #hello() {
+    const { incarnation, journal, address, runtime, portPool, guard } = this.#options;
+    return create(HelloSchema, {
+      incarnation,
+      agentVersion: AGENT_VERSION,
+      session: journal.state.session,
+      address,
+      runtime: runtime.kind,
+      capacity: wireResources(this.#capacity),
+      architecture: architecture(),
+      platform: platform(),
+      portPoolMin: portPool.min,
+      portPoolMax: portPool.max,
+      guarded: guard.answering,
+    });
+  }
+
+  #termObjection(term: bigint): string | null {
+    const seen = this.#options.journal.state.term;
+    return term < seen ? `the coordinator speaks for term ${term}, this node has obeyed ${seen}` : null;
+  }
+
+  #sessionObjection(session: bigint): string | null {
+    const confirmed = this.#options.journal.state.session;
+    if (session === 0n) return "the coordinator gave no session";
+    return session < confirmed ? `the coordinator gave session ${session}, this node has confirmed ${confirmed}` : null;
+  }
+
+  async #measure(): Promise<void> {
+    const { capacity, usage } = await this.#options.measure();
+    this.#capacity = capacity;
+    this.#usage = usage;
+    this.#runtimeReady = await this.#options.runtime.ready();
+  }
+
+  async #keepMeasuring(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      await this.#options.timers.sleep(MEASURE_MS, this.#end.signal);
+      await this.#measure().catch((error: unknown) =>
+        this.#options.log.warn({ error }, "resources could not be measured"),
+      );
+    }
+  }
+
+  /** Tells what each container uses, as reports without a change of state. */
+  async #keepReporting(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      await this.#options.timers.sleep(USAGE_REPORT_MS, this.#end.signal);
+      if (!this.#stream || this.#end.signal.aborted) continue;
+      try {
+        for (const status of await this.#executor.inventory()) {
+          if (status.upMs > 0n && !this.#executor.busy(status.containerId)) this.#stream?.report(status);
+        }
+      } catch (error) {
+        this.#options.log.warn({ error }, "usage could not be reported");
+      }
+    }
+  }
+}
+
+function wireResources(resources: NodeResources): Resources {
+  return create(ResourcesSchema, resources);
+}

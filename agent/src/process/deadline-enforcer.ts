@@ -1,0 +1,24 @@
+import type { Logger } from "pino";
+import { haCgroup, type NodeCgroups } from "../guard/guard-hands.ts";
+import type { GuardedGroup } from "../runtime/container-runtime.ts";
+import { controlFolder, processesBelow } from "./cgroup-layout.ts";
+import { killPass, signalProcess } from "./process-killer.ts";
+
+/**
+ * One pass of the agent's own hands over every HA container of the node. It freezes nothing: that is the guard's, which also
+ * thaws.
+ */
+export function enforceDeadline(cgroups: NodeCgroups | null, groups: readonly GuardedGroup[], log: Logger): void {
+  let found = 0;
+  try {
+    if (cgroups) {
+      for (const pid of processesBelow(controlFolder(cgroups.layout, haCgroup(cgroups)))) {
+        found += signalProcess(pid, "SIGKILL") ? 1 : 0;
+      }
+    }
+    for (const group of groups) if (group.ha) found += killPass(group);
+  } catch (error) {
+    log.error({ error }, "a pass of killing failed, the next follows");
+  }
+  if (found > 0) log.error({ processes: found }, "the lease is over: HA containers were killed");
+}

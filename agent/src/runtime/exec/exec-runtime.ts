@@ -1,0 +1,372 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { Logger } from "pino";
+import type { BootClock, Timers, WallClock } from "../../clock/clock.ts";
+import { type CgroupLayout, enterCgroup, makeCgroup, removeCgroup } from "../../process/cgroup-layout.ts";
+import { killPass, livingPids, signalProcess } from "../../process/process-killer.ts";
+import { isRunning, PAGE_BYTES, readProcess, TICKS_PER_SECOND } from "../../process/process-table.ts";
+import {
+  type ContainerRuntime,
+  type ContainerUsage,
+  type LogRequest,
+  type ObservedContainer,
+  RuntimeFault,
+  type RuntimeLogLine,
+  type StartRequest,
+} from "../container-runtime.ts";
+import { type NodeFacts, workloadEnv } from "../workload-names.ts";
+import { runCommandLine } from "./command-run.ts";
+import { type LaunchedProcess, launchAtGate } from "./exec-launch.ts";
+import { type ExecRecord, readExecRecord, removeExecRecord, writeExecRecord } from "./exec-record.ts";
+import { readLogFiles, rotateLogFiles } from "./log-files.ts";
+import { requireFreePorts } from "./port-probe.ts";
+import { makeVolumeFolders } from "./volume-folders.ts";
+
+/** Processes and threads that one container may have. */
+const PIDS_MAX = 4_096;
+/** How often processes of a former agent are looked at; those of this one tell by themselves. */
+const ADOPTED_POLL_MS = 200;
+const ENDING_POLL_MS = 20;
+/** How long SIGKILL may take before the container is reported as unkillable. */
+const KILL_MS = 5_000;
+const LOG_ROTATION_MS = 30_000;
+
+export type ExecRuntimeOptions = {
+  readonly dataDir: string;
+  readonly node: NodeFacts;
+  readonly sharedDir: string | null;
+  /** Where cgroups are made; null: processes run without limits. */
+  readonly cgroups: { readonly layout: CgroupLayout; readonly path: string } | null;
+  /** Passed on to every container, so that a whole node can be found by it; null leaves it out. */
+  readonly hostMark: string | null;
+  readonly bootId: string;
+  readonly clock: BootClock;
+  readonly wall: WallClock;
+  readonly timers: Timers;
+  readonly log: Logger;
+};
+
+/**
+ * Runs workloads as plain processes of this host, each in a session of its own, with files below
+ * `<data dir>/containers/<id>/`. For development, demos and tests: it isolates nothing but resources.
+ */
+export class ExecRuntime implements ContainerRuntime {
+  readonly kind = "exec";
+  readonly #options: ExecRuntimeOptions;
+  readonly #records = new Map<string, ExecRecord>();
+  /** Containers whose main process is a child of this agent: its exit is told, not polled. */
+  readonly #own = new Set<string>();
+  readonly #stopping = new Set<string>();
+  readonly #listeners = new Set<(containerId: string) => void>();
+  readonly #cpuSamples = new Map<string, { atMs: number; ticks: number }>();
+  readonly #end = new AbortController();
+
+  private constructor(options: ExecRuntimeOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the runtime over a data folder and adopts what a former agent left running. */
+  static async open(options: ExecRuntimeOptions): Promise<ExecRuntime> {
+    const runtime = new ExecRuntime(options);
+    await mkdir(runtime.#root, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(runtime.#root)) {
+      const record = await readExecRecord(join(runtime.#root, name));
+      if (record) runtime.#records.set(record.containerId, record);
+    }
+    void runtime.#watchAdopted();
+    void runtime.#rotateLogs();
+    return runtime;
+  }
+
+  get #root(): string {
+    return join(this.#options.dataDir, "containers");
+  }
+
+  #folder(containerId: string): string {
+    return join(this.#root, containerId);
+  }
+
+  async ready(): Promise<boolean> {
+    return true;
+  }
+
+  async prepare(spec: WorkloadSpec): Promise<void> {
+    startupOf(spec);
+    await this.#makeFolders(spec);
+  }
+
+  async start({ spec, epoch, session, release }: StartRequest): Promise<void> {
+    const { node, clock } = this.#options;
+    const id = spec.containerId;
+    const commandLine = startupOf(spec);
+    const before = this.#records.get(id);
+    if (before && this.#lives(before)) {
+      throw new RuntimeFault("runtime_error", `container ${spec.containerName} runs already: stop it first`);
+    }
+    if (before) await this.#killAll(before);
+    await requireFreePorts(spec, node.address);
+    const volumes = await this.#makeFolders(spec);
+    const env = {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      HOME: this.#workFolder(id),
+      LANG: "C.UTF-8",
+      ...volumes,
+      ...workloadEnv(spec, epoch, node, (port) => port.hostPort),
+      LORMAS_NODE_BIN: process.execPath,
+      ...(this.#options.hostMark === null ? {} : { LORMAS_HOST_MARK: this.#options.hostMark }),
+    };
+    const cgroups = this.#makeCgroups(spec);
+    const launched = launchAtGate({ folder: this.#folder(id), workFolder: this.#workFolder(id), commandLine, env });
+    const record: ExecRecord = {
+      containerId: id,
+      containerName: spec.containerName,
+      epoch: String(epoch),
+      session: String(session),
+      ha: spec.ha,
+      bootId: this.#options.bootId,
+      pid: launched.pid,
+      startTicks: launched.startTicks,
+      startedMs: clock.nowMs(),
+      cgroups,
+      env,
+      exit: null,
+    };
+    this.#follow(record, launched);
+    try {
+      enterCgroup(cgroups, launched.pid);
+      await writeExecRecord(this.#folder(id), record);
+      await release({ containerId: id, ha: spec.ha, pid: launched.pid, startTicks: launched.startTicks, cgroups });
+    } catch (error) {
+      await this.#killAll(record);
+      await this.#forget(id);
+      throw asFault(error, `container ${spec.containerName} could not be started`);
+    }
+    launched.release();
+  }
+
+  async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
+    const record = this.#records.get(containerId);
+    if (!record) return;
+    this.#stopping.add(containerId);
+    try {
+      if (graceMs > 0 && this.#lives(record)) {
+        signalProcess(-record.pid, signalName(signal));
+        const endMs = this.#options.clock.nowMs() + graceMs;
+        while (this.#options.clock.nowMs() < endMs && this.#pids(record).length > 0) {
+          await this.#options.timers.sleep(Math.min(ENDING_POLL_MS, graceMs));
+        }
+      }
+      await this.#killAll(record);
+      await this.#noteExit(containerId, record, null, "stopped");
+    } finally {
+      this.#stopping.delete(containerId);
+    }
+  }
+
+  async remove(containerId: string, removeVolumes: boolean): Promise<void> {
+    const record = this.#records.get(containerId);
+    if (record) {
+      await this.#killAll(record);
+      await this.#forget(containerId);
+    }
+    const folder = this.#folder(containerId);
+    await rm(this.#workFolder(containerId), { recursive: true, force: true });
+    if (removeVolumes) {
+      await rm(folder, { recursive: true, force: true });
+      if (this.#options.sharedDir)
+        await rm(join(this.#options.sharedDir, containerId), { recursive: true, force: true });
+    }
+  }
+
+  async list(): Promise<ObservedContainer[]> {
+    return [...this.#records.values()].map((record) => this.#observe(record));
+  }
+
+  async inspect(containerId: string): Promise<ObservedContainer | null> {
+    const record = this.#records.get(containerId);
+    return record ? this.#observe(record) : null;
+  }
+
+  async usage(containerId: string): Promise<ContainerUsage | null> {
+    const record = this.#records.get(containerId);
+    if (!record || !this.#lives(record)) return null;
+    const processes = this.#pids(record).flatMap((pid) => readProcess(pid) ?? []);
+    const ticks = processes.reduce((sum, entry) => sum + entry.cpuTicks, 0);
+    const atMs = this.#options.clock.nowMs();
+    const before = this.#cpuSamples.get(containerId);
+    this.#cpuSamples.set(containerId, { atMs, ticks });
+    const usedMs = before ? Math.max(0, ((ticks - before.ticks) * 1000) / TICKS_PER_SECOND) : 0;
+    return {
+      memoryUsedBytes: processes.reduce((sum, entry) => sum + entry.residentPages * PAGE_BYTES, 0),
+      cpuUsedMillis: before && atMs > before.atMs ? Math.round((usedMs * 1000) / (atMs - before.atMs)) : 0,
+    };
+  }
+
+  async run(containerId: string, commandLine: string, timeoutMs: number): Promise<number> {
+    const record = this.#records.get(containerId);
+    if (!record) throw new RuntimeFault("runtime_error", `container ${containerId} is not on this node`);
+    const { timers } = this.#options;
+    return runCommandLine(commandLine, { cwd: this.#workFolder(containerId), env: record.env, timeoutMs, timers });
+  }
+
+  logs(containerId: string, request: LogRequest): AsyncIterable<RuntimeLogLine> {
+    return readLogFiles(this.#folder(containerId), request, this.#options.wall, this.#options.timers);
+  }
+
+  onChange(listener: (containerId: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#end.abort();
+  }
+
+  #workFolder(containerId: string): string {
+    return join(this.#folder(containerId), "files");
+  }
+
+  async #makeFolders(spec: WorkloadSpec): Promise<Record<string, string>> {
+    const folder = this.#folder(spec.containerId);
+    await mkdir(this.#workFolder(spec.containerId), { recursive: true, mode: 0o700 });
+    return makeVolumeFolders(spec, join(folder, "volumes"), this.#options.sharedDir);
+  }
+
+  #makeCgroups(spec: WorkloadSpec): string[] {
+    const { cgroups } = this.#options;
+    if (!cgroups) return [];
+    return makeCgroup(cgroups.layout, `${cgroups.path}/${spec.ha ? "ha" : "plain"}/${spec.containerId}`, {
+      cpuMillis: spec.limits?.cpuMillis ?? 0,
+      memoryBytes: spec.limits?.memoryBytes ?? 0n,
+      pidsMax: PIDS_MAX,
+    });
+  }
+
+  #lives(record: ExecRecord): boolean {
+    return record.exit === null && record.bootId === this.#options.bootId && isRunning(record.pid, record.startTicks);
+  }
+
+  #pids(record: ExecRecord): number[] {
+    return record.bootId === this.#options.bootId ? livingPids(record) : [];
+  }
+
+  #observe(record: ExecRecord): ObservedContainer {
+    const lives = this.#lives(record);
+    return {
+      containerId: record.containerId,
+      epoch: BigInt(record.epoch),
+      session: BigInt(record.session),
+      ha: record.ha,
+      state: lives ? "running" : "exited",
+      exitCode: lives ? null : (record.exit?.code ?? null),
+      detail: lives ? "" : (record.exit?.detail ?? "the process has ended; its exit code is not known"),
+      upMs: lives ? Math.max(0, this.#options.clock.nowMs() - record.startedMs) : 0,
+    };
+  }
+
+  #follow(record: ExecRecord, launched: LaunchedProcess): void {
+    const id = record.containerId;
+    this.#records.set(id, record);
+    this.#own.add(id);
+    launched.child.once("exit", (code, signal) => {
+      this.#own.delete(id);
+      const detail = signal ? `ended by ${signal}` : `ended with exit code ${code}`;
+      void this.#noteExit(id, record, code, detail).catch((error: unknown) =>
+        this.#options.log.error({ error, containerId: id }, "the end of a process could not be noted"),
+      );
+    });
+    // What runs goes on without the agent; a child that is waited for would keep the agent from ending.
+    launched.child.unref();
+  }
+
+  /** Notes that the main process has ended and ends what it left behind, unless a stop is waiting for that itself. */
+  async #noteExit(id: string, ended: ExecRecord, code: number | null, detail: string): Promise<void> {
+    const record = this.#records.get(id);
+    if (!record || record.pid !== ended.pid || record.startTicks !== ended.startTicks || record.exit) return;
+    if (!this.#stopping.has(id)) await this.#killAll(record);
+    const noted = { ...record, exit: { code, detail } };
+    this.#records.set(id, noted);
+    this.#cpuSamples.delete(id);
+    for (const listener of this.#listeners) listener(id);
+    await writeExecRecord(this.#folder(id), noted);
+  }
+
+  async #killAll(record: ExecRecord): Promise<void> {
+    if (record.bootId !== this.#options.bootId) return;
+    const endMs = this.#options.clock.nowMs() + KILL_MS;
+    while (killPass(record) > 0) {
+      if (this.#options.clock.nowMs() > endMs) {
+        throw new RuntimeFault(
+          "runtime_error",
+          `container ${record.containerName} cannot be killed: process ${this.#pids(record).join(", ")} does not go; ` +
+            "it hangs in the kernel, most often on storage; look at it with ps, or restart the host",
+        );
+      }
+      await this.#options.timers.sleep(ENDING_POLL_MS);
+    }
+    removeCgroup(record.cgroups);
+  }
+
+  async #forget(containerId: string): Promise<void> {
+    this.#records.delete(containerId);
+    this.#own.delete(containerId);
+    this.#cpuSamples.delete(containerId);
+    await removeExecRecord(this.#folder(containerId));
+  }
+
+  async #watchAdopted(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      for (const record of [...this.#records.values()]) {
+        if (record.exit || this.#own.has(record.containerId) || this.#lives(record)) continue;
+        const detail = "the process has ended; its exit code is not known, since a former agent had started it";
+        await this.#noteExit(record.containerId, record, null, detail).catch((error: unknown) =>
+          this.#options.log.error(
+            { error, containerId: record.containerId },
+            "the end of a process could not be noted",
+          ),
+        );
+      }
+      await this.#options.timers.sleep(ADOPTED_POLL_MS, this.#end.signal);
+    }
+  }
+
+  async #rotateLogs(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      for (const id of this.#records.keys()) {
+        await rotateLogFiles(this.#folder(id)).catch((error: unknown) =>
+          this.#options.log.warn({ error, containerId: id }, "a log file could not be rotated"),
+        );
+      }
+      await this.#options.timers.sleep(LOG_ROTATION_MS, this.#end.signal);
+    }
+  }
+}
+
+function startupOf(spec: WorkloadSpec): string {
+  const commandLine = spec.startup["exec"];
+  if (commandLine?.trim()) return commandLine;
+  throw new RuntimeFault(
+    "unsupported_runtime",
+    `container ${spec.containerName} has no startup command for the exec runtime: give its egg one, or place it on a docker node`,
+  );
+}
+
+/** A signal name that this platform knows; SIGTERM for an empty one. */
+function signalName(name: string): NodeJS.Signals {
+  const full = name === "" ? "SIGTERM" : name.startsWith("SIG") ? name : `SIG${name}`;
+  if (/^SIG(TERM|INT|QUIT|HUP|USR1|USR2|KILL|STOP|CONT|WINCH|ABRT|ALRM|PIPE)$/.test(full))
+    return full as NodeJS.Signals;
+  return "SIGTERM";
+}
+
+function asFault(error: unknown, what: string): RuntimeFault {
+  if (error instanceof RuntimeFault) return error;
+  const full = (error as { code?: unknown }).code === "ENOSPC";
+  const reason = error instanceof Error ? error.message : String(error);
+  return new RuntimeFault(
+    full ? "disk_full" : "runtime_error",
+    `${what}: ${reason}${full ? "; make room on the file system of the data folder" : ""}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,15 @@
+/** Where the wait before a new dial starts and ends, in milliseconds. */
+export const BACK_OFF = { baseMs: 100, capMs: 5_000 } as const;
+
+/**
+ * How long to wait before dial number `attempt` (0 is the first retry): anything from nothing to base × 2^attempt, never above the
+ * cap. Full jitter spreads a fleet that lost its coordinator at one moment. `random` is from [0, 1).
+ */
+export function backOffMs(
+  attempt: number,
+  random: number,
+  limits: { baseMs: number; capMs: number } = BACK_OFF,
+): number {
+  const ceilingMs = Math.min(limits.capMs, limits.baseMs * 2 ** Math.min(30, Math.max(0, attempt)));
+  return Math.floor(random * ceilingMs);
+}

@@ -1,0 +1,80 @@
+import { X509Certificate } from "node:crypto";
+import type { RenewCertificateResponse } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { Logger } from "pino";
+import type { Timers, WallClock } from "../clock/clock.ts";
+import { backOffMs } from "./back-off.ts";
+import { certificateRequest } from "./certificate-request.ts";
+import type { CoordinatorClient } from "./coordinator-client.ts";
+import { type Credentials, saveCredentials } from "./credentials.ts";
+import { checkIssued } from "./enrolment.ts";
+
+/** The part of a certificate's life after which it is renewed. */
+export const RENEW_AT = 2 / 3;
+/** The clock is read again after this at the latest. */
+const CHECK_MS = 3_600_000;
+const CALL_MS = 10_000;
+const RETRY = { baseMs: 5_000, capMs: 600_000 };
+
+/** Milliseconds until a certificate should be renewed; negative when that is past. */
+export function renewInMs(certificatePem: string, now: Date): number {
+  const certificate = new X509Certificate(certificatePem);
+  const from = certificate.validFromDate.getTime();
+  return from + (certificate.validToDate.getTime() - from) * RENEW_AT - now.getTime();
+}
+
+/**
+ * Renews the node's certificate when two thirds of its life are over, on whatever connection there is; streams that run go on
+ * under the old one, the next dial uses the new one. Runs until the signal ends it.
+ */
+export async function keepCertificateFresh(options: {
+  readonly dataDir: string;
+  readonly credentials: () => Credentials;
+  readonly renewed: (credentials: Credentials) => void;
+  /** The present connection; null while there is none. */
+  readonly client: () => CoordinatorClient | null;
+  readonly timers: Timers;
+  readonly wall: WallClock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { timers, wall, log, signal } = options;
+  let attempt = 0;
+  while (!signal.aborted) {
+    const waitMs = renewInMs(options.credentials().certificatePem, wall.now());
+    if (waitMs > 0) {
+      await timers.sleep(Math.min(waitMs, CHECK_MS), signal);
+      continue;
+    }
+    try {
+      const client = options.client();
+      if (!client) throw new Error("not connected");
+      const before = options.credentials();
+      const csr = await certificateRequest(before.nodeName, before.keyPem);
+      const answer = await renew(client, csr, wall.now().getTime() + CALL_MS);
+      checkIssued(answer.certificate, before.caPem);
+      const after = { ...before, certificatePem: answer.certificate };
+      await saveCredentials(options.dataDir, after);
+      options.renewed(after);
+      attempt = 0;
+      log.info({ notAfter: new X509Certificate(answer.certificate).validTo }, "certificate renewed");
+    } catch (error) {
+      const pauseMs = backOffMs(attempt, options.random(), RETRY) + 1_000;
+      attempt += 1;
+      log.warn(
+        { reason: error instanceof Error ? error.message : String(error), pauseMs },
+        "certificate not renewed yet",
+      );
+      await timers.sleep(pauseMs, signal);
+    }
+  }
+}
+
+function renew(client: CoordinatorClient, csr: Uint8Array, deadline: number): Promise<RenewCertificateResponse> {
+  return new Promise((resolve, reject) => {
+    const request = { $typeName: "lormas.agent.v1.RenewCertificateRequest" as const, csr };
+    client.renewCertificate(request, { deadline }, (error, response) =>
+      error || !response ? reject(error ?? new Error("empty answer to RenewCertificate")) : resolve(response),
+    );
+  });
+}

@@ -1,0 +1,183 @@
+import { create } from "@bufbuild/protobuf";
+import { createValidator } from "@bufbuild/protovalidate";
+import {
+  AttachSchema,
+  type CloseLogs,
+  type Command,
+  type CommandResult,
+  CommandSchema,
+  type CommandsRequest,
+  CommandsRequestSchema,
+  type CommandsResponse,
+  InventorySchema,
+  type OpenLogs,
+  WorkloadReportSchema,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { Logger } from "pino";
+import type { Timers } from "../clock/clock.ts";
+import type { CommandsCall } from "./coordinator-client.ts";
+
+/** How long a coordinator may take to accept an Attach. */
+const ATTACHED_MS = 5_000;
+/** Messages that may wait for the network; above it the stream is given up, and the next one starts from an inventory. */
+export const OUTGOING_MAX = 10_000;
+
+export type CommandSessionOptions = {
+  readonly call: CommandsCall;
+  readonly incarnation: string;
+  readonly session: bigint;
+  /** Says why a leader of this term is not obeyed; null: it is. */
+  readonly objection: (term: bigint) => string | null;
+  readonly executor: {
+    submit(command: Command): void;
+    acknowledged(commandId: string): Promise<void>;
+    unacked(): CommandResult[];
+    inventory(): Promise<WorkloadStatus[]>;
+    listen(onResult: (result: CommandResult) => void, onStatus: (status: WorkloadStatus) => void): void;
+  };
+  readonly nextReport: () => bigint;
+  readonly openLogs: (request: OpenLogs) => void;
+  readonly closeLogs: (request: CloseLogs) => void;
+  /** Called once the stream is attached and the inventory is sent. */
+  readonly attached?: (stream: CommandStream) => void;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+};
+
+/** An attached stream, for what is sent besides results and reports. */
+export type CommandStream = {
+  report(status: WorkloadStatus): void;
+  /** Sends the last word of a session and resolves when the coordinator has closed the stream, or `waitMs` have passed. */
+  goodbye(session: bigint, reason: string, waitMs: number): Promise<void>;
+};
+
+const validator = createValidator();
+
+/**
+ * Runs one command stream until it ends, and answers why: Attach, then the inventory, then every result that was not
+ * acknowledged, then what comes.
+ */
+export function commandSession(options: CommandSessionOptions): Promise<string> {
+  const { call, executor, timers, log } = options;
+  return new Promise((resolve) => {
+    let ended = false;
+    let outgoing = 0;
+    let attached = false;
+    let inventorySent = false;
+    const cancelWait = timers.after(ATTACHED_MS, () => end(`no Attached within ${ATTACHED_MS} ms`));
+
+    const end = (reason: string) => {
+      if (ended) return;
+      ended = true;
+      cancelWait();
+      executor.listen(
+        () => undefined,
+        () => undefined,
+      );
+      options.signal.removeEventListener("abort", stop);
+      call.cancel();
+      resolve(reason);
+    };
+    const stop = () => end("the agent stops");
+    options.signal.addEventListener("abort", stop, { once: true });
+
+    const send = (message: CommandsRequest["message"]) => {
+      if (ended) return;
+      if (outgoing >= OUTGOING_MAX) {
+        end(`${OUTGOING_MAX} messages wait for the network`);
+        return;
+      }
+      outgoing += 1;
+      call.write(create(CommandsRequestSchema, { message }), () => {
+        outgoing -= 1;
+      });
+    };
+    const sendResult = (result: CommandResult) => send({ case: "result", value: result });
+    const report = (status: WorkloadStatus) =>
+      send({ case: "report", value: create(WorkloadReportSchema, { sequence: options.nextReport(), status }) });
+
+    const onAttached = async () => {
+      // What changes while the inventory is made waits behind it.
+      const early: WorkloadStatus[] = [];
+      executor.listen(
+        (result) => inventorySent && sendResult(result),
+        (status) => (inventorySent ? report(status) : early.push(status)),
+      );
+      const workloads = await executor.inventory();
+      send({ case: "inventory", value: create(InventorySchema, { session: options.session, workloads }) });
+      inventorySent = true;
+      for (const result of executor.unacked()) sendResult(result);
+      for (const status of early) report(status);
+      options.attached?.({ report, goodbye });
+    };
+
+    const goodbye: CommandStream["goodbye"] = (session, reason, waitMs) =>
+      new Promise((done) => {
+        const cancel = timers.after(waitMs, done);
+        const finish = () => {
+          cancel();
+          done();
+        };
+        call.once("end", finish);
+        call.once("error", finish);
+        if (ended) finish();
+        send({ case: "goodbye", value: { $typeName: "lormas.agent.v1.Goodbye", session, reason } });
+        call.end();
+      });
+
+    const onMessage = ({ message }: CommandsResponse) => {
+      switch (message.case) {
+        case "attached": {
+          const problem = attached ? "attached twice" : options.objection(message.value.term);
+          if (problem !== null) return end(problem);
+          attached = true;
+          cancelWait();
+          onAttached().catch((error: unknown) => end(`no inventory could be made: ${String(error)}`));
+          return;
+        }
+        case "command":
+          return onCommand(message.value);
+        case "resultAck":
+          executor.acknowledged(message.value.commandId).catch((error: unknown) => end(String(error)));
+          return;
+        case "openLogs":
+          return options.openLogs(message.value);
+        case "closeLogs":
+          return options.closeLogs(message.value);
+        case undefined:
+          return log.warn("a message of an unknown kind came down the command stream; is the coordinator newer?");
+        default:
+          return noSuchMessage(message);
+      }
+    };
+
+    const onCommand = (command: Command) => {
+      const checked = validator.validate(CommandSchema, command);
+      if (checked.kind === "valid") return executor.submit(command);
+      const reason = checked.error?.message ?? "invalid";
+      log.error({ commandId: command.commandId, reason }, "an invalid command was refused");
+      sendResult({
+        $typeName: "lormas.agent.v1.CommandResult",
+        commandId: command.commandId,
+        ok: false,
+        errorCode: command.action.case ? "refused" : "unknown_command",
+        errorMessage: `the command is not valid: ${reason}`.slice(0, 2_000),
+        tookMs: 0n,
+      });
+    };
+
+    call.on("data", (message: CommandsResponse) => !ended && onMessage(message));
+    call.on("error", (error: Error) => end(error.message));
+    call.on("end", () => end("the coordinator ended the stream"));
+    send({
+      case: "attach",
+      value: create(AttachSchema, { incarnation: options.incarnation, session: options.session }),
+    });
+  });
+}
+
+function noSuchMessage(message: never): never {
+  throw new Error(`unknown message ${JSON.stringify(message)}`);
+}

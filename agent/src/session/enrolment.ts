@@ -1,0 +1,93 @@
+import { X509Certificate } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { status } from "@grpc/grpc-js";
+import { EnrolRequestSchema } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { Logger } from "pino";
+import type { Timers, WallClock } from "../clock/clock.ts";
+import { AGENT_VERSION } from "../config/agent-version.ts";
+import { backOffMs } from "./back-off.ts";
+import { discoverCa } from "./ca-discovery.ts";
+import { certificateRequest, newKeyPem } from "./certificate-request.ts";
+import { enrolCall } from "./coordinator-client.ts";
+import { type Credentials, saveCredentials } from "./credentials.ts";
+import { parseJoinToken } from "./join-token.ts";
+
+/** Enrolment was refused for good; the message says why and what to do. */
+export class EnrolmentRefused extends Error {
+  override readonly name = "EnrolmentRefused";
+}
+
+/** How long one try may take. */
+const TRY_MS = 10_000;
+
+const NEXT_STEP: Partial<Record<number, string>> = {
+  [status.UNAUTHENTICATED]: "make a new join token and start the agent with it",
+  [status.ALREADY_EXISTS]: "choose another --name, or remove the old node from the fleet first",
+  [status.INVALID_ARGUMENT]: "check --name and that agent and coordinator are of the same version",
+  [status.PERMISSION_DENIED]: "make a new join token and start the agent with it",
+};
+
+/**
+ * Enrols this node with a one-time token and stores what it is given. A coordinator that does not answer is asked again until
+ * the signal ends it; a refusal throws EnrolmentRefused at once.
+ */
+export async function enrol(options: {
+  readonly dataDir: string;
+  readonly coordinator: string;
+  readonly name: string;
+  readonly token: string;
+  readonly timers: Timers;
+  readonly wall: WallClock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): Promise<Credentials> {
+  const token = parseJoinToken(options.token);
+  if (!token)
+    throw new EnrolmentRefused("the join token is not one of Lormas (lormas1.<secret>.<digest>): copy it whole");
+  const keyPem = await newKeyPem();
+  const csr = await certificateRequest(options.name, keyPem);
+  for (let attempt = 0; ; attempt += 1) {
+    if (options.signal.aborted) throw new EnrolmentRefused("stopped before this node was enrolled");
+    try {
+      const caPem = await discoverCa(options.coordinator, token.caDigestHex, TRY_MS);
+      const request = create(EnrolRequestSchema, {
+        token: token.secret,
+        nodeName: options.name,
+        csr,
+        agentVersion: AGENT_VERSION,
+      });
+      const answer = await enrolCall(options.coordinator, caPem, request, options.wall.now().getTime() + TRY_MS);
+      checkIssued(answer.certificate, caPem);
+      const credentials: Credentials = {
+        nodeId: answer.nodeId,
+        nodeName: options.name,
+        clusterName: answer.clusterName,
+        keyPem,
+        certificatePem: answer.certificate,
+        caPem,
+      };
+      await saveCredentials(options.dataDir, credentials);
+      return credentials;
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      const reason = error instanceof Error ? error.message : String(error);
+      const nextStep = typeof code === "number" ? NEXT_STEP[code] : undefined;
+      if (nextStep) {
+        const details = (error as { details?: string }).details ?? reason;
+        throw new EnrolmentRefused(`node "${options.name}" was not enrolled: ${details}; ${nextStep}`);
+      }
+      const waitMs = backOffMs(attempt, options.random());
+      options.log.warn({ attempt, waitMs, reason }, "enrolment failed, trying again");
+      await options.timers.sleep(waitMs, options.signal);
+    }
+  }
+}
+
+/** The agent trusts the CA of the token and nothing else, so a certificate of any other is refused. */
+export function checkIssued(certificatePem: string, caPem: string): void {
+  const ca = new X509Certificate(caPem);
+  if (!new X509Certificate(certificatePem).verify(ca.publicKey)) {
+    throw new Error("the certificate that came back was not signed by the fleet's authority");
+  }
+}
