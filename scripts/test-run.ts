@@ -153,7 +153,7 @@ const parts: Tally[] = [];
 for (const step of steps) if (ended === undefined) parts.push(await step());
 clearTimeout(limit);
 if (ended !== undefined) parts.push(failure(`ended early: ${ended}`));
-else parts.push(await leftovers(before));
+parts.push(await leftovers(before));
 const missing = machine.filter(({ met }) => !met);
 if (required) parts.push(...missing.map(({ name, remedy }) => failure(`required, but missing: ${name}: ${remedy}`)));
 const files = readdirSync(folder).filter(
