@@ -52,6 +52,7 @@ export async function demoFailover(context: CliContext, options: FailoverOptions
     await watch.start();
     say(`Killing ${placed.nodeName}: its agent and everything it runs, with SIGKILL`);
     const killMs = clock.nowMs();
+    watch.meter.arm(killMs);
     watch.onStep = (text) => say(timelineLine(clock.nowMs() - killMs, text));
     const killed = await control.kill(placed.nodeName);
     watch.onStep(stepText("killed", `${killed} processes of ${placed.nodeName}`));
@@ -138,7 +139,8 @@ async function explainBound(api: ApiClient, container: Container): Promise<strin
 async function untilOver(context: CliContext, watch: FailoverWatch, boundMs: number): Promise<Outage | undefined> {
   return await waitFor(context.clock, boundMs + patienceMs, pollMs, () => {
     watch.check();
-    return watch.meter.outage.kind === "over" ? watch.meter.outage : undefined;
+    // Answers from the killed node would mean that it was not killed: they do not count as an end.
+    return watch.meter.outage.kind === "over" && watch.hasMoved ? watch.meter.outage : undefined;
   });
 }
 

@@ -31,10 +31,16 @@ export class DowntimeMeter {
   #isAway = false;
   #row: Sample[] = [];
   #over: Outage | undefined;
+  #fromMs = Number.POSITIVE_INFINITY;
 
   /** Counting begins with this request number. */
   constructor(firstNumber = 0) {
     this.#next = firstNumber;
+  }
+
+  /** Says when the cause of the outage came: what failed before is not part of it. Until then there is no outage. */
+  arm(fromMs: number): void {
+    this.#fromMs = fromMs;
   }
 
   /** Takes a sample. Each number is to be given once. */
@@ -51,7 +57,7 @@ export class DowntimeMeter {
     if (this.#over !== undefined) return;
     if (!this.#isAway) {
       if (sample.good) this.#lastGoodMs = Math.max(this.#lastGoodMs ?? sample.endedMs, sample.endedMs);
-      else if (this.#lastGoodMs !== undefined) this.#isAway = true;
+      else if (this.#lastGoodMs !== undefined && sample.endedMs >= this.#fromMs) this.#isAway = true;
       return;
     }
     this.#row = sample.good ? [...this.#row, sample] : [];

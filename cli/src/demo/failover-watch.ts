@@ -46,6 +46,11 @@ export class FailoverWatch {
     return this.#container;
   }
 
+  /** True once the container is on another node than at the beginning. */
+  get hasMoved(): boolean {
+    return this.#container.nodeId !== this.#nodeId;
+  }
+
   /** Resolves once the stream stands and the container has answered a few times. */
   async start(): Promise<void> {
     this.#follow().catch((error: unknown) => {
