@@ -46,10 +46,10 @@ const migrationLooks: Record<MigrationOutcome, Look> = {
 
 const haLooks: Record<MigrationStatus, Look> = {
   [MigrationStatus.UNSPECIFIED]: { tone: "off", word: "not moved" },
-  [MigrationStatus.IDLE]: { tone: "ok", word: "HA ready" },
+  [MigrationStatus.IDLE]: { tone: "off", word: "HA ready" },
   [MigrationStatus.MIGRATING]: { tone: "busy", word: "migrating" },
-  [MigrationStatus.COMPLETED]: { tone: "ok", word: "migrated" },
-  [MigrationStatus.FAILED]: { tone: "bad", word: "migration failed" },
+  [MigrationStatus.COMPLETED]: { tone: "ok", word: "completed" },
+  [MigrationStatus.FAILED]: { tone: "bad", word: "failed" },
 };
 
 const triggers: Record<MigrationTrigger, string> = {

@@ -19,6 +19,6 @@ export function leaseView(
   const leftMs = policy.leaseMs - Math.max(0, heartbeatAgeMs);
   if (leftMs <= 0) return { phase: "over", share: 0, text: "lease over" };
   const phase = heartbeatAgeMs > 2.5 * policy.intervalMs ? "low" : "running";
-  const text = `lease ≤ ${formatSpan(Math.ceil(leftMs / 100) * 100)}`;
+  const text = `lease ≤ ${formatSpan(Math.ceil(leftMs / 100) * 100, "s")}`;
   return { phase, share: leftMs / policy.leaseMs, text };
 }

@@ -7,10 +7,13 @@ export function toMs(at: Timestamp | undefined): number | undefined {
   return at === undefined ? undefined : Number(at.seconds) * 1000 + Math.floor(at.nanos / 1_000_000);
 }
 
-/** A span with its unit, as fine as it is short: "840 ms", "7.4 s", "2 min 3 s", "1 h 4 min", "3 d 2 h". */
-export function formatSpan(ms: number): string {
+/**
+ * A span with its unit, as fine as it is short: "840 ms", "7.4 s", "2 min 3 s", "1 h 4 min", "3 d 2 h". `finest` "s"
+ * writes "0.8 s" for what counts on the page, where a unit that changes would make the text jump.
+ */
+export function formatSpan(ms: number, finest: "ms" | "s" = "ms"): string {
   const span = Math.max(0, ms);
-  if (span < 1000) return `${Math.round(span)} ms`;
+  if (span < 1000 && finest === "ms") return `${Math.round(span)} ms`;
   if (span < 59_950) return `${(span / 1000).toFixed(1)} s`;
   const seconds = Math.round(span / 1000);
   if (seconds < 3600) return pair(Math.floor(seconds / 60), "min", seconds % 60, "s");

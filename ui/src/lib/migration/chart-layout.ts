@@ -48,7 +48,7 @@ export const knownWays: readonly (readonly [ChartState, ChartState])[] = [
   ["rolling_back", "cancelled"],
 ];
 
-const boxWidth = 124;
+const boxWidth = 130;
 const boxHeight = 48;
 
 /** For panels of at least 880 px: two rows of steps, rolling back below, the ends at the right. */
@@ -56,9 +56,9 @@ export const wideLayout: ChartLayout = (() => {
   const column = (index: number) => 140 + index * 146;
   const box = (x: number, y: number, width = boxWidth): Box => ({ x, y, width, height: boxHeight });
   return {
-    width: 1016,
+    width: 1020,
     height: 324,
-    migrating: { x: 120, y: 8, width: 748, height: 308 },
+    migrating: { x: 120, y: 8, width: 754, height: 308 },
     states: {
       idle: box(4, 56, 76),
       choosing: box(column(0), 56),
@@ -71,9 +71,9 @@ export const wideLayout: ChartLayout = (() => {
       committing: box(column(2), 160),
       cleaning_up: box(column(3), 160),
       rolling_back: { ...box(column(0), 256, column(4) - column(0) + boxWidth), height: 40 },
-      completed: box(904, 160, 108),
-      failed: { ...box(904, 232, 108), height: 36 },
-      cancelled: { ...box(904, 280, 108), height: 36 },
+      completed: box(908, 160, 108),
+      failed: { ...box(908, 232, 108), height: 36 },
+      cancelled: { ...box(908, 280, 108), height: 36 },
     },
   };
 })();

@@ -9,23 +9,25 @@ const bottom = ({ y, height }: Box) => y + height;
 const overlaps = (aFrom: number, aTo: number, bFrom: number, bTo: number) => Math.min(aTo, bTo) > Math.max(aFrom, bFrom);
 
 /**
- * The SVG path of an arrow from one box to another, ending at the other's edge. Neighbours are joined straight, boxes
- * farther apart in a row or column by a curve around what lies between, rows by a bend in the gutter between them.
+ * The SVG path of an arrow from one box to another, ending at the other's edge. In a row or column it is straight, or
+ * a curve around the boxes that lie between; from one row to the next it bends in the gutter between them.
  */
-export function wayPath(from: Box, to: Box): string {
+export function wayPath(from: Box, to: Box, boxes: readonly Box[]): string {
   const sameRow = overlaps(from.y, bottom(from), to.y, bottom(to));
   const sameColumn = overlaps(from.x, right(from), to.x, right(to));
   if (sameRow && to.x >= right(from)) {
-    const gap = to.x - right(from);
     const y = (Math.max(from.y, to.y) + Math.min(bottom(from), bottom(to))) / 2;
-    if (gap <= 60) return line({ x: right(from), y }, { x: to.x, y });
-    return arcAbove(from, to);
+    const blocked = boxes.some(
+      (box) => overlaps(right(from), to.x, box.x, right(box)) && overlaps(y - 1, y + 1, box.y, bottom(box)),
+    );
+    return blocked ? arcAbove(from, to) : line({ x: right(from), y }, { x: to.x, y });
   }
   if (sameColumn && to.y >= bottom(from)) {
-    const gap = to.y - bottom(from);
     const x = clamp(midX(to.width < from.width ? to : from), Math.max(from.x, to.x), Math.min(right(from), right(to)));
-    if (gap <= 60) return line({ x, y: bottom(from) }, { x, y: to.y });
-    return arcLeft(from, to);
+    const blocked = boxes.some(
+      (box) => overlaps(bottom(from), to.y, box.y, bottom(box)) && overlaps(x - 1, x + 1, box.x, right(box)),
+    );
+    return blocked ? arcLeft(from, to) : line({ x, y: bottom(from) }, { x, y: to.y });
   }
   if (to.y >= bottom(from)) {
     const gutter = to.y - 16;
