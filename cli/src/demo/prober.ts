@@ -6,17 +6,19 @@ const intervalMs = 50;
 const timeoutMs = 1000;
 /** In flight at most; a probe that would be one more is left out. With the time limit there are never more than 20. */
 const inFlightMax = 20;
-const bodyBytesMax = 64 * 1024;
+const bodyCharactersMax = 64 * 1024;
 
 /** Where to ask. */
 export interface ProbeTarget {
   readonly address: string;
   readonly port: number;
+  /** Stands in every answer of the container that is meant; another one at that address does not count. */
+  readonly answerHolds: string;
 }
 
 /**
  * Asks a container's HTTP endpoint every 50 ms, on a new connection each time, and tells how each request ended. A
- * request is good when a whole answer with status 200 is there within a second. Without a target it is bad at once.
+ * request is good when a whole answer of that container, status 200, is there within a second. Without a target it is bad at once.
  */
 export class Prober {
   readonly #clock: Clock;
@@ -74,12 +76,13 @@ export function askOnce(clock: Clock, target: ProbeTarget | undefined, done: (go
     done(good);
   };
   const request = get({ host: target.address, port: target.port, path: "/", agent: false }, (response) => {
-    let bytes = 0;
-    response.on("data", (chunk: Buffer) => {
-      bytes += chunk.byteLength;
-      if (bytes > bodyBytesMax) finish(false);
+    let body = "";
+    response.setEncoding("utf8");
+    response.on("data", (chunk: string) => {
+      body += chunk;
+      if (body.length > bodyCharactersMax) finish(false);
     });
-    response.on("end", () => finish(response.statusCode === 200));
+    response.on("end", () => finish(response.statusCode === 200 && body.includes(target.answerHolds)));
     response.on("error", () => finish(false));
     response.on("close", () => finish(false));
   });

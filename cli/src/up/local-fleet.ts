@@ -8,7 +8,7 @@ export interface FleetNode {
 
 /** What the supervisor needs of the coordinator's API. */
 export interface LocalFleet {
-  /** A one-time join token for the cluster `local`. */
+  /** A one-time join token for the local cluster. */
   createJoinToken(): Promise<string>;
   /** Every node that is enrolled. */
   nodes(): Promise<readonly FleetNode[]>;

@@ -41,7 +41,7 @@ export async function runUp(context: CliContext, options: UpOptions): Promise<Ex
     coordinator: coordinatorProgram(context, options, dataDir),
     agent: (node, ready, joinToken) => agentProgram(context, options, dataDir, node, ready, joinToken),
     nodes: planNodes(options.nodes, process.platform),
-    connect: (ready) => localFleet(ready, dataDir),
+    connect: (ready) => localFleet(context, ready, dataDir),
     newMark: () => context.randomHex(16),
     say: print,
     bounds: defaultBounds,
@@ -158,10 +158,11 @@ function agentProgram(
   };
 }
 
-function localFleet(ready: CoordinatorReady, dataDir: DataDir): LocalFleet {
+function localFleet(context: CliContext, ready: CoordinatorReady, dataDir: DataDir): LocalFleet {
+  const cluster = context.env["LORMAS_CLUSTER"] || "local";
   const api = createApiClient(findCoordinator({ url: ready.httpUrl, tokenFile: dataDir.adminToken }, {}, dataDir));
   return {
-    createJoinToken: async () => (await api.nodes.createJoinToken({ cluster: "local" })).token,
+    createJoinToken: async () => (await api.nodes.createJoinToken({ cluster })).token,
     nodes: async () => {
       const { nodes } = await api.nodes.listNodes({ pageSize: 1000 });
       return nodes.map((node) => ({
