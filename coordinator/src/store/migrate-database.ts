@@ -63,11 +63,15 @@ async function connectTo(client: pg.Client, url: string): Promise<void> {
 
 async function checkServerVersion(client: pg.Client, url: string): Promise<void> {
   const answer = await client.query<{ server_version_num: string }>("SHOW server_version_num");
-  const number = Number(answer.rows[0]?.server_version_num ?? 0);
-  const major = Math.floor(number / 10_000);
-  if (major >= SERVER_VERSION_MIN) return;
-  const message = `Database ${shownUrl(url)}: PostgreSQL ${major} is too old; Lormas needs ${SERVER_VERSION_MIN} or newer. Upgrade it, or leave DATABASE_URL unset to use the embedded one.`;
-  throw new StoreFailure("wrong_version", message);
+  const message = versionProblem(Number(answer.rows[0]?.server_version_num ?? 0), url);
+  if (message !== null) throw new StoreFailure("wrong_version", message);
+}
+
+/** What is wrong with a server of this server_version_num (150004 is 15.4), null when it is new enough. */
+export function versionProblem(versionNumber: number, url: string): string | null {
+  const major = Math.floor(versionNumber / 10_000);
+  if (major >= SERVER_VERSION_MIN) return null;
+  return `Database ${shownUrl(url)}: PostgreSQL ${major} is too old; Lormas needs ${SERVER_VERSION_MIN} or newer. Upgrade it, or leave DATABASE_URL unset to use the embedded one.`;
 }
 
 /** A database URL without its password. */

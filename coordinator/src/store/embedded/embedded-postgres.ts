@@ -4,7 +4,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { systemClock } from "../../runtime/system-clock.ts";
 import { reasonOf, StoreFailure } from "../store-failure.ts";
 import type { StoreLog } from "../store-log.ts";
-import { platformBinaries } from "./platform-binaries.ts";
+import { type PlatformBinaries, platformBinaries } from "./platform-binaries.ts";
 import { prepareDatabase } from "./prepare-database.ts";
 import { endPreviousServer } from "./previous-server.ts";
 import { processIdentity } from "./process-identity.ts";
@@ -32,6 +32,8 @@ export type EmbeddedPostgresOptions = {
   readonly clock?: Clock;
   /** False for tests only: what is committed need not survive a crash of the machine. */
   readonly durable?: boolean;
+  /** The programs; those of the platform's npm package when absent. */
+  readonly binaries?: PlatformBinaries;
 };
 
 export type EmbeddedPostgres = {
@@ -51,7 +53,7 @@ export type EmbeddedPostgres = {
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { log, clock = systemClock, durable = true, lifelineFd = null } = options;
   const files = serverFiles(resolve(options.dataDir));
-  const binaries = platformBinaries(process.platform, process.arch);
+  const binaries = options.binaries ?? platformBinaries(process.platform, process.arch);
   makeRoot(files);
   await endPreviousServer(files, { clock, log });
   writePrivateJson(files.launcher, { pid: process.pid, identity: processIdentity(process.pid) });

