@@ -1,0 +1,70 @@
+import { Code } from "@connectrpc/connect";
+import type { RefusalCode } from "../domain/refusal.ts";
+
+/** Codes of the public plane itself, beside those of refused wishes. */
+export type PlaneCode =
+  | "unauthenticated"
+  | "password_change_required"
+  | "permission_denied"
+  | "cross_site"
+  | "rate_limited"
+  | "not_placed"
+  | "node_unreachable"
+  | "too_far_behind"
+  | "watchers_full"
+  | "body_too_large"
+  | "unimplemented"
+  | "cancelled"
+  | "deadline_exceeded"
+  | "shutting_down"
+  | "internal";
+
+/** Every code that an ErrorDetail of a Connect or gRPC call can carry; docs/api-errors.md describes each. */
+export type ErrorCode = RefusalCode | PlaneCode;
+
+type Rule = {
+  readonly code: Code;
+  /** What to do, where the place that refuses says nothing better. */
+  readonly nextStep: string;
+  /** Milliseconds to wait before the same call may succeed; 0: it will not without a change. */
+  readonly retryAfterMs: number;
+};
+
+const rule = (code: Code, nextStep: string, retryAfterMs = 0): Rule => ({ code, nextStep, retryAfterMs });
+
+/** The published table: code → gRPC code, next step, retry. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
+  not_found: rule(Code.NotFound, "List what there is and use one of those names or ids."),
+  name_taken: rule(Code.AlreadyExists, "Choose another name."),
+  invalid_argument: rule(Code.InvalidArgument, "Correct the named field and send the request again."),
+  unknown_egg: rule(Code.NotFound, "List the eggs and use one of their ids."),
+  unknown_cluster: rule(Code.NotFound, "List the clusters and use one of their names."),
+  unknown_node: rule(Code.NotFound, "List the nodes and use one of their names."),
+  port_taken: rule(Code.FailedPrecondition, "Choose another host port, or leave it out to get a free one."),
+  resources_out_of_range: rule(Code.InvalidArgument, "Ask for an amount within the range that the message names."),
+  not_ha: rule(Code.FailedPrecondition, "Only HA containers move; create it with type HA."),
+  not_running: rule(Code.FailedPrecondition, "Start the container first."),
+  same_node: rule(Code.FailedPrecondition, "Name another node, or none to have one chosen."),
+  data_stays_behind: rule(Code.FailedPrecondition, "Use a shared volume, or create it with allow_data_loss."),
+  migration_in_progress: rule(Code.FailedPrecondition, "Wait until the migration has ended, then try again.", 2_000),
+  no_target: rule(Code.ResourceExhausted, "Free room on a node, or add one, then try again.", 5_000),
+  being_removed: rule(Code.FailedPrecondition, "The container is on its way out; create another one."),
+  busy: rule(Code.Unavailable, "Try again.", 1_000),
+  not_leader: rule(Code.Unavailable, "Try again; another coordinator is taking over.", 1_000),
+  database_unavailable: rule(Code.Unavailable, "Try again; nothing has been changed.", 2_000),
+  unauthenticated: rule(Code.Unauthenticated, "Sign in, or send the header Authorization: Bearer <token>."),
+  password_change_required: rule(Code.PermissionDenied, "Change the password at the dashboard, then call again."),
+  permission_denied: rule(Code.PermissionDenied, "Use an account that may do this."),
+  cross_site: rule(Code.PermissionDenied, "Call from the dashboard's own pages, or with a bearer token."),
+  rate_limited: rule(Code.ResourceExhausted, "Wait, then try again.", 60_000),
+  not_placed: rule(Code.FailedPrecondition, "Start the container and wait until it is placed on a node."),
+  node_unreachable: rule(Code.Unavailable, "Try again once the node is healthy.", 2_000),
+  too_far_behind: rule(Code.OutOfRange, "List again, then watch from the as_of of that answer."),
+  watchers_full: rule(Code.ResourceExhausted, "End watches that nobody reads, then try again.", 5_000),
+  body_too_large: rule(Code.ResourceExhausted, "Send a smaller message."),
+  unimplemented: rule(Code.Unimplemented, "Use a method that this version serves; reflection lists them."),
+  cancelled: rule(Code.Canceled, "The caller ended the call; nothing is to be done."),
+  deadline_exceeded: rule(Code.DeadlineExceeded, "Look whether it took effect, then try again.", 1_000),
+  shutting_down: rule(Code.Unavailable, "Connect again; the coordinator is stopping or starting anew.", 1_000),
+  internal: rule(Code.Internal, "Look for the request id in the coordinator's log and report it."),
+};

@@ -1,0 +1,145 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import type { Clock } from "../runtime/clock.ts";
+import { serveRpc } from "./connect-handler.ts";
+import { crossSiteProblem } from "./cross-site-guard.ts";
+import type { Dashboard } from "./dashboard.ts";
+import { sendError } from "./json-answer.ts";
+import { type Readiness, serveProbe } from "./probes.ts";
+import type { RpcEndpoint } from "./rpc-endpoint.ts";
+
+/** How long a request may take to arrive, milliseconds; streams towards the server excepted. */
+export const REQUEST_ARRIVES_MS_MAX = 30_000;
+
+/** Everything a request can be for. */
+export type Destinations = {
+  readonly endpoint: RpcEndpoint;
+  readonly rest: (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<boolean>;
+  readonly auth: (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void>;
+  readonly openApi: () => Promise<string>;
+  readonly readiness: Readiness;
+  readonly dashboard: Dashboard;
+};
+
+/** For what sets no policy of its own: data, which needs no right to load anything. SvelteKit's pages set theirs. */
+const DEFAULT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/**
+ * Answers every request of the public port, first match: probes, openapi.json, sign-in, REST, Connect and gRPC, and the
+ * dashboard for the rest. Never throws.
+ */
+export function requestDispatch(
+  destinations: Destinations,
+  nextRequestId: () => string,
+  clock: Clock,
+  log: Logger,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const requestId = nextRequestId();
+    setHeaders(request, response, requestId);
+    const { handlers } = destinations.endpoint;
+    const [path = ""] = (request.url ?? "").split("?", 1);
+    const method = handlers.get(path)?.method;
+    const streamsIn = method?.methodKind === "bidi_streaming" || method?.methodKind === "client_streaming";
+    if (!streamsIn) boundArrival(request, clock);
+    if (method === undefined) logWhenDone(request, response, path, requestId, clock, log);
+    dispatch(destinations, request, response, path, requestId, log).catch((error: unknown) => {
+      log.error({ requestId, path, err: error }, "a request failed");
+      sendError(response, 500, "internal", `The coordinator failed on request ${requestId}; the cause is in its log.`);
+      if (!response.writableEnded) response.destroy();
+    });
+  };
+}
+
+async function dispatch(
+  to: Destinations,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  requestId: string,
+  log: Logger,
+): Promise<void> {
+  const foreign = crossSiteProblem(request);
+  if (foreign !== null) return sendError(response, 403, "cross_site", foreign);
+  if (await serveProbe(path, response, to.readiness)) return;
+  if (path === "/openapi.json") return serveOpenApi(to, response, requestId, log);
+  if (path === "/api/auth" || path.startsWith("/api/auth/")) return to.auth(request, response, requestId);
+  if (serveRpc(to.endpoint, log, path, request, response, requestId)) return;
+  if (await to.rest(request, response, requestId)) return;
+  if (request.headers["content-type"]?.startsWith("application/grpc") === true) {
+    // What a gRPC client understands, also for a service that is not there.
+    response.writeHead(200, {
+      "content-type": "application/grpc",
+      "grpc-status": "12",
+      "grpc-message": "unknown service or method",
+    });
+    response.end();
+    return;
+  }
+  to.dashboard(request, response);
+}
+
+async function serveOpenApi(to: Destinations, response: ServerResponse, requestId: string, log: Logger): Promise<void> {
+  let text: string;
+  try {
+    text = await to.openApi();
+  } catch (error) {
+    log.error({ requestId, err: error }, "gen/openapi.yaml cannot be read; run npm run gen");
+    return sendError(
+      response,
+      500,
+      "internal",
+      `The coordinator failed on request ${requestId}; the cause is in its log.`,
+    );
+  }
+  response.writeHead(200, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "public, max-age=60",
+  });
+  response.end(text);
+}
+
+function setHeaders(request: IncomingMessage, response: ServerResponse, requestId: string): void {
+  // HTTP/2 has no Host header; everybody behind this point reads it.
+  const authority = request.headers[":authority"];
+  if (request.headers.host === undefined && typeof authority === "string") request.headers.host = authority;
+  response.setHeader("x-request-id", requestId);
+  response.setHeader("x-content-type-options", "nosniff");
+  response.setHeader("referrer-policy", "same-origin");
+  response.setHeader("x-frame-options", "DENY");
+  response.setHeader("cross-origin-opener-policy", "same-origin");
+  response.setHeader("cross-origin-resource-policy", "same-origin");
+  response.setHeader("content-security-policy", DEFAULT_POLICY);
+}
+
+function boundArrival(request: IncomingMessage, clock: Clock): void {
+  const cancel = clock.schedule(REQUEST_ARRIVES_MS_MAX, () => {
+    if (!request.complete) request.destroy();
+  });
+  request.once("end", cancel);
+  request.once("close", cancel);
+}
+
+function logWhenDone(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  requestId: string,
+  clock: Clock,
+  log: Logger,
+): void {
+  const startedMs = clock.bootMs();
+  response.once("close", () => {
+    log.debug(
+      {
+        requestId,
+        verb: request.method,
+        path: path.slice(0, 256),
+        status: response.statusCode,
+        tookMs: Math.round(clock.bootMs() - startedMs),
+      },
+      "request",
+    );
+  });
+}

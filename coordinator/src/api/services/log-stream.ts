@@ -1,0 +1,42 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext } from "@connectrpc/connect";
+import type { StreamLogsRequest, StreamLogsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { Refusal } from "../../domain/refusal.ts";
+import { ContainerEntity } from "../../store/entities/workload-entities.ts";
+import { findContainerId, quoted } from "../../store/read-model/lookup.ts";
+import { apiError } from "../api-error.ts";
+import { type PlaneContext, read } from "./plane-context.ts";
+
+/**
+ * A container's output from its node's agent. Lines are taken from the agent only as fast as the caller reads. Ends with
+ * `not_placed` when the container is on no node, `node_unreachable` when its node does not answer.
+ */
+export async function* streamLogs(
+  plane: PlaneContext,
+  request: StreamLogsRequest,
+  context: HandlerContext,
+): AsyncIterable<MessageInitShape<typeof StreamLogsResponseSchema>> {
+  const { containerId, nodeId } = await read(plane, async ({ em }) => {
+    const id = await findContainerId(em, request.id, "id");
+    const row = await em.findOne(ContainerEntity, { id }, { fields: ["id", "nodeId"] });
+    return { containerId: id, nodeId: row?.nodeId ?? null };
+  });
+  if (nodeId === null)
+    throw apiError("not_placed", `Container ${quoted(request.id)} is on no node, so it has no output.`);
+  const { tailLines, follow } = request;
+  const signal = AbortSignal.any([context.signal, plane.stopping]);
+  try {
+    for await (const batch of plane.link.readLogs(nodeId, { containerId, tailLines, follow }, signal)) {
+      for (const line of batch) {
+        yield { at: timestampFromMs(Math.round(line.atMs)), stream: line.stream, text: line.text };
+      }
+    }
+  } catch (thrown) {
+    if (thrown instanceof Refusal && thrown.code === "busy") {
+      throw apiError("node_unreachable", thrown.message, { cause: thrown });
+    }
+    throw thrown;
+  }
+  if (plane.stopping.aborted) throw apiError("shutting_down", "The coordinator is stopping.");
+}

@@ -1,0 +1,40 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { NodeService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { findClusterId, findNodeId } from "../../store/read-model/lookup.ts";
+import { listNodes, nodesById } from "../../store/read-model/node-readings.ts";
+import { nodeView } from "../views/node-view.ts";
+import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+
+/** Nodes; see the proto. */
+export function nodeService(plane: PlaneContext): ServiceImpl<typeof NodeService> {
+  return {
+    listNodes: (request) =>
+      read(plane, async (snapshot, live) => {
+        const clusterId = request.cluster === "" ? null : await findClusterId(snapshot.em, request.cluster, "cluster");
+        const page = await listNodes(snapshot, { clusterId, ...request });
+        return {
+          nodes: page.rows.map((reading) => nodeView(reading, live)),
+          nextPageToken: page.nextPageToken,
+          asOf: snapshot.asOf,
+        };
+      }),
+
+    getNode: (request) =>
+      read(plane, async (snapshot, live) => {
+        const id = await findNodeId(snapshot.em, request.id, "id", "not_found");
+        const reading = found((await nodesById(snapshot, [id])).get(id), () => new Error(`node ${id} vanished`));
+        return { node: nodeView(reading, live) };
+      }),
+
+    async createJoinToken(request, context) {
+      const clusterId = await read(plane, ({ em }) => findClusterId(em, request.cluster, "cluster", "not_found"));
+      const made = await plane.createJoinToken(clusterId, requestedBy(context));
+      return {
+        token: made.token,
+        expiresAt: timestampFromDate(made.expiresAt),
+        coordinatorAddress: made.coordinatorAddress,
+      };
+    },
+  };
+}

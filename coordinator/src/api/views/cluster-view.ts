@@ -1,0 +1,27 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ClusterSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { DECISION_BUDGET_MS, failoverBound, waitMs } from "@lormas/lease/lease-policy.ts";
+import type { ClusterReading } from "../../store/read-model/cluster-readings.ts";
+
+/** A cluster as the API shows it, with its bound for the slowest egg. */
+export function clusterView(reading: ClusterReading): MessageInitShape<typeof ClusterSchema> {
+  const { row } = reading;
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    heartbeatPolicy: {
+      profile: row.policy.profile,
+      intervalMs: row.policy.intervalMs,
+      leaseMs: row.policy.leaseMs,
+      killMs: row.policy.killMs,
+      waitMs: waitMs(row.policy),
+      decisionBudgetMs: DECISION_BUDGET_MS,
+    },
+    autoMigrate: row.autoMigrate,
+    allowOtherClusters: row.allowOtherClusters,
+    nodeCount: reading.nodeCount,
+    healthyNodeCount: reading.healthyNodeCount,
+    failoverBoundMs: failoverBound(row.policy, reading.startBudgetMs).totalMs,
+  };
+}

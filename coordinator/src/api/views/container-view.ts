@@ -1,0 +1,81 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type ContainerSchema,
+  ContainerStatus,
+  ContainerType,
+  DesiredState,
+  MigrationStatus,
+} from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { failoverBound } from "@lormas/lease/lease-policy.ts";
+import type { ContainerReading } from "../../store/read-model/container-readings.ts";
+import { momentField, resourcesView } from "./amounts.ts";
+
+const DESIRED: Readonly<Record<string, DesiredState>> = {
+  running: DesiredState.RUNNING,
+  stopped: DesiredState.STOPPED,
+  removed: DesiredState.REMOVED,
+};
+
+const STATUS: Readonly<Record<string, ContainerStatus>> = {
+  unplaced: ContainerStatus.UNPLACED,
+  starting: ContainerStatus.STARTING,
+  running: ContainerStatus.RUNNING,
+  stopping: ContainerStatus.STOPPING,
+  stopped: ContainerStatus.STOPPED,
+  crashed: ContainerStatus.CRASHED,
+  unknown: ContainerStatus.UNKNOWN,
+  migrating: ContainerStatus.MIGRATING,
+  failed: ContainerStatus.FAILED,
+  removing: ContainerStatus.REMOVING,
+};
+
+const MIGRATION_STATUS: Readonly<Record<string, MigrationStatus>> = {
+  idle: MigrationStatus.IDLE,
+  migrating: MigrationStatus.MIGRATING,
+  completed: MigrationStatus.COMPLETED,
+  failed: MigrationStatus.FAILED,
+};
+
+/** A container as the API shows it. */
+export function containerView(reading: ContainerReading): MessageInitShape<typeof ContainerSchema> {
+  const { row, node } = reading;
+  const moving = row.migrationStatus === "migrating";
+  return {
+    id: row.id,
+    name: row.name,
+    eggId: row.eggId,
+    type: row.ha ? ContainerType.HA : ContainerType.STANDARD,
+    desiredState: DESIRED[row.desired] ?? DesiredState.UNSPECIFIED,
+    status: moving ? ContainerStatus.MIGRATING : (STATUS[row.status] ?? ContainerStatus.UNSPECIFIED),
+    statusReason: row.statusReason,
+    nodeId: row.nodeId ?? "",
+    nodeName: node?.name ?? "",
+    clusterName: node?.clusterName ?? "",
+    preferredClusterId: row.preferredClusterId ?? "",
+    epoch: BigInt(row.epoch),
+    endpoints: reading.ports.map((port) => ({
+      name: port.name,
+      address: node?.address ?? "",
+      port: port.hostPort,
+      protocol: port.protocol,
+    })),
+    resources: resourcesView(row),
+    environment: { ...row.environment },
+    migrationStatus: row.ha
+      ? (MIGRATION_STATUS[row.migrationStatus] ?? MigrationStatus.UNSPECIFIED)
+      : MigrationStatus.UNSPECIFIED,
+    migrationId: row.migrationId ?? "",
+    ...momentField("lastMigrationAt", row.lastMigrationAt),
+    restartCount: row.restartCount,
+    ...momentField("createdAt", row.createdAt),
+    failoverBoundMs: failoverBoundMs(reading),
+    asOf: reading.asOf,
+  };
+}
+
+/** The bound of the cluster it is in, or of the one it prefers while it is nowhere; 0 for what never moves. */
+function failoverBoundMs({ row, node, preferredPolicy }: ContainerReading): number {
+  const policy = node?.policy ?? preferredPolicy;
+  if (!row.ha || policy === null) return 0;
+  return failoverBound(policy, row.spec.startBudgetMs).totalMs;
+}

@@ -1,0 +1,54 @@
+import type { CoordinatorStatus } from "../../runtime/operations.ts";
+import type { DatabaseOrm } from "../../store/open-database.ts";
+import { containersById } from "../../store/read-model/container-readings.ts";
+import { eventsAfter } from "../../store/read-model/event-readings.ts";
+import { migrationsById } from "../../store/read-model/migration-readings.ts";
+import { allNodes, nodesById } from "../../store/read-model/node-readings.ts";
+import { distinct, readSnapshot } from "../../store/read-model/snapshot.ts";
+import { containerView } from "../views/container-view.ts";
+import { eventView } from "../views/event-view.ts";
+import { migrationView } from "../views/migration-view.ts";
+import { liveById, nodeHealthView, nodeView } from "../views/node-view.ts";
+import type { WatchSource } from "./watch-source.ts";
+
+/**
+ * Reads events from PostgreSQL, in one snapshot with the nodes, containers and migrations that they touched: the views are
+ * never older than the event they come with.
+ */
+export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus): WatchSource {
+  return {
+    newest: () => readSnapshot(orm, async ({ asOf }) => asOf),
+
+    changesAfter: (sequence, changesMax) =>
+      readSnapshot(orm, async (snapshot) => {
+        const events = await eventsAfter(snapshot, sequence, changesMax);
+        if (events.length === 0) return [];
+        const live = liveById(status.liveNodes());
+        const nodes = await nodesById(snapshot, distinct(events.map((event) => event.nodeId)));
+        const containers = await containersById(snapshot, distinct(events.map((event) => event.containerId)));
+        const migrations = await migrationsById(snapshot, distinct(events.map((event) => event.migrationId)));
+        return events.map((event) => {
+          const node = nodes.get(event.nodeId ?? "");
+          const container = containers.get(event.containerId ?? "");
+          const migration = migrations.get(event.migrationId ?? "");
+          return {
+            sequence: BigInt(event.sequence),
+            change: {
+              event: eventView(event),
+              ...(node === undefined ? {} : { node: nodeView(node, live) }),
+              ...(container === undefined ? {} : { container: containerView(container) }),
+              ...(migration === undefined ? {} : { migration: migrationView(migration) }),
+            },
+          };
+        });
+      }),
+
+    health: () =>
+      readSnapshot(orm, async (snapshot) => {
+        const live = liveById(status.liveNodes());
+        return { nodes: (await allNodes(snapshot)).map((reading) => nodeHealthView(reading, live)) };
+      }),
+
+    onCommitted: (callback) => status.onCommitted(() => callback()),
+  };
+}

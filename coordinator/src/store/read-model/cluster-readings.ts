@@ -1,0 +1,50 @@
+import { ClusterEntity, type ClusterRow } from "../entities/fleet-entities.ts";
+import { EggEntity } from "../entities/workload-entities.ts";
+import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { type Snapshot, uuidArray } from "./snapshot.ts";
+
+/** A cluster with its nodes counted. */
+export type ClusterReading = {
+  readonly row: ClusterRow;
+  readonly nodeCount: number;
+  readonly healthyNodeCount: number;
+  /** The longest start budget among the eggs: a cluster's bound must hold for each of them. Milliseconds. */
+  readonly startBudgetMs: number;
+};
+
+/** Lists clusters by name. */
+export async function listClusters(snapshot: Snapshot, request: PageRequest): Promise<Page<ClusterReading>> {
+  const size = pageSize(request);
+  const start = pageStart("clusters", request.pageToken, 1)?.[0];
+  const rows = await snapshot.em.find(ClusterEntity, start === undefined ? {} : { name: { $gt: start } }, {
+    orderBy: { name: "asc" },
+    limit: size + 1,
+    disableIdentityMap: true,
+  });
+  const page = toPage("clusters", rows, size, (row) => [row.name]);
+  return { ...page, rows: await complete(snapshot, page.rows) };
+}
+
+/** One cluster; null when there is none. */
+export async function clusterById(snapshot: Snapshot, id: string): Promise<ClusterReading | null> {
+  const row = await snapshot.em.findOne(ClusterEntity, { id }, { disableIdentityMap: true });
+  return row === null ? null : ((await complete(snapshot, [row]))[0] ?? null);
+}
+
+async function complete(snapshot: Snapshot, rows: readonly ClusterRow[]): Promise<ClusterReading[]> {
+  if (rows.length === 0) return [];
+  const counts = await snapshot.em.execute<{ cluster_id: string; nodes: number; healthy: number }[]>(
+    `select cluster_id, count(*)::int as nodes, (count(*) filter (where status = 'healthy'))::int as healthy
+       from node where cluster_id = any(?::uuid[]) group by cluster_id`,
+    [uuidArray(rows.map((row) => row.id))],
+  );
+  const eggs = await snapshot.em.find(EggEntity, {}, { fields: ["id", "definition"], disableIdentityMap: true });
+  const startBudgetMs = Math.max(0, ...eggs.map((egg) => egg.definition.startBudgetMs));
+  const countOf = new Map(counts.map((count) => [count.cluster_id, count]));
+  return rows.map((row) => ({
+    row,
+    nodeCount: countOf.get(row.id)?.nodes ?? 0,
+    healthyNodeCount: countOf.get(row.id)?.healthy ?? 0,
+    startBudgetMs,
+  }));
+}

@@ -1,0 +1,101 @@
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
+import {
+  ContainerEntity,
+  type ContainerRow,
+  PortReservationEntity,
+  type PortReservationRow,
+} from "../entities/workload-entities.ts";
+import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { distinct, type Snapshot } from "./snapshot.ts";
+
+/** A container with what other tables say of it. */
+export type ContainerReading = {
+  readonly row: ContainerRow;
+  /** The node it is placed on; null when none. */
+  readonly node: {
+    readonly name: string;
+    readonly address: string;
+    readonly clusterName: string;
+    readonly policy: LeasePolicy | null;
+  } | null;
+  /** Its ports on that node, by name. */
+  readonly ports: readonly PortReservationRow[];
+  /** The policy of the cluster it prefers; null when it prefers none. */
+  readonly preferredPolicy: LeasePolicy | null;
+  readonly asOf: bigint;
+};
+
+/** Lists containers by name. */
+export async function listContainers(
+  snapshot: Snapshot,
+  filter: { readonly nodeId: string | null } & PageRequest,
+): Promise<Page<ContainerReading>> {
+  const size = pageSize(filter);
+  const start = pageStart("containers", filter.pageToken, 1)?.[0];
+  const rows = await snapshot.em.find(
+    ContainerEntity,
+    {
+      ...(filter.nodeId === null ? {} : { nodeId: filter.nodeId }),
+      ...(start === undefined ? {} : { name: { $gt: start } }),
+    },
+    { orderBy: { name: "asc" }, limit: size + 1, disableIdentityMap: true },
+  );
+  const page = toPage("containers", rows, size, (row) => [row.name]);
+  return { ...page, rows: await complete(snapshot, page.rows) };
+}
+
+/** The containers with these ids, those that exist. */
+export async function containersById(
+  snapshot: Snapshot,
+  ids: readonly string[],
+): Promise<Map<string, ContainerReading>> {
+  if (ids.length === 0) return new Map();
+  const rows = await snapshot.em.find(ContainerEntity, { id: { $in: [...ids] } }, { disableIdentityMap: true });
+  return new Map((await complete(snapshot, rows)).map((reading) => [reading.row.id, reading]));
+}
+
+async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Promise<ContainerReading[]> {
+  if (rows.length === 0) return [];
+  const { em, asOf } = snapshot;
+  const nodes = await em.find(
+    NodeEntity,
+    { id: { $in: distinct(rows.map((row) => row.nodeId)) } },
+    { fields: ["id", "name", "address", "clusterId"], disableIdentityMap: true },
+  );
+  const clusterIds = distinct([...nodes.map((node) => node.clusterId), ...rows.map((row) => row.preferredClusterId)]);
+  const clusters = await em.find(
+    ClusterEntity,
+    { id: { $in: clusterIds } },
+    { fields: ["id", "name", "policy"], disableIdentityMap: true },
+  );
+  const ports = await em.find(
+    PortReservationEntity,
+    { containerId: { $in: rows.map((row) => row.id) } },
+    { orderBy: { name: "asc", hostPort: "asc" }, disableIdentityMap: true },
+  );
+  const clusterOf = new Map(clusters.map((cluster) => [cluster.id, cluster]));
+  const nodeOf = new Map(nodes.map((node) => [node.id, node]));
+  const portsOf = Map.groupBy(ports, (port) => port.containerId);
+  return rows.map((row) => {
+    const node = nodeOf.get(row.nodeId ?? "");
+    const cluster = node === undefined ? undefined : clusterOf.get(node.clusterId);
+    const preferred = clusterOf.get(row.preferredClusterId ?? "");
+    return {
+      row,
+      node:
+        node === undefined
+          ? null
+          : {
+              name: node.name,
+              address: node.address,
+              clusterName: cluster?.name ?? "",
+              policy: cluster?.policy ?? null,
+            },
+      // During a migration a container holds ports on two nodes; it is reached on the one it is placed on.
+      ports: (portsOf.get(row.id) ?? []).filter((port) => port.nodeId === row.nodeId),
+      preferredPolicy: preferred?.policy ?? null,
+      asOf,
+    };
+  });
+}

@@ -1,0 +1,47 @@
+import { EventEntity, type EventRow } from "../entities/decision-entities.ts";
+import { pageSize } from "./page-token.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Which events are asked for. */
+export type EventFilter = {
+  /** Only events with a higher sequence number. */
+  readonly after: bigint;
+  readonly containerId: string | null;
+  readonly nodeId: string | null;
+  /** 0 means 100. */
+  readonly pageSize: number;
+  /** True: the newest that match instead of the oldest. */
+  readonly latest: boolean;
+};
+
+/** Lists events, oldest first. */
+export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promise<EventRow[]> {
+  const rows = await snapshot.em.find(
+    EventEntity,
+    {
+      sequence: { $gt: toColumn(filter.after) },
+      ...(filter.containerId === null ? {} : { containerId: filter.containerId }),
+      ...(filter.nodeId === null ? {} : { nodeId: filter.nodeId }),
+    },
+    {
+      orderBy: { sequence: filter.latest ? "desc" : "asc" },
+      limit: pageSize({ pageSize: filter.pageSize, pageToken: "" }),
+      disableIdentityMap: true,
+    },
+  );
+  return filter.latest ? rows.reverse() : rows;
+}
+
+/** The next events of the whole fleet after a sequence number, oldest first, at most `rowsMax`. */
+export function eventsAfter(snapshot: Snapshot, after: bigint, rowsMax: number): Promise<EventRow[]> {
+  return snapshot.em.find(
+    EventEntity,
+    { sequence: { $gt: toColumn(after) } },
+    { orderBy: { sequence: "asc" }, limit: rowsMax, disableIdentityMap: true },
+  );
+}
+
+/** A uint64 of the wire for the bigint column; no event is ever numbered above 2^53. */
+function toColumn(sequence: bigint): number {
+  return sequence > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(sequence);
+}

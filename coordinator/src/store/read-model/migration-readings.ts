@@ -1,0 +1,82 @@
+import {
+  MigrationEntity,
+  type MigrationRow,
+  MigrationStepEntity,
+  type MigrationStepRow,
+} from "../entities/decision-entities.ts";
+import { NodeEntity } from "../entities/fleet-entities.ts";
+import { isUuid } from "./lookup.ts";
+import { foreignPageToken, type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { distinct, type Snapshot } from "./snapshot.ts";
+
+/** A migration with its steps in order and its nodes' names. */
+export type MigrationReading = {
+  readonly row: MigrationRow;
+  readonly sourceNodeName: string;
+  readonly targetNodeName: string;
+  readonly steps: readonly MigrationStepRow[];
+  readonly asOf: bigint;
+};
+
+/** Lists migrations, newest first. */
+export async function listMigrations(
+  snapshot: Snapshot,
+  filter: { readonly containerId: string | null; readonly activeOnly: boolean } & PageRequest,
+): Promise<Page<MigrationReading>> {
+  const size = pageSize(filter);
+  const [startedMs, id] = pageStart("migrations", filter.pageToken, 2) ?? [];
+  if (id !== undefined && !(isUuid(id) && Number.isSafeInteger(Number(startedMs)))) throw foreignPageToken();
+  const after =
+    startedMs === undefined || id === undefined
+      ? {}
+      : {
+          $or: [
+            { startedAt: { $lt: new Date(Number(startedMs)) } },
+            { startedAt: new Date(Number(startedMs)), id: { $lt: id } },
+          ],
+        };
+  const rows = await snapshot.em.find(
+    MigrationEntity,
+    {
+      ...(filter.containerId === null ? {} : { containerId: filter.containerId }),
+      ...(filter.activeOnly ? { outcome: "running" } : {}),
+      ...after,
+    },
+    { orderBy: { startedAt: "desc", id: "desc" }, limit: size + 1, disableIdentityMap: true },
+  );
+  const page = toPage("migrations", rows, size, (row) => [String(row.startedAt.getTime()), row.id]);
+  return { ...page, rows: await complete(snapshot, page.rows) };
+}
+
+/** The migrations with these ids, those that exist. */
+export async function migrationsById(
+  snapshot: Snapshot,
+  ids: readonly string[],
+): Promise<Map<string, MigrationReading>> {
+  if (ids.length === 0) return new Map();
+  const rows = await snapshot.em.find(MigrationEntity, { id: { $in: [...ids] } }, { disableIdentityMap: true });
+  return new Map((await complete(snapshot, rows)).map((reading) => [reading.row.id, reading]));
+}
+
+async function complete(snapshot: Snapshot, rows: readonly MigrationRow[]): Promise<MigrationReading[]> {
+  if (rows.length === 0) return [];
+  const steps = await snapshot.em.find(
+    MigrationStepEntity,
+    { migrationId: { $in: rows.map((row) => row.id) } },
+    { orderBy: { migrationId: "asc", position: "asc" }, disableIdentityMap: true },
+  );
+  const nodes = await snapshot.em.find(
+    NodeEntity,
+    { id: { $in: distinct(rows.flatMap((row) => [row.sourceNodeId, row.targetNodeId])) } },
+    { fields: ["id", "name"], disableIdentityMap: true },
+  );
+  const nameOf = new Map(nodes.map((node) => [node.id, node.name]));
+  const stepsOf = Map.groupBy(steps, (step) => step.migrationId);
+  return rows.map((row) => ({
+    row,
+    sourceNodeName: nameOf.get(row.sourceNodeId) ?? "",
+    targetNodeName: nameOf.get(row.targetNodeId ?? "") ?? "",
+    steps: stepsOf.get(row.id) ?? [],
+    asOf: snapshot.asOf,
+  }));
+}
