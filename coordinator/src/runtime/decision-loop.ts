@@ -57,9 +57,7 @@ export class DecisionLoop {
     }
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ decide, resolve: resolve as (value: unknown) => void, reject });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = null;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -75,14 +73,16 @@ export class DecisionLoop {
 
   async #run(): Promise<void> {
     await Promise.resolve(); // Lets everything that was submitted in this turn share the first transaction.
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_MAX);
-      const term = this.#ports.term();
-      if (term === null || this.#broken) {
-        for (const waiting of batch) waiting.reject(this.#broken ? databaseGone() : notLeading());
-        continue;
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting.splice(0, BATCH_MAX);
+        const term = this.#ports.term();
+        if (term !== null && !this.#broken) await this.#commitBatch(batch, term);
+        else for (const waiting of batch) waiting.reject(this.#broken ? databaseGone() : notLeading());
       }
-      await this.#commitBatch(batch, term);
+    } finally {
+      // In the same turn as the last look at the queue: whatever is submitted from here on starts a run of its own.
+      this.#running = null;
     }
   }
 

@@ -41,6 +41,7 @@ export class FleetRuntime implements CoordinatorStatus {
   #stopped = false;
   #cancelFlush: (() => void) | null = null;
   #recovery: Promise<void> | null = null;
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(ports: FleetRuntimePorts) {
     this.#ports = ports;
@@ -106,8 +107,23 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#cancelFlush?.();
     this.#watch.clear();
     this.#deadlines.clear();
-    await this.#loop.idle();
+    await Promise.all([this.#loop.idle(), this.#flushing, this.#recovery]);
     await this.#leadership.stop();
+  }
+
+  /** Resolves when no decision is being committed. */
+  idle(): Promise<void> {
+    return this.#loop.idle();
+  }
+
+  /** Drops everything as it stands, as the end of the process would; for tests of what is found afterwards. */
+  async abandon(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelFlush?.();
+    this.#watch.clear();
+    this.#deadlines.clear();
+    this.#leadership.abandon();
+    await Promise.all([this.#loop.idle(), this.#flushing]);
   }
 
   leading(): { leader: boolean; term: number } {
@@ -244,7 +260,7 @@ export class FleetRuntime implements CoordinatorStatus {
   #flushLater(): void {
     if (this.#stopped) return;
     this.#cancelFlush = this.#ports.clock.schedule(HEALTH_FLUSH_MS, () => {
-      void this.#flushHealth().finally(() => this.#flushLater());
+      this.#flushing = this.#flushHealth().finally(() => this.#flushLater());
     });
   }
 

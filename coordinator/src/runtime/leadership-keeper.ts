@@ -55,6 +55,13 @@ export class LeadershipKeeper {
     if (lease) await this.#ports.store.releaseLeadership(this.#ports.instance, lease.term);
   }
 
+  /** Stops asking and leaves the row as it is, as the end of the process would. */
+  abandon(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+    this.#lease = null;
+  }
+
   #ask(): Promise<void> {
     this.#asking = this.#askOnce()
       .catch((error: unknown) => this.#ports.log.warn({ error }, "leadership could not be asked for; asking again"))

@@ -96,8 +96,11 @@ export class NodeWatch {
       this.#ports.policyOf(nodeId),
       clock.bootMs(),
     );
+    const firstHeard = outcome.ledger.heard && !watched.ledger.heard;
     watched.ledger = outcome.ledger;
     if (!outcome.acknowledge) return false;
+    // Once heard, a node has no grace any more: its silence is due earlier than the timer that is armed.
+    if (firstHeard) this.#arm(nodeId);
     watched.lastHeartbeatWallMs = clock.wallMs();
     watched.usage = heartbeat.usage;
     if (outcome.back) {

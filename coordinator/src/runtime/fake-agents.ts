@@ -1,0 +1,184 @@
+import type { AgentIntake, AgentHello } from "./agent-intake.ts";
+import type { AgentLink, OutboundCommand } from "./agent-link.ts";
+import type { ObservedWorkload } from "../domain/workload.ts";
+
+export type FakeNode = {
+  readonly nodeId: string;
+  readonly running: Map<string, { epoch: number; session: number }>;
+  readonly results: Map<string, boolean>;
+  incarnation: string;
+  session: number;
+  sequence: bigint;
+  attached: boolean;
+};
+
+/**
+ * A fleet of agents behind the port AgentLink, for tests of the runtime: they obey commands at once, once each, and
+ * answer them, beat when told to, and can be made to fail, fall silent and come back. Every start is recorded, so that a
+ * test can see two copies that run at once.
+ */
+export class FakeAgents implements AgentLink {
+  readonly nodes = new Map<string, FakeNode>();
+  /** Commands in the order in which they took effect: "start web@2 on <node id>". */
+  readonly log: string[] = [];
+  /** Given a command, a reason to fail it, or null. */
+  failing: (nodeId: string, command: OutboundCommand) => string | null = () => null;
+  /** Commands that are swallowed without an answer. */
+  swallowing: (nodeId: string, command: OutboundCommand) => boolean = () => false;
+  /** Two copies of one container that ran at once. */
+  readonly overlaps: string[] = [];
+  readonly #answers: Promise<void>[] = [];
+  #intake: AgentIntake | null = null;
+
+  use(intake: AgentIntake): void {
+    this.#intake = intake;
+  }
+
+  /** Lets an agent say hello, attach and confirm its session, as a real one does. */
+  async connect(nodeId: string, change: Partial<AgentHello> = {}): Promise<void> {
+    const node = this.nodes.get(nodeId) ?? fresh(nodeId);
+    this.nodes.set(nodeId, node);
+    node.incarnation = crypto.randomUUID();
+    node.sequence = 0n;
+    const terms = await this.#port().hello(nodeId, { ...HELLO, incarnation: node.incarnation, session: node.session, ...change });
+    if (terms.session !== node.session) node.running.clear();
+    node.session = terms.session;
+    await this.#port().attach(nodeId, node.incarnation, node.session);
+    node.attached = true;
+    this.beat(nodeId);
+    await this.#port().inventory(nodeId, node.incarnation, node.session, inventory(node));
+  }
+
+  /** Sends one heartbeat; true when it was acknowledged. */
+  beat(nodeId: string): boolean {
+    const node = this.#node(nodeId);
+    node.sequence += 1n;
+    const acked = this.#port().heartbeat(nodeId, node.incarnation, {
+      sequence: node.sequence,
+      session: node.session,
+      usage: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1 },
+      heldForMs: 0,
+      remainingMs: 0,
+      lastAckSeen: node.sequence - 1n,
+      guarded: true,
+      runtimeReady: true,
+    });
+    return acked !== null;
+  }
+
+  /** The host loses power: nothing runs there any more and nothing is heard of it. */
+  powerOff(nodeId: string): void {
+    const node = this.#node(nodeId);
+    node.attached = false;
+    node.running.clear();
+  }
+
+  /** A container's process ends by itself. */
+  async crash(nodeId: string, containerId: string): Promise<void> {
+    const node = this.#node(nodeId);
+    const copy = node.running.get(containerId);
+    node.running.delete(containerId);
+    await this.#port().report(nodeId, node.incarnation, {
+      ...observed(containerId, copy?.epoch ?? 0, node.session),
+      state: "exited",
+      detail: "exit code 1",
+    });
+  }
+
+  sendCommand(nodeId: string, command: OutboundCommand): boolean {
+    const node = this.nodes.get(nodeId);
+    if (!node?.attached) return false;
+    if (this.swallowing(nodeId, command)) return true;
+    this.#answers.push(Promise.resolve().then(() => this.#obey(node, command)));
+    return true;
+  }
+
+  /** Resolves when every command that was sent has been answered. */
+  async settle(): Promise<void> {
+    for (let answer = this.#answers.shift(); answer; answer = this.#answers.shift()) await answer;
+  }
+
+  disconnect(): void {}
+
+  // biome-ignore lint/correctness/useYield: nothing ever writes logs here, so there is nothing to yield
+  async *readLogs(): AsyncIterable<never> {}
+
+  async #obey(node: FakeNode, command: OutboundCommand): Promise<void> {
+    if (!node.attached) return;
+    const reason = this.failing(node.nodeId, command);
+    if (reason === null && !node.results.has(command.commandId)) {
+      node.results.set(command.commandId, true);
+      this.#carryOut(node, command);
+    }
+    await this.#port()
+      .commandResult(node.nodeId, node.incarnation, {
+        commandId: command.commandId,
+        ok: reason === null,
+        errorCode: reason === null ? "" : "start_failed",
+        errorMessage: reason ?? "",
+        status: null,
+        tookMs: 1,
+      })
+      // A refusal ends the stream of a real agent, which keeps the result and says it again after it has dialled.
+      .catch(() => undefined);
+  }
+
+  #carryOut(node: FakeNode, { containerId, epoch, action }: OutboundCommand): void {
+    this.log.push(`${action.kind} @${epoch} on ${node.nodeId}`);
+    if (action.kind === "start") {
+      for (const other of this.nodes.values()) {
+        if (other !== node && other.running.has(containerId)) this.overlaps.push(`${containerId}@${epoch}`);
+      }
+      node.running.set(containerId, { epoch, session: node.session });
+    } else if (action.kind !== "prepare") {
+      node.running.delete(containerId);
+    }
+  }
+
+  #node(nodeId: string): FakeNode {
+    const node = this.nodes.get(nodeId);
+    if (!node) throw new Error(`no fake node ${nodeId}`);
+    return node;
+  }
+
+  #port(): AgentIntake {
+    if (!this.#intake) throw new Error("use(intake) first");
+    return this.#intake;
+  }
+}
+
+const HELLO: AgentHello = {
+  incarnation: "",
+  agentVersion: "0.1.0",
+  session: 0,
+  address: "127.0.1.1",
+  runtime: "exec",
+  capacity: { cpuMillis: 2_000, memoryBytes: 2_000_000_000, diskBytes: 10_000_000_000 },
+  architecture: "amd64",
+  platform: "test",
+  portPoolMin: 20_000,
+  portPoolMax: 20_100,
+  guarded: true,
+};
+
+const fresh = (nodeId: string): FakeNode => ({
+  nodeId,
+  running: new Map(),
+  results: new Map(),
+  incarnation: "",
+  session: 0,
+  sequence: 0n,
+  attached: false,
+});
+
+const observed = (containerId: string, epoch: number, session: number): ObservedWorkload => ({
+  containerId,
+  epoch,
+  session,
+  state: "running",
+  exitCode: null,
+  detail: "",
+});
+
+const inventory = (node: FakeNode): ObservedWorkload[] =>
+  [...node.running].map(([containerId, { epoch, session }]) => observed(containerId, epoch, session));

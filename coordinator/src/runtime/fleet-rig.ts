@@ -1,0 +1,135 @@
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import type { WorkloadSpec } from "../domain/workload.ts";
+import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
+import { JoinTokenEntity } from "../store/entities/fleet-entities.ts";
+import { ClusterEntity } from "../store/entities/fleet-entities.ts";
+import { type TestDatabase, testDatabase } from "../store/test-database.ts";
+import { FakeAgents } from "./fake-agents.ts";
+import { FleetRuntime } from "./fleet-runtime.ts";
+import { ManualClock } from "./manual-clock.ts";
+import type { NewContainer } from "./operations.ts";
+
+const quiet = process.env["LORMAS_TEST_LOG"] ? { info: console.log, warn: console.log, error: console.log } : { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A runtime on a real PostgreSQL, a clock that is moved by hand, and agents that obey. For tests. */
+export type FleetRig = {
+  readonly clock: ManualClock;
+  readonly agents: FakeAgents;
+  readonly database: TestDatabase;
+  readonly runtime: () => FleetRuntime;
+  readonly nodeIds: string[];
+  readonly clusterId: string;
+  /** Moves time; nodes that are attached beat as their profile says. */
+  pass(ms: number): Promise<void>;
+  settle(): Promise<void>;
+  /** A second coordinator process on the same database: the old one is dropped as it stands, like a SIGKILL. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export async function fleetRig(nodeCount: number): Promise<FleetRig> {
+  const database = await testDatabase();
+  const clock = new ManualClock();
+  const agents = new FakeAgents();
+  const clusterId = crypto.randomUUID();
+  const em = database.database.orm.em.fork();
+  await em.insert(ClusterEntity, {
+    id: clusterId,
+    name: "local",
+    policy: LEASE_PROFILES.default,
+    createdAt: new Date(clock.wallMs()),
+  });
+  const store = new PostgresDecisionStore(database.database);
+  const start = async (): Promise<FleetRuntime> => {
+    const runtime = new FleetRuntime({
+      store,
+      link: agents,
+      clock,
+      log: quiet,
+      newId: () => crypto.randomUUID(),
+      instance: "rig",
+      leaderTtlMs: 15_000,
+    });
+    agents.use(runtime.intake);
+    await runtime.start();
+    return runtime;
+  };
+  let runtime = await start();
+  const nodeIds: string[] = [];
+  const settle = async (): Promise<void> => {
+    for (let round = 0; round < 50; round++) {
+      await agents.settle();
+      await runtime.idle();
+    }
+  };
+  for (let number = 1; number <= nodeCount; number++) {
+    const nodeId = crypto.randomUUID();
+    const tokenHash = `hash-${number}`;
+    await em.insert(JoinTokenEntity, {
+      secretHash: tokenHash,
+      clusterId,
+      createdBy: "rig",
+      createdAt: new Date(clock.wallMs()),
+      expiresAt: new Date(clock.wallMs() + 600_000),
+    });
+    await runtime.operations.enrolNode({
+      nodeId,
+      name: `node-${number}`,
+      agentVersion: "0.1.0",
+      tokenHash,
+      certificateSerial: `0${number}`,
+    });
+    await agents.connect(nodeId, { address: `127.0.1.${number}` });
+    nodeIds.push(nodeId);
+  }
+  return {
+    clock,
+    agents,
+    database,
+    runtime: () => runtime,
+    nodeIds,
+    clusterId,
+    settle,
+    async pass(ms) {
+      for (let passed = 0; passed < ms; passed += 300) {
+        for (const node of agents.nodes.values()) if (node.attached) agents.beat(node.nodeId);
+        await clock.advance(Math.min(300, ms - passed), settle);
+      }
+    },
+    async restart() {
+      await runtime.abandon();
+      runtime = await start();
+    },
+    async close() {
+      await runtime.stop();
+      await database.drop();
+    },
+  };
+}
+
+const SPEC: WorkloadSpec = {
+  image: "",
+  startup: { exec: "true" },
+  env: {},
+  ports: [{ name: "http", containerPort: 80, protocol: "tcp", fixedHostPort: null }],
+  volumes: [],
+  stop: { signal: "SIGTERM", graceMs: 1_000 },
+  health: null,
+  startBudgetMs: 1_000,
+};
+
+/** A wish for an HA container that fits anywhere. */
+export function haContainer(name: string, change: Partial<NewContainer> = {}, spec: Partial<WorkloadSpec> = {}): NewContainer {
+  return {
+    name,
+    eggId: "hello-http",
+    ha: true,
+    preferredClusterId: null,
+    resources: { cpuMillis: 100, memoryBytes: 64_000_000, diskBytes: 0 },
+    environment: {},
+    spec: { ...SPEC, ...spec },
+    desired: "running",
+    allowDataLoss: false,
+    ...change,
+  };
+}
