@@ -45,6 +45,8 @@ const program = new Command("lormas")
   .version(version)
   .exitOverride()
   .showSuggestionAfterError()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "lormas: ")) })
+  .showHelpAfterError("  next: lormas --help, or --help after a command, shows what there is")
   .addHelpText("after", exitCodeHelp);
 addUpCommand(program, context, end);
 addDemoCommands(program, context, end);

@@ -14,7 +14,7 @@ import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
-import { collectPair, parseBytes, parseCpu, wholeNumber } from "../output/quantity.ts";
+import { collectPair, collectPort, parseBytes, parseCpu } from "../output/quantity.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
 import {
   containerStatusWord,
@@ -49,7 +49,7 @@ interface CreateOptions extends ApiOptions {
   readonly memory?: bigint;
   readonly disk?: bigint;
   readonly env?: Record<string, string>;
-  readonly port?: Record<string, string>;
+  readonly port?: Record<string, number>;
   readonly stopped?: boolean;
   readonly allowDataLoss?: boolean;
 }
@@ -140,7 +140,7 @@ function addCreate(group: Command, context: CliContext): void {
     .option("--memory <bytes>", 'memory to reserve, such as "256Mi" (default: the egg\'s)', parseBytes)
     .option("--disk <bytes>", 'disk to reserve, such as "1Gi" (default: the egg\'s)', parseBytes)
     .option("--env <name=value>", "a variable of the egg; may be given several times", collectPair)
-    .option("--port <name=port>", "a fixed host port for a port of the egg; may be given several times", collectPair)
+    .option("--port <name=port>", "a fixed host port for a port of the egg; may be given several times", collectPort)
     .option("--stopped", "do not start it")
     .option("--allow-data-loss", "when its node dies, start it elsewhere without its local data")
     .action(async (name: string, options: CreateOptions) => {
@@ -149,7 +149,6 @@ function addCreate(group: Command, context: CliContext): void {
         memoryBytes: options.memory ?? 0n,
         diskBytes: options.disk ?? 0n,
       };
-      const port = wholeNumber(1, 65535);
       const { container } = await context.api(options).containers.createContainer({
         name,
         eggId: options.egg,
@@ -157,7 +156,7 @@ function addCreate(group: Command, context: CliContext): void {
         preferredCluster: options.cluster ?? "",
         resources,
         environment: options.env ?? {},
-        hostPorts: Object.fromEntries(Object.entries(options.port ?? {}).map(([key, value]) => [key, port(value)])),
+        hostPorts: options.port ?? {},
         createStopped: options.stopped === true,
         allowDataLoss: options.allowDataLoss === true,
       });

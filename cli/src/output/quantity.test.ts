@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
-import { collectPair, parseBytes, parseCpu, wholeNumber } from "./quantity.ts";
+import { collectPair, collectPort, parseBytes, parseCpu, wholeNumber } from "./quantity.ts";
 
 describe("amounts as people type them", () => {
   it("reads bytes with decimal and binary units", () => {
@@ -27,6 +27,8 @@ describe("amounts as people type them", () => {
 
   it("collects NAME=VALUE pairs, = in the value included", () => {
     expect(collectPair("B=x=y", collectPair("A=1"))).toEqual({ A: "1", B: "x=y" });
+    expect(collectPort("http=8080", collectPort("admin=1"))).toEqual({ admin: 1, http: 8080 });
+    expect(() => collectPort("http=0")).toThrow(InvalidArgumentError);
     expect(() => collectPair("=x")).toThrow(InvalidArgumentError);
     expect(() => collectPair("A")).toThrow(InvalidArgumentError);
   });

@@ -44,3 +44,12 @@ export function collectPair(text: string, before: Record<string, string> = {}): 
   if (at < 1) throw new InvalidArgumentError("it is NAME=VALUE.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
+
+/** The same for "NAME=PORT", ports from 1 to 65535. */
+export function collectPort(text: string, before: Record<string, number> = {}): Record<string, number> {
+  const port = wholeNumber(1, 65_535);
+  return {
+    ...before,
+    ...Object.fromEntries(Object.entries(collectPair(text)).map(([key, value]) => [key, port(value)])),
+  };
+}
