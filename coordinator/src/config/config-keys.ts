@@ -134,7 +134,7 @@ export const CONFIG_KEYS = {
     env: "LORMAS_LEADER_TTL_MS",
     secret: false,
     description: "Milliseconds for which a coordinator leads without renewing",
-    defaultText: "2000",
+    defaultText: "15000",
     wanted: `whole milliseconds from ${LEADER_TTL_MIN_MS} to ${LEADER_TTL_MAX_MS}`,
     schema: z
       .string()

@@ -35,7 +35,7 @@ test("without anything set the defaults hold", () => {
     databaseUrl: null,
     clusterName: "local",
     profile: "default",
-    leaderTtlMs: 2000,
+    leaderTtlMs: 15000,
     logLevel: "info",
     publicUrl: null,
     production: false,

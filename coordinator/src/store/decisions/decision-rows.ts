@@ -95,7 +95,10 @@ export function eventRow(event: NumberedEvent): RequiredEntityData<EventRow> {
   };
 }
 
-export function outboxRow({ position, nodeId, ordinal, command }: PendingCommand, atMs: number): RequiredEntityData<OutboxRow> {
+export function outboxRow(
+  { position, nodeId, ordinal, command }: PendingCommand,
+  atMs: number,
+): RequiredEntityData<OutboxRow> {
   const { commandId, containerId, term, session, epoch, timeoutMs, action } = command;
   return {
     commandId,

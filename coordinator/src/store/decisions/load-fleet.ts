@@ -89,9 +89,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
       const stored = snapshotOf.get(`container/${id}`);
       return {
         facts: { id, name, eggId, environment, spec, createdAtMs: createdAt.getTime() },
-        snapshot: containerMachine.resolveState(
-          checked(stored, CONTAINER_MACHINE_VERSION, name) as ContainerState,
-        ),
+        snapshot: containerMachine.resolveState(checked(stored, CONTAINER_MACHINE_VERSION, name) as ContainerState),
       };
     }),
     rooms,

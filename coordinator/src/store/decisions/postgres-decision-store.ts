@@ -48,9 +48,16 @@ export class PostgresDecisionStore implements DecisionStore {
         await em.nativeDelete(ActorSnapshotEntity, { kind: "container", id: { $in: ids } });
         await em.nativeDelete(ContainerEntity, { id: { $in: ids } });
       }
-      if (changes.nodes.length > 0) await em.upsertMany(NodeEntity, changes.nodes.map((node) => nodeRow(node, asOf)));
+      if (changes.nodes.length > 0)
+        await em.upsertMany(
+          NodeEntity,
+          changes.nodes.map((node) => nodeRow(node, asOf)),
+        );
       if (changes.containers.length > 0) {
-        await em.upsertMany(ContainerEntity, changes.containers.map((container) => containerRow(container, asOf)));
+        await em.upsertMany(
+          ContainerEntity,
+          changes.containers.map((container) => containerRow(container, asOf)),
+        );
       }
       const snapshots = snapshotRows(changes);
       if (snapshots.length > 0) await em.upsertMany(ActorSnapshotEntity, snapshots);
@@ -60,7 +67,10 @@ export class PostgresDecisionStore implements DecisionStore {
       await writeMigrations(em, changes.migrations, at, asOf);
       await writeJobs(em, changes.jobs, at);
       if (changes.commands.length > 0) {
-        await em.insertMany(OutboxEntity, changes.commands.map((command) => outboxRow(command, changes.atMs)));
+        await em.insertMany(
+          OutboxEntity,
+          changes.commands.map((command) => outboxRow(command, changes.atMs)),
+        );
       }
       for (const { commandId, ...end } of changes.endedCommands) {
         await em.nativeUpdate(OutboxEntity, { commandId }, { ...end, endedAt: at });
@@ -83,10 +93,10 @@ export class PostgresDecisionStore implements DecisionStore {
 
   takeLeadership(seen: LeadershipRecord | null, instance: string, ttlMs: number): Promise<LeadershipRecord | null> {
     return this.#database.orm.em.fork().transactional(async (em) => {
-      await em.execute("insert into leadership (scope, term, renewals, ttl_ms) values (?, 0, 0, ?) on conflict do nothing", [
-        SCOPE,
-        ttlMs,
-      ]);
+      await em.execute(
+        "insert into leadership (scope, term, renewals, ttl_ms) values (?, 0, 0, ?) on conflict do nothing",
+        [SCOPE, ttlMs],
+      );
       const [row] = await em.execute<{ holder: string | null; term: string; renewals: string }[]>(
         "select holder, term, renewals from leadership where scope = ? for update",
         [SCOPE],
@@ -114,7 +124,9 @@ export class PostgresDecisionStore implements DecisionStore {
   }
 
   async releaseLeadership(instance: string, term: number): Promise<void> {
-    await this.#database.orm.em.fork().nativeUpdate(LeadershipEntity, { scope: SCOPE, holder: instance, term }, { holder: null });
+    await this.#database.orm.em
+      .fork()
+      .nativeUpdate(LeadershipEntity, { scope: SCOPE, holder: instance, term }, { holder: null });
   }
 
   async flushHealth(samples: readonly HealthSample[], atMs: number): Promise<void> {

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import pino from "pino";
+import manifest from "../package.json" with { type: "json" };
+import { loadConfig, problemLine } from "./config/coordinator-config.ts";
+import { runConfigValidate } from "./config/run-config-validate.ts";
+import { onLifelineEnd } from "./process/lifeline.ts";
+import { runCoordinator } from "./process/run-coordinator.ts";
+import { systemClock } from "./runtime/system-clock.ts";
+
+/** A stop that takes longer is ended by force: nothing acknowledged is lost by that, for everything is committed. */
+const STOP_MAX_MS = 15_000;
+
+const [first, second, ...rest] = process.argv.slice(2);
+if (first === "config" && second === "validate") {
+  const { exitCode, stdout, stderr } = runConfigValidate(rest, process.env);
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  process.exitCode = exitCode;
+} else {
+  await serve();
+}
+
+async function serve(): Promise<void> {
+  const outcome = loadConfig({
+    argv: process.argv.slice(2),
+    env: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
+  if ("problems" in outcome) {
+    const lines = outcome.problems.map((problem) => `  ${problemLine(problem)}`).join("\n");
+    process.stderr.write(`The coordinator was not started, its configuration is wrong:\n${lines}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const { config, warnings } = outcome;
+  const log = pino({ level: config.logLevel, base: null });
+  for (const warning of warnings) log.warn(warning);
+  const lifelineFd = process.env["LORMAS_LIFELINE_FD"] ? Number(process.env["LORMAS_LIFELINE_FD"]) : null;
+  try {
+    const { stop, ...running } = await runCoordinator({
+      config,
+      clock: systemClock,
+      log,
+      version: manifest.version,
+      lifelineFd,
+    });
+    log.info({ httpUrl: running.httpUrl, agentAddress: running.agentAddress }, "coordinator ready");
+    const { firstPassword, ...addresses } = running;
+    process.send?.({ type: "ready", ...addresses, adminEmail: config.adminEmail, ...(firstPassword ? { firstPassword } : {}) });
+    if (firstPassword && !process.send) {
+      process.stdout.write(`First password of ${config.adminEmail}, shown this once: ${firstPassword}\n`);
+    }
+    let stopping = false;
+    const end = (why: string): void => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ why }, "coordinator stops");
+      systemClock.schedule(STOP_MAX_MS, () => process.exit(1));
+      void stop().then(() => process.exit(0));
+    };
+    process.on("SIGTERM", () => end("SIGTERM"));
+    process.on("SIGINT", () => end("SIGINT"));
+    // The supervisor was killed: nobody waits for an orderly end, and what is committed is safe.
+    onLifelineEnd(lifelineFd, () => process.exit(1));
+  } catch (error) {
+    log.fatal({ err: error }, "the coordinator could not start");
+    process.stderr.write(`The coordinator could not start. ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}
