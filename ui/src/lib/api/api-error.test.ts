@@ -5,7 +5,13 @@ import { isSignedOut, toApiError } from "./api-error.ts";
 
 describe("an error of a call", () => {
   test("is what the API says of it", () => {
-    const detail = { code: "name_taken", message: 'There is a "web".', field: "name", nextStep: "Choose another.", retryable: false };
+    const detail = {
+      code: "name_taken",
+      message: 'There is a "web".',
+      field: "name",
+      nextStep: "Choose another.",
+      retryable: false,
+    };
     const error = new ConnectError("x", Code.AlreadyExists, undefined, [{ desc: ErrorDetailSchema, value: detail }]);
     expect(toApiError(error)).toEqual(detail);
   });

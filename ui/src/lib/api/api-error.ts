@@ -32,7 +32,8 @@ export function toApiError(cause: unknown): ApiError {
   const nextStep = fallbackNextStep[error.code] ?? "Try again; if it stays so, look at the coordinator's log.";
   if (detail === undefined) {
     // A failed fetch says "Failed to fetch" or "NetworkError", which tells a person nothing.
-    const unreachable = error.code === Code.Unavailable && !(cause instanceof ConnectError && cause.metadata.has("date"));
+    const unreachable =
+      error.code === Code.Unavailable && !(cause instanceof ConnectError && cause.metadata.has("date"));
     return {
       code: codeName(error.code),
       message: unreachable ? "The coordinator cannot be reached." : error.rawMessage || "The call failed.",

@@ -19,8 +19,14 @@ describe("the session", () => {
   });
 
   test("is not taken for absent when the coordinator cannot say", async () => {
-    expect(await readSession(() => Promise.reject(new TypeError("x")))).toMatchObject({ ok: false, error: { code: "unavailable" } });
-    expect(await readSession(answer(502, undefined))).toMatchObject({ ok: false, error: { code: "http_502", retryable: true } });
+    expect(await readSession(() => Promise.reject(new TypeError("x")))).toMatchObject({
+      ok: false,
+      error: { code: "unavailable" },
+    });
+    expect(await readSession(answer(502, undefined))).toMatchObject({
+      ok: false,
+      error: { code: "http_502", retryable: true },
+    });
   });
 });
 
@@ -41,7 +47,16 @@ describe("a refused sign-in", () => {
 describe("the way back after signing in", () => {
   test("stays on this origin", () => {
     expect(returnPath("/containers/a?b=c")).toBe("/containers/a?b=c");
-    for (const asked of [null, "", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil", "/a\\b", "javascript:1"]) {
+    for (const asked of [
+      null,
+      "",
+      "//evil.example",
+      "/\\evil.example",
+      "https://evil.example",
+      "/\t/evil",
+      "/a\\b",
+      "javascript:1",
+    ]) {
       expect(returnPath(asked), String(asked)).toBe("/");
     }
   });

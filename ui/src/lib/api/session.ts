@@ -35,7 +35,11 @@ export function changePassword(
   newPassword: string,
   fetchFn: typeof fetch = fetch,
 ): Promise<Result<unknown>> {
-  return call(fetchFn, "POST", "/api/auth/change-password", { currentPassword, newPassword, revokeOtherSessions: true });
+  return call(fetchFn, "POST", "/api/auth/change-password", {
+    currentPassword,
+    newPassword,
+    revokeOtherSessions: true,
+  });
 }
 
 async function call(fetchFn: typeof fetch, method: string, path: string, body?: unknown): Promise<Result<unknown>> {
@@ -72,18 +76,38 @@ export function authError(status: number, body: unknown, retryAfterSeconds: stri
   const base = { field: "", retryable: false };
   if (status === 429) {
     const wait = Number(retryAfterSeconds);
-    const when = Number.isFinite(wait) && wait > 0 ? `Wait ${Math.ceil(wait)} s, then try again.` : "Wait a minute, then try again.";
+    const when =
+      Number.isFinite(wait) && wait > 0
+        ? `Wait ${Math.ceil(wait)} s, then try again.`
+        : "Wait a minute, then try again.";
     return { ...base, code: "rate_limited", message: "Too many attempts.", nextStep: when, retryable: true };
   }
   if (code === "INVALID_EMAIL_OR_PASSWORD" || (status === 401 && code === "")) {
     const next = "Check both and try again. The first password was printed when the coordinator first started.";
-    return { ...base, code: "unauthenticated", message: "The e-mail address or the password is wrong.", nextStep: next };
+    return {
+      ...base,
+      code: "unauthenticated",
+      message: "The e-mail address or the password is wrong.",
+      nextStep: next,
+    };
   }
   if (code === "INVALID_PASSWORD") {
-    return { ...base, code, field: "currentPassword", message: "The current password is wrong.", nextStep: "Type it again." };
+    return {
+      ...base,
+      code,
+      field: "currentPassword",
+      message: "The current password is wrong.",
+      nextStep: "Type it again.",
+    };
   }
   if (code === "PASSWORD_TOO_SHORT" || code === "PASSWORD_TOO_LONG") {
-    return { ...base, code, field: "newPassword", message: message || "The new password is refused.", nextStep: "Choose another one." };
+    return {
+      ...base,
+      code,
+      field: "newPassword",
+      message: message || "The new password is refused.",
+      nextStep: "Choose another one.",
+    };
   }
   return {
     ...base,

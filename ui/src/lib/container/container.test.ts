@@ -20,13 +20,17 @@ const container = (rest: MessageInitShape<typeof ContainerSchema>) =>
     ...rest,
   });
 const all: readonly ContainerAction[] = ["start", "stop", "restart", "delete", "migrate"];
-const offered = (rest: MessageInitShape<typeof ContainerSchema>) => all.filter((action) => whyNot(container(rest), action) === null);
+const offered = (rest: MessageInitShape<typeof ContainerSchema>) =>
+  all.filter((action) => whyNot(container(rest), action) === null);
 
 describe("what is offered", () => {
   test("depends on what the container does and is", () => {
     expect(offered({})).toEqual(["stop", "restart", "delete", "migrate"]);
     expect(offered({ type: ContainerType.STANDARD })).toEqual(["stop", "restart", "delete"]);
-    expect(offered({ desiredState: DesiredState.STOPPED, status: ContainerStatus.STOPPED })).toEqual(["start", "delete"]);
+    expect(offered({ desiredState: DesiredState.STOPPED, status: ContainerStatus.STOPPED })).toEqual([
+      "start",
+      "delete",
+    ]);
     expect(offered({ status: ContainerStatus.FAILED })).toEqual(["start", "stop", "delete"]);
   });
 

@@ -1,7 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { ContainerType, EggSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { describe, expect, test } from "vitest";
-import { emptyForm, formField, formForEgg, formProblems, hasField, keepsLocalData, toCreateRequest } from "./create-form.ts";
+import {
+  emptyForm,
+  formField,
+  formForEgg,
+  formProblems,
+  hasField,
+  keepsLocalData,
+  toCreateRequest,
+} from "./create-form.ts";
 
 const egg = create(EggSchema, {
   id: "hello",
@@ -26,7 +34,13 @@ const good = () => {
 
 describe("the form of a new container", () => {
   test("begins with the egg's defaults", () => {
-    expect(good()).toMatchObject({ eggId: "hello", cpuCores: "0.25", memoryMib: "64", diskMib: "128", environment: { GREETING: "Hello" } });
+    expect(good()).toMatchObject({
+      eggId: "hello",
+      cpuCores: "0.25",
+      memoryMib: "64",
+      diskMib: "128",
+      environment: { GREETING: "Hello" },
+    });
     expect(formProblems(good(), egg)).toEqual({});
   });
 
@@ -34,7 +48,8 @@ describe("the form of a new container", () => {
     for (const name of ["", "a", "-ab", "ab-", "Ab", "a_b", "a".repeat(64), "a b"]) {
       expect(formProblems({ ...good(), name }, egg)["name"], name).toBeDefined();
     }
-    for (const name of ["ab", "0-9", "a".repeat(63)]) expect(formProblems({ ...good(), name }, egg)["name"], name).toBeUndefined();
+    for (const name of ["ab", "0-9", "a".repeat(63)])
+      expect(formProblems({ ...good(), name }, egg)["name"], name).toBeUndefined();
   });
 
   test("holds variables to the egg's rules over their whole length", () => {
@@ -58,8 +73,10 @@ describe("the form of a new container", () => {
 
   test("wants amounts with sense", () => {
     const field = (change: object, name: string) => formProblems({ ...good(), ...change }, egg)[name];
-    for (const cpuCores of ["0", "-1", "x", "Infinity", "9999999"]) expect(field({ cpuCores }, "resources.cpu_millis"), cpuCores).toBeDefined();
-    for (const memoryMib of ["0", "1.5", "1e12"]) expect(field({ memoryMib }, "resources.memory_bytes"), memoryMib).toBeDefined();
+    for (const cpuCores of ["0", "-1", "x", "Infinity", "9999999"])
+      expect(field({ cpuCores }, "resources.cpu_millis"), cpuCores).toBeDefined();
+    for (const memoryMib of ["0", "1.5", "1e12"])
+      expect(field({ memoryMib }, "resources.memory_bytes"), memoryMib).toBeDefined();
     expect(field({ cpuCores: "", memoryMib: " ", diskMib: "" }, "resources.disk_bytes")).toBeUndefined();
   });
 
@@ -67,7 +84,8 @@ describe("the form of a new container", () => {
     const ports = (hostPorts: Record<string, string>) => formProblems({ ...good(), hostPorts }, egg);
     expect(ports({ http: "8080", query: "8080" })).toEqual({});
     expect(ports({ http: "8080", admin: "8080" })["host_ports.admin"]).toContain("http");
-    for (const http of ["0", "65536", "8o", "1.5", "-1"]) expect(ports({ http })["host_ports.http"], http).toBeDefined();
+    for (const http of ["0", "65536", "8o", "1.5", "-1"])
+      expect(ports({ http })["host_ports.http"], http).toBeDefined();
   });
 
   test("asks for an egg before anything that depends on it", () => {
@@ -100,15 +118,17 @@ describe("the request", () => {
 
 describe("a refusal of the server", () => {
   test("finds its input in either notation", () => {
-    expect([formField('environment["GREETING"]'), formField("host_ports[http]"), formField("resources.memory_bytes")]).toEqual([
-      "environment.GREETING",
-      "host_ports.http",
-      "resources.memory_bytes",
-    ]);
+    expect([
+      formField('environment["GREETING"]'),
+      formField("host_ports[http]"),
+      formField("resources.memory_bytes"),
+    ]).toEqual(["environment.GREETING", "host_ports.http", "resources.memory_bytes"]);
   });
 
   test("is shown above the form when it has no input there", () => {
-    for (const field of ["name", "environment.GREETING", "host_ports.http", "resources.disk_bytes"]) expect(hasField(field, egg), field).toBe(true);
-    for (const field of ["", "environment.NOPE", "host_ports.nope", "resources", "other"]) expect(hasField(field, egg), field).toBe(false);
+    for (const field of ["name", "environment.GREETING", "host_ports.http", "resources.disk_bytes"])
+      expect(hasField(field, egg), field).toBe(true);
+    for (const field of ["", "environment.NOPE", "host_ports.nope", "resources", "other"])
+      expect(hasField(field, egg), field).toBe(false);
   });
 });

@@ -29,18 +29,20 @@ describe("quantities", () => {
 
 describe("times", () => {
   test("are as fine as they are short", () => {
-    expect([0, 840, 7_400, 59_949, 59_950, 123_000, 3_600_000, 3_840_000, 90_000_000, 259_200_000].map((ms) => formatSpan(ms))).toEqual(
-      ["0 ms", "840 ms", "7.4 s", "59.9 s", "1 min", "2 min 3 s", "1 h", "1 h 4 min", "1 d 1 h", "3 d"],
-    );
+    expect(
+      [0, 840, 7_400, 59_949, 59_950, 123_000, 3_600_000, 3_840_000, 90_000_000, 259_200_000].map((ms) =>
+        formatSpan(ms),
+      ),
+    ).toEqual(["0 ms", "840 ms", "7.4 s", "59.9 s", "1 min", "2 min 3 s", "1 h", "1 h 4 min", "1 d 1 h", "3 d"]);
     expect(formatSpan(-5)).toBe("0 ms");
     expect(formatSpan(840, "s")).toBe("0.8 s");
   });
 
   test("are told by their age, in the future too", () => {
     const now = 10_000_000_000;
-    expect([0, 999, 1_000, 59_999, 60_000, 7_200_000, 172_800_000, -3_000].map((ms) => formatAge(now, now - ms))).toEqual(
-      ["now", "now", "1 s ago", "59 s ago", "1 min ago", "2 h ago", "2 d ago", "in 3 s"],
-    );
+    expect(
+      [0, 999, 1_000, 59_999, 60_000, 7_200_000, 172_800_000, -3_000].map((ms) => formatAge(now, now - ms)),
+    ).toEqual(["now", "now", "1 s ago", "59 s ago", "1 min ago", "2 h ago", "2 d ago", "in 3 s"]);
   });
 
   test("come from timestamps to the millisecond", () => {
@@ -62,7 +64,10 @@ describe("text of others", () => {
   });
 
   test("is shortened only when it is an id", () => {
-    expect([shortId("hello-http"), shortId("0123abcd-0000-4000-8000-000000000000")]).toEqual(["hello-http", "0123abcd"]);
+    expect([shortId("hello-http"), shortId("0123abcd-0000-4000-8000-000000000000")]).toEqual([
+      "hello-http",
+      "0123abcd",
+    ]);
   });
 });
 
@@ -75,7 +80,13 @@ describe("endpoints", () => {
   });
 
   test("of other kinds, or with an address that is none, are not", () => {
-    for (const change of [{ name: "game" }, { protocol: "udp" }, { address: "x/@evil" }, { address: "" }, { name: "httpx" }]) {
+    for (const change of [
+      { name: "game" },
+      { protocol: "udp" },
+      { address: "x/@evil" },
+      { address: "" },
+      { name: "httpx" },
+    ]) {
       expect(endpointUrl({ ...http, ...change })).toBeNull();
     }
   });

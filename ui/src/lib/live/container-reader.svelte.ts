@@ -86,7 +86,11 @@ export class ContainerReader {
     this.#busy = true;
     this.#historyError = null;
     try {
-      const page = await containerClient.listMigrationHistory({ id, pageSize: historyPageSize, pageToken: this.#token });
+      const page = await containerClient.listMigrationHistory({
+        id,
+        pageSize: historyPageSize,
+        pageToken: this.#token,
+      });
       if (this.#containerId !== id) return;
       this.#history = mergeMigrations(this.#history, page.migrations);
       this.#token = page.nextPageToken;

@@ -1,5 +1,5 @@
-import { clusterClient, containerClient, eventClient, migrationClient, nodeClient } from "../api/clients.ts";
 import type { Cluster } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { clusterClient, containerClient, eventClient, migrationClient, nodeClient } from "../api/clients.ts";
 import type { FleetSource } from "./fleet-watch.ts";
 
 const pageSize = 1_000;

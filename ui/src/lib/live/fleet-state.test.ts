@@ -21,12 +21,16 @@ import {
   removedMax,
 } from "./fleet-state.ts";
 
-const change = (sequence: bigint, rest: MessageInitShape<typeof ChangeSchema> = {}): FleetInput => ({
+type Touched = Omit<MessageInitShape<typeof ChangeSchema>, "event" | "$typeName" | "$unknown">;
+type About = { readonly type?: string; readonly containerId?: string };
+const change = (sequence: bigint, { event, ...touched }: Touched & { event?: About } = {}): FleetInput => ({
   kind: "change",
-  change: create(ChangeSchema, { ...rest, event: { ...rest.event, sequence } }),
+  change: create(ChangeSchema, { ...touched, event: { ...event, sequence } }),
 });
-const container = (id: string, asOf: bigint, nodeName = "") => create(ContainerSchema, { id, name: id, asOf, nodeName });
-const node = (id: string, asOf: bigint, status = NodeStatus.HEALTHY) => create(NodeSchema, { id, name: id, asOf, status });
+const container = (id: string, asOf: bigint, nodeName = "") =>
+  create(ContainerSchema, { id, name: id, asOf, nodeName });
+const node = (id: string, asOf: bigint, status = NodeStatus.HEALTHY) =>
+  create(NodeSchema, { id, name: id, asOf, status });
 const at = (asOf: bigint): FleetState => ({ ...emptyFleet, asOf });
 const sequences = ({ events }: FleetState) => events.map(({ sequence }) => sequence);
 

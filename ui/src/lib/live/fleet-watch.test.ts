@@ -98,7 +98,11 @@ afterEach(() => {
 async function begin() {
   const clock = new HandClock();
   const source = new HandSource();
-  const seen = { state: emptyFleet as FleetState, connection: undefined as Connection | undefined, refused: [] as ApiError[] };
+  const seen = {
+    state: emptyFleet as FleetState,
+    connection: undefined as Connection | undefined,
+    refused: [] as ApiError[],
+  };
   const watch = new FleetWatch(source, clock, {
     onState: (state) => {
       seen.state = state;

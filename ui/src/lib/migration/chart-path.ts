@@ -6,7 +6,8 @@ const midX = ({ x, width }: Box) => x + width / 2;
 const midY = ({ y, height }: Box) => y + height / 2;
 const right = ({ x, width }: Box) => x + width;
 const bottom = ({ y, height }: Box) => y + height;
-const overlaps = (aFrom: number, aTo: number, bFrom: number, bTo: number) => Math.min(aTo, bTo) > Math.max(aFrom, bFrom);
+const overlaps = (aFrom: number, aTo: number, bFrom: number, bTo: number) =>
+  Math.min(aTo, bTo) > Math.max(aFrom, bFrom);
 
 /**
  * The SVG path of an arrow from one box to another, ending at the other's edge. In a row or column it is straight, or

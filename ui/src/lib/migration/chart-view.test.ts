@@ -31,7 +31,14 @@ describe("the statechart of a migration", () => {
 
   test("lights the present state, marks the visited ones and counts the time in each", () => {
     const view = chartView(
-      migration([["choosing", 0, 40], ["fencing", 40, 2_440], ["preparing", 2_440]], { state: "preparing" }),
+      migration(
+        [
+          ["choosing", 0, 40],
+          ["fencing", 40, 2_440],
+          ["preparing", 2_440],
+        ],
+        { state: "preparing" },
+      ),
       3_000,
     );
     expect(lit(view)).toEqual(["preparing"]);
@@ -42,10 +49,17 @@ describe("the statechart of a migration", () => {
 
   test("draws the way that was taken, one that it did not foresee too", () => {
     const view = chartView(
-      migration([["choosing", 0, 1], ["verifying", 1, 2], ["rolling_back", 2, 3]], {
-        state: "failed",
-        outcome: MigrationOutcome.FAILED,
-      }),
+      migration(
+        [
+          ["choosing", 0, 1],
+          ["verifying", 1, 2],
+          ["rolling_back", 2, 3],
+        ],
+        {
+          state: "failed",
+          outcome: MigrationOutcome.FAILED,
+        },
+      ),
       9,
     );
     expect(view.ways.filter(({ taken }) => taken).map(({ from, to }) => `${from}>${to}`)).toEqual([
@@ -70,13 +84,27 @@ describe("the statechart of a migration", () => {
   });
 
   test("stays at the last state it knows when a newer coordinator invents one", () => {
-    expect(lit(chartView(migration([["choosing", 0, 1], ["blessing", 1]], { state: "blessing" }), 2))).toEqual(["choosing"]);
+    expect(
+      lit(
+        chartView(
+          migration(
+            [
+              ["choosing", 0, 1],
+              ["blessing", 1],
+            ],
+            { state: "blessing" },
+          ),
+          2,
+        ),
+      ),
+    ).toEqual(["choosing"]);
   });
 
   test("is told in a sentence", () => {
-    expect(chartView(migration([["stopping_source", 0]], { state: "stopping_source", targetNodeName: "node-2" }), 1).sentence).toBe(
-      "Moving web from node-1 to node-2: stopping source.",
-    );
+    expect(
+      chartView(migration([["stopping_source", 0]], { state: "stopping_source", targetNodeName: "node-2" }), 1)
+        .sentence,
+    ).toBe("Moving web from node-1 to node-2: stopping source.");
   });
 });
 
@@ -91,7 +119,10 @@ describe.each([
       expect(x >= 0 && y >= 0 && x + width <= layout.width && y + height <= layout.height, name).toBe(true);
       const { migrating } = layout;
       const inside =
-        x > migrating.x && y > migrating.y && x + width < migrating.x + migrating.width && y + height < migrating.y + migrating.height;
+        x > migrating.x &&
+        y > migrating.y &&
+        x + width < migrating.x + migrating.width &&
+        y + height < migrating.y + migrating.height;
       expect(inside, name).toBe((substates as readonly string[]).includes(name));
     }
     expect(boxes).toHaveLength(substates.length + outerStates.length);
@@ -109,7 +140,8 @@ describe.each([
   test("has a path of finite numbers between any two states", () => {
     const all = boxes.map(([, box]) => box);
     for (const [from, a] of boxes) {
-      for (const [to, b] of boxes) if (from !== to) expect(wayPath(a, b, all), `${from} to ${to}`).toMatch(/^M[\d. MLCHV,-]+$/);
+      for (const [to, b] of boxes)
+        if (from !== to) expect(wayPath(a, b, all), `${from} to ${to}`).toMatch(/^M[\d. MLCHV,-]+$/);
     }
   });
 });

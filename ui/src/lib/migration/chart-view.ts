@@ -79,7 +79,7 @@ function spentByState(migration: Migration | undefined, nowMs: number): Map<stri
     const from = toMs(startedAt);
     if (from === undefined || (outerStates as readonly string[]).includes(name)) continue;
     const running = migration?.outcome === MigrationOutcome.RUNNING;
-    const to = toMs(endedAt) ?? (running ? nowMs : toMs(migration?.endedAt) ?? from);
+    const to = toMs(endedAt) ?? (running ? nowMs : (toMs(migration?.endedAt) ?? from));
     spent.set(name, (spent.get(name) ?? 0) + Math.max(0, to - from));
   }
   return spent;

@@ -32,7 +32,16 @@ export function filterMigrations(
   return migrations.filter((migration) => {
     if (outcome !== "all" && migration.outcome !== outcomes[outcome]) return false;
     const { id, containerName, sourceNodeName, targetNodeName, trigger, errorCode, errorMessage, state } = migration;
-    const text = [id, containerName, sourceNodeName, targetNodeName, triggerWord(trigger), errorCode, errorMessage, state]
+    const text = [
+      id,
+      containerName,
+      sourceNodeName,
+      targetNodeName,
+      triggerWord(trigger),
+      errorCode,
+      errorMessage,
+      state,
+    ]
       .join("\n")
       .toLowerCase();
     return words.every((word) => text.includes(word));
