@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { bootClock, bootId, systemTimers, wallClock } from "./clock/clock.ts";
 import { type AgentConfig, agentConfig } from "./config/agent-config.ts";
 import { GuardClient } from "./guard/guard-client.ts";
-import { killNodePass, type NodeCgroups } from "./guard/guard-hands.ts";
+import { killNodePass } from "./guard/guard-hands.ts";
 import { guardRunDir } from "./guard/guard-settings.ts";
 import { lifelineFd, watchLifeline } from "./guard/lifeline.ts";
 import { Journal } from "./journal/journal.ts";
@@ -15,7 +15,8 @@ import { NodeAgent } from "./node/node-agent.ts";
 import { ResourceMeter } from "./node/node-resources.ts";
 import { writableCgroups } from "./process/cgroup-layout.ts";
 import { enforceDeadline } from "./process/deadline-enforcer.ts";
-import { openRuntime } from "./runtime/open-runtime.ts";
+import { cgroupPaths, type NodeCgroups } from "./process/node-cgroups.ts";
+import { chooseRuntime, openRuntime } from "./runtime/open-runtime.ts";
 import { keepCertificateFresh } from "./session/certificate-renewal.ts";
 import { coordinatorClient } from "./session/coordinator-client.ts";
 import { type Credentials, loadCredentials } from "./session/credentials.ts";
@@ -74,9 +75,10 @@ async function main(): Promise<void> {
   takeDataDir(config.dataDir);
   let credentials = (await loadCredentials(config.dataDir)) ?? (await enrolNow());
   const { nodeId } = credentials;
-  const cgroupPath = `${config.cgroupParent}/${nodeId}`;
-  const layout = writableCgroups(`${cgroupPath}/ha`);
-  const cgroups: NodeCgroups | null = layout ? { layout, path: cgroupPath } : null;
+  const choice = await chooseRuntime(config, systemTimers, log, stopping.signal);
+  const paths = cgroupPaths(config.cgroupParent, nodeId, choice.cgroupDriver);
+  const layout = writableCgroups(paths.ha);
+  const cgroups: NodeCgroups | null = layout && { layout, paths };
   if (!cgroups)
     log.warn("no control groups can be made here: containers run without limits, killed by process group alone");
 
@@ -85,7 +87,7 @@ async function main(): Promise<void> {
     settings: {
       runDir: guardRunDir(config.dataDir, config.runDir),
       logPath: join(config.dataDir, "guard.log"),
-      cgroupPath: cgroups ? cgroupPath : null,
+      cgroups: cgroups && paths,
     },
     lifelineFd: fd,
     timers: systemTimers,
@@ -94,6 +96,7 @@ async function main(): Promise<void> {
   killEverything = () => killNodePass(cgroups, guard.groups);
   const runtime = await openRuntime({
     config,
+    choice,
     node: { nodeId, nodeName: credentials.nodeName, address: config.address },
     cgroups,
     hostMark: process.env["LORMAS_HOST_MARK"] ?? null,

@@ -1,15 +1,9 @@
-import type { CgroupLayout } from "../process/cgroup-layout.ts";
 import { setFrozen } from "../process/cgroup-layout.ts";
+import type { NodeCgroups } from "../process/node-cgroups.ts";
 import { killCgroupPass, killPass } from "../process/process-killer.ts";
 import type { GuardHands } from "./guard.ts";
 import type { WireGroup } from "./guard-message.ts";
 import { type GuardFile, writeGuardFile } from "./guard-record.ts";
-
-/** Where a node's cgroups are; HA containers are below `<path>/ha`, the others below `<path>/plain`. */
-export type NodeCgroups = { readonly layout: CgroupLayout; readonly path: string };
-
-export const haCgroup = (cgroups: NodeCgroups) => `${cgroups.path}/ha`;
-export const plainCgroup = (cgroups: NodeCgroups) => `${cgroups.path}/plain`;
 
 /** The guard's hands on a real machine. */
 export function guardHands(options: {
@@ -18,9 +12,9 @@ export function guardHands(options: {
   readonly log: GuardHands["log"];
 }): GuardHands {
   const { cgroups, log } = options;
-  const guarded = (what: string, act: () => number | void): number => {
+  const guarded = (what: string, act: () => number): number => {
     try {
-      return act() ?? 0;
+      return act();
     } catch (error) {
       // One thing that cannot be killed must not keep the rest alive; it is tried again in the next pass.
       log(`${what} failed`, { reason: error instanceof Error ? error.message : String(error) });
@@ -31,12 +25,16 @@ export function guardHands(options: {
     store: (file: GuardFile) => writeGuardFile(options.filePath, file),
     killHa(groups: readonly WireGroup[]) {
       let found = 0;
-      if (cgroups) found += guarded("killing the HA cgroup", () => killCgroupPass(cgroups.layout, haCgroup(cgroups)));
+      if (cgroups) found += guarded("killing the HA cgroup", () => killCgroupPass(cgroups.layout, cgroups.paths.ha));
       for (const group of groups) found += guarded(`killing ${group.containerId}`, () => killPass(group));
       return found;
     },
     thaw() {
-      if (cgroups) guarded("thawing", () => setFrozen(cgroups.layout, haCgroup(cgroups), false));
+      if (!cgroups) return;
+      guarded("thawing", () => {
+        setFrozen(cgroups.layout, cgroups.paths.ha, false);
+        return 0;
+      });
     },
     log,
   };
@@ -46,8 +44,8 @@ export function guardHands(options: {
 export function killNodePass(cgroups: NodeCgroups | null, groups: readonly WireGroup[]): number {
   let found = 0;
   if (cgroups) {
-    found += killCgroupPass(cgroups.layout, haCgroup(cgroups));
-    found += killCgroupPass(cgroups.layout, plainCgroup(cgroups));
+    found += killCgroupPass(cgroups.layout, cgroups.paths.ha);
+    found += killCgroupPass(cgroups.layout, cgroups.paths.plain);
   }
   for (const group of groups) found += killPass(group);
   return found;

@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { CgroupPaths } from "../process/node-cgroups.ts";
 
 /** What a guard is started with; the agent and later agents of the same data folder arrive at the same. */
 export type GuardSettings = {
   /** Folder of record and socket, of this node alone. */
   readonly runDir: string;
   readonly logPath: string;
-  /** This node's cgroup path; null where there are no cgroups. */
-  readonly cgroupPath: string | null;
+  /** This node's control groups; null where there are none. */
+  readonly cgroups: CgroupPaths | null;
 };
 
 const DEFAULT_RUN_DIR = "/run/lormas";

@@ -5,13 +5,14 @@ import { bootClock, bootId, systemTimers } from "../clock/clock.ts";
 import {
   cgroupFolders,
   enterCgroup,
+  everyCgroupFolder,
   makeCgroup,
   removeCgroup,
   setFrozen,
   writableCgroups,
 } from "../process/cgroup-layout.ts";
 import { Guard } from "./guard.ts";
-import { guardHands, haCgroup, killNodePass, plainCgroup } from "./guard-hands.ts";
+import { guardHands, killNodePass } from "./guard-hands.ts";
 import type { GuardAnswer, GuardRequest } from "./guard-message.ts";
 import { readGuardFile } from "./guard-record.ts";
 import { listenAlone, serveLines } from "./guard-server.ts";
@@ -27,6 +28,7 @@ if (!settings) {
   process.exit(2);
 }
 
+const NO_LIMITS = { cpuMillis: 0, memoryBytes: 0n, pidsMax: 0 };
 const clock = bootClock();
 const log = (message: string, facts: Record<string, unknown> = {}) =>
   console.log(JSON.stringify({ bootMs: clock.nowMs(), pid: process.pid, msg: message, ...facts }));
@@ -40,13 +42,9 @@ try {
   // Only root may; the guard works without.
 }
 
-const layout = settings.cgroupPath === null ? null : writableCgroups(`${settings.cgroupPath}/ha`);
-const cgroups = layout && settings.cgroupPath ? { layout, path: settings.cgroupPath } : null;
-if (cgroups)
-  enterCgroup(
-    makeCgroup(cgroups.layout, `${cgroups.path}/guard`, { cpuMillis: 0, memoryBytes: 0n, pidsMax: 0 }),
-    process.pid,
-  );
+const layout = settings.cgroups === null ? null : writableCgroups(settings.cgroups.ha);
+const cgroups = layout && settings.cgroups ? { layout, paths: settings.cgroups } : null;
+if (cgroups) enterCgroup(makeCgroup(cgroups.layout, cgroups.paths.guard, NO_LIMITS), process.pid);
 
 let present: Socket | null = null;
 let guard: Guard | null = null;
@@ -68,7 +66,7 @@ guard = new Guard({
   timers: systemTimers,
   hands: guardHands({ filePath, cgroups, log }),
 });
-log("guard started", { cgroups: cgroups?.path ?? null });
+log("guard started", { cgroups: cgroups?.paths.node ?? null });
 
 const fd = lifelineFd(process.env);
 if (fd !== null) watchLifeline(fd, () => void endNode("the supervisor is gone"));
@@ -96,12 +94,12 @@ async function endNode(reason: string): Promise<void> {
   while (killNodePass(cgroups, groups) > 0 && clock.nowMs() < endMs) await systemTimers.sleep(10);
   rmSync(settings?.runDir ?? socketPath, { recursive: true, force: true });
   if (cgroups) {
-    for (const path of [haCgroup(cgroups), plainCgroup(cgroups)]) {
+    for (const path of [cgroups.paths.ha, cgroups.paths.plain]) {
       setFrozen(cgroups.layout, path, false);
-      removeCgroup(cgroupFolders(cgroups.layout, path));
+      removeCgroup(everyCgroupFolder(path));
     }
     enterRoot();
-    removeCgroup(cgroupFolders(cgroups.layout, cgroups.path));
+    removeCgroup(everyCgroupFolder(cgroups.paths.node));
   }
   log("guard ends", { reason });
   process.exit(0);

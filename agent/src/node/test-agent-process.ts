@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { waitFor } from "../clock/wait-for-clock.ts";
+import { everyCgroupFolder, removeCgroup } from "../process/cgroup-layout.ts";
 import { allProcesses, isRunning } from "../process/process-table.ts";
 
 /** The agent's real main.ts as a process, in a data folder of its own, for tests. */
 export class TestAgentProcess {
   readonly dataDir: string;
   readonly mark: string;
+  readonly cgroupParent: string;
   output = "";
   child: ChildProcess | null = null;
   #exited: Promise<number | null> = Promise.resolve(null);
@@ -17,18 +19,24 @@ export class TestAgentProcess {
   constructor() {
     this.dataDir = mkdtempSync(join(tmpdir(), "lormas-agent-"));
     this.mark = `test-${this.dataDir.slice(-6)}`;
+    this.cgroupParent = `/lormas-${this.mark}`;
   }
 
   /** Starts the agent; `lifeline` gives it a pipe as descriptor 3, whose other end is `child.stdio[3]`. */
-  start(coordinator: string, joinToken: string | null, options: { lifeline?: boolean; flags?: string[] } = {}): void {
+  start(
+    coordinator: string,
+    joinToken: string | null,
+    options: { lifeline?: boolean; flags?: string[]; dockerSocket?: string } = {},
+  ): void {
     const flags = [
       ["--data-dir", this.dataDir],
       ["--run-dir", join(this.dataDir, "run")],
       ["--coordinator", coordinator],
       ["--name", "node-1"],
       ["--address", "127.0.0.1"],
-      ["--runtime", "exec"],
-      ["--cgroup-parent", "/lormas-test"],
+      ["--runtime", options.dockerSocket ? "docker" : "exec"],
+      ...(options.dockerSocket ? [["--docker-socket", options.dockerSocket]] : []),
+      ["--cgroup-parent", this.cgroupParent],
     ].flat();
     const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], LORMAS_HOST_MARK: this.mark };
     if (joinToken) env["LORMAS_JOIN_TOKEN"] = joinToken;
@@ -95,5 +103,6 @@ export class TestAgentProcess {
       return pids.length === 0;
     });
     rmSync(this.dataDir, { recursive: true, force: true });
+    removeCgroup(everyCgroupFolder(this.cgroupParent));
   }
 }

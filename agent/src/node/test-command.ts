@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
-import { type WorkloadSpec, WorkloadSpecSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { StopPolicySchema, type WorkloadSpec, WorkloadSpecSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 
 let serial = 0;
 
@@ -17,7 +17,7 @@ export function testSpec(init: MessageInitShape<typeof WorkloadSpecSchema> = {})
     containerId,
     containerName: `web-${containerId.slice(-6)}`,
     startup: { exec: "echo started; while :; do sleep 0.05; done" },
-    stop: { signal: "SIGTERM", graceMs: 2_000 },
+    stop: create(StopPolicySchema, { signal: "SIGTERM", graceMs: 2_000 }),
     ...init,
   });
 }

@@ -51,6 +51,15 @@ export function cgroupFolders(layout: CgroupLayout, path: string): string[] {
   return [...new Set(V1_CONTROLLERS.map((controller) => join(layout.mounts[controller], path)))];
 }
 
+/** The folders of one group in every tree of this machine, those included that only a container engine uses. */
+export function everyCgroupFolder(path: string): string[] {
+  const mounts = readText("/proc/self/mountinfo")
+    .split("\n")
+    .filter((line) => / - cgroup2? /.test(line))
+    .map((line) => line.split(" ")[4] ?? "");
+  return [...new Set(mounts)].filter(Boolean).map((mount) => join(mount, path));
+}
+
 /** The folder whose cgroup.procs and freezer tell of a group. */
 export function controlFolder(layout: CgroupLayout, path: string): string {
   return layout.version === 2 ? join(layout.mount, path) : join(layout.mounts.freezer, path);

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import { haCgroup, type NodeCgroups } from "../guard/guard-hands.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
 import { controlFolder, processesBelow } from "./cgroup-layout.ts";
+import type { NodeCgroups } from "./node-cgroups.ts";
 import { killPass, signalProcess } from "./process-killer.ts";
 
 /**
@@ -12,7 +12,7 @@ export function enforceDeadline(cgroups: NodeCgroups | null, groups: readonly Gu
   let found = 0;
   try {
     if (cgroups) {
-      for (const pid of processesBelow(controlFolder(cgroups.layout, haCgroup(cgroups)))) {
+      for (const pid of processesBelow(controlFolder(cgroups.layout, cgroups.paths.ha))) {
         found += signalProcess(pid, "SIGKILL") ? 1 : 0;
       }
     }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers, WallClock } from "../../clock/clock.ts";
-import { type CgroupLayout, enterCgroup, makeCgroup, removeCgroup } from "../../process/cgroup-layout.ts";
+import { enterCgroup, makeCgroup, removeCgroup } from "../../process/cgroup-layout.ts";
+import type { NodeCgroups } from "../../process/node-cgroups.ts";
 import { killPass, livingPids, signalProcess } from "../../process/process-killer.ts";
 import { isRunning, PAGE_BYTES, readProcess, TICKS_PER_SECOND } from "../../process/process-table.ts";
 import {
@@ -37,7 +38,7 @@ export type ExecRuntimeOptions = {
   readonly node: NodeFacts;
   readonly sharedDir: string | null;
   /** Where cgroups are made; null: processes run without limits. */
-  readonly cgroups: { readonly layout: CgroupLayout; readonly path: string } | null;
+  readonly cgroups: NodeCgroups | null;
   /** Passed on to every container, so that a whole node can be found by it; null leaves it out. */
   readonly hostMark: string | null;
   readonly bootId: string;
@@ -236,7 +237,7 @@ export class ExecRuntime implements ContainerRuntime {
   #makeCgroups(spec: WorkloadSpec): string[] {
     const { cgroups } = this.#options;
     if (!cgroups) return [];
-    return makeCgroup(cgroups.layout, `${cgroups.path}/${spec.ha ? "ha" : "plain"}/${spec.containerId}`, {
+    return makeCgroup(cgroups.layout, `${spec.ha ? cgroups.paths.ha : cgroups.paths.plain}/${spec.containerId}`, {
       cpuMillis: spec.limits?.cpuMillis ?? 0,
       memoryBytes: spec.limits?.memoryBytes ?? 0n,
       pidsMax: PIDS_MAX,

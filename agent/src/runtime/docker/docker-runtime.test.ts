@@ -1,0 +1,248 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import {
+  PortBindingSchema,
+  ResourceLimitsSchema,
+  VolumeMountSchema,
+  type WorkloadSpec,
+} from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bootClock, systemTimers, wallClock } from "../../clock/clock.ts";
+import { waitFor } from "../../clock/wait-for-clock.ts";
+import { testId, testSpec } from "../../node/test-command.ts";
+import {
+  controlFolder,
+  everyCgroupFolder,
+  processesBelow,
+  removeCgroup,
+  setFrozen,
+  writableCgroups,
+} from "../../process/cgroup-layout.ts";
+import { cgroupPaths } from "../../process/node-cgroups.ts";
+import { killCgroupPass } from "../../process/process-killer.ts";
+import type { LogRequest, RuntimeLogLine } from "../container-runtime.ts";
+import { DockerRuntime } from "./docker-runtime.ts";
+import { engineProblem, TEST_IMAGE, TestEngine } from "./test-engine.ts";
+
+const problem = engineProblem();
+const skip = problem !== null && process.env["LORMAS_TEST_REQUIRE"] !== "1";
+if (skip) console.warn(`docker tests skipped: ${problem}`);
+
+const clock = bootClock();
+const parent = `/lormas-dockertest-${process.pid}`;
+const nodeId = testId();
+const paths = cgroupPaths(parent, nodeId, "cgroupfs");
+const layout = skip ? null : writableCgroups(paths.ha);
+const node = { nodeId, nodeName: "node-d", address: "127.0.0.1" };
+const log = pino({ level: "silent" });
+let engine: TestEngine;
+let runtime: DockerRuntime;
+
+function open(of = nodeId, socketPath = engine.socketPath): Promise<DockerRuntime> {
+  return DockerRuntime.open({
+    socketPath,
+    node: { ...node, nodeId: of },
+    sharedDir: null,
+    cgroupParents: { ha: paths.ha, plain: paths.plain },
+    timers: systemTimers,
+    wall: wallClock,
+    log,
+  });
+}
+
+function spec(startup: string, init: Parameters<typeof testSpec>[0] = {}): WorkloadSpec {
+  return testSpec({ image: TEST_IMAGE, startup: { docker: startup }, ...init });
+}
+
+async function start(of: WorkloadSpec, epoch = 1n): Promise<void> {
+  await runtime.start({ spec: of, epoch, session: 1n, release: async () => undefined });
+}
+
+async function lines(id: string, request: Partial<LogRequest> = {}): Promise<RuntimeLogLine[]> {
+  const seen: RuntimeLogLine[] = [];
+  const signal = new AbortController().signal;
+  for await (const line of runtime.logs(id, { tailLines: 100, follow: false, signal, ...request })) seen.push(line);
+  return seen;
+}
+
+describe.skipIf(skip)("the docker runtime on a real engine", { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    if (problem !== null) throw new Error(problem);
+    engine = await TestEngine.start();
+    runtime = await open();
+  }, 90_000);
+
+  afterAll(async () => {
+    await runtime?.close();
+    await engine?.stop();
+    removeCgroup(everyCgroupFolder(parent));
+  }, 60_000);
+
+  test("runs a container with limits, ports and volumes under the HA parent, and reports its end", async () => {
+    const port = 20_000 + (process.pid % 9_000);
+    const one = spec("echo out; echo err >&2; echo kept > $DATA/file; httpd -f -p $PORT_HTTP", {
+      ha: true,
+      env: { DATA: "/data" },
+      ports: [create(PortBindingSchema, { name: "http", containerPort: 8080, hostPort: port, protocol: "tcp" })],
+      volumes: [create(VolumeMountSchema, { name: "data", path: "/data", kind: "local" })],
+      limits: create(ResourceLimitsSchema, { cpuMillis: 500, memoryBytes: 64n << 20n }),
+    });
+    const changes: string[] = [];
+    const off = runtime.onChange((id) => changes.push(id));
+    await start(one, 7n);
+    expect(await runtime.inspect(one.containerId)).toMatchObject({
+      state: "running",
+      epoch: 7n,
+      session: 1n,
+      ha: true,
+    });
+    await waitFor("the published port", async () => (await fetch(`http://127.0.0.1:${port}/`)).status === 404);
+    expect(await runtime.run(one.containerId, "test -f /data/file", 5_000)).toBe(0);
+    expect(await runtime.run(one.containerId, "exit 3", 5_000)).toBe(3);
+    expect((await runtime.usage(one.containerId))?.memoryUsedBytes).toBeGreaterThan(0);
+
+    const [pid] = processesBelow(controlFolder(layout ?? fail(), paths.ha));
+    const folder = readFileSync(`/proc/${pid}/cgroup`, "latin1");
+    expect(folder).toContain(`${paths.ha}/`);
+    const memory = /:memory:(.*)/.exec(folder)?.[1];
+    if (memory) {
+      expect(readFileSync(join("/sys/fs/cgroup/memory", memory, "memory.limit_in_bytes"), "utf8").trim()).toBe(
+        String(64 << 20),
+      );
+    }
+    const info = await engine.docker.getContainer(`lormas-node-d-${one.containerName}`).inspect();
+    expect(info.HostConfig).toMatchObject({
+      Privileged: false,
+      RestartPolicy: { Name: "no" },
+      SecurityOpt: ["no-new-privileges"],
+    });
+
+    expect((await lines(one.containerId)).map((line) => [line.stream, line.text])).toEqual(
+      expect.arrayContaining([
+        ["stdout", "out"],
+        ["stderr", "err"],
+      ]),
+    );
+    await runtime.stop(one.containerId, "SIGTERM", 500);
+    expect(await runtime.inspect(one.containerId)).toMatchObject({ state: "exited" });
+    await waitFor("the event of its end", () => changes.includes(one.containerId));
+    off();
+
+    await runtime.remove(one.containerId, false);
+    expect(await runtime.inspect(one.containerId)).toBeNull();
+    const volume = `lormas-${one.containerId}-data`;
+    expect((await engine.docker.listVolumes()).Volumes.map(({ Name }) => Name)).toContain(volume);
+    await runtime.remove(one.containerId, true);
+    expect((await engine.docker.listVolumes()).Volumes.map(({ Name }) => Name)).not.toContain(volume);
+  });
+
+  test("stops by the signal and within the grace, and tells the exit code of a crash", async () => {
+    const polite = spec("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done");
+    await start(polite);
+    await waitFor("the trap set", async () => (await runtime.inspect(polite.containerId))?.upMs ?? 0 > 200);
+    await runtime.stop(polite.containerId, "SIGTERM", 5_000);
+    expect(await runtime.inspect(polite.containerId)).toMatchObject({ state: "exited", exitCode: 0 });
+    const crash = spec("exit 9");
+    await start(crash);
+    await waitFor("its crash", async () => (await runtime.inspect(crash.containerId))?.state === "exited");
+    expect(await runtime.inspect(crash.containerId)).toMatchObject({ exitCode: 9, detail: "ended with exit code 9" });
+  });
+
+  test("follows output as it is written, until the reader ends it", async () => {
+    const one = spec("i=0; while :; do echo line $i; i=$((i+1)); sleep 0.05; done");
+    await start(one);
+    const end = new AbortController();
+    const seen: string[] = [];
+    for await (const line of runtime.logs(one.containerId, { tailLines: 0, follow: true, signal: end.signal })) {
+      seen.push(line.text);
+      if (seen.length === 5) end.abort();
+    }
+    expect(seen).toHaveLength(5);
+    await runtime.remove(one.containerId, true);
+  });
+
+  test("names the image that is absent and cannot be pulled, and the next step", async () => {
+    const one = spec("true", { image: "localhost:1/nowhere:1" });
+    await expect(runtime.prepare(one)).rejects.toMatchObject({
+      code: "image_unavailable",
+      message: expect.stringMatching(/localhost:1\/nowhere:1.*docker load/),
+    });
+  });
+
+  test("says that a port is taken and leaves no container behind", async () => {
+    const server = createServer();
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+    });
+    const one = spec("sleep 100", {
+      ports: [create(PortBindingSchema, { name: "http", containerPort: 80, hostPort: port, protocol: "tcp" })],
+    });
+    await expect(start(one)).rejects.toMatchObject({ code: "port_taken" });
+    expect(await runtime.inspect(one.containerId)).toBeNull();
+    server.close();
+  });
+
+  test("sees only containers of its own node", async () => {
+    const one = spec("sleep 100");
+    await start(one);
+    const other = await open(testId());
+    expect(await other.list()).toEqual([]);
+    await other.close();
+    await runtime.remove(one.containerId, true);
+  });
+
+  test("a start under a frozen parent runs nothing, and what is there is killed without the engine", async () => {
+    const groups = layout ?? fail();
+    const one = spec("echo ran; sleep 100", { ha: true });
+    await start(one);
+    await waitFor("its process", () => processesBelow(controlFolder(groups, paths.ha)).length > 0);
+    await waitFor("all killed, parent frozen", () => killCgroupPass(groups, paths.ha) === 0);
+    expect(
+      readFileSync(
+        `${controlFolder(groups, paths.ha)}/${groups.version === 1 ? "freezer.state" : "cgroup.freeze"}`,
+        "utf8",
+      ),
+    ).toMatch(/FROZEN|FREEZING|1/);
+    await waitFor("its end told", async () => (await runtime.inspect(one.containerId))?.state === "exited");
+    await runtime.remove(one.containerId, true);
+
+    const late = spec("echo ran; sleep 100", { ha: true });
+    const starting = start(late).then(
+      () => "started",
+      () => "failed",
+    );
+    let killed = 0;
+    await waitFor(
+      "the late start killed",
+      async () => {
+        killed += killCgroupPass(groups, paths.ha);
+        return killed > 0 && Promise.race([starting.then(() => true), systemTimers.sleep(20).then(() => false)]);
+      },
+      30_000,
+    );
+    await starting;
+    setFrozen(groups, paths.ha, false);
+    const output = (await runtime.inspect(late.containerId)) ? await lines(late.containerId) : [];
+    expect(output.map((line) => line.text)).not.toContain("ran");
+    await runtime.remove(late.containerId, true);
+  });
+
+  test("is not ready while the engine is dead, and finds its containers when it is back", async () => {
+    const one = spec("sleep 100");
+    await start(one);
+    await engine.kill();
+    expect(await runtime.ready()).toBe(false);
+    await engine.boot();
+    expect(await runtime.ready()).toBe(true);
+    expect((await runtime.list()).map(({ containerId }) => containerId)).toContain(one.containerId);
+    expect(clock.nowMs()).toBeGreaterThan(0);
+    await runtime.remove(one.containerId, true);
+  });
+});
+
+function fail(): never {
+  throw new Error("no cgroups can be made here");
+}

@@ -1,0 +1,372 @@
+import { lookup } from "node:dns/promises";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import Docker from "dockerode";
+import type { Logger } from "pino";
+import type { Timers, WallClock } from "../../clock/clock.ts";
+import {
+  type ContainerRuntime,
+  type ContainerUsage,
+  type LogRequest,
+  type ObservedContainer,
+  RuntimeFault,
+  type RuntimeLogLine,
+  type StartRequest,
+} from "../container-runtime.ts";
+import type { NodeFacts } from "../workload-names.ts";
+import {
+  type DockerPlace,
+  dockerCreateOptions,
+  dockerVolumeName,
+  LABELS,
+  sharedSource,
+} from "./docker-create-options.ts";
+import { watchDockerEvents } from "./docker-events.ts";
+import { dockerFault, engineStatus } from "./docker-fault.ts";
+import { dockerLogLines } from "./docker-log-stream.ts";
+import { CpuShare, memoryUsedBytes } from "./docker-usage.ts";
+
+/** How long the engine may take for an ordinary call, for creating or starting, and for a pull. */
+const CALL_MS = 10_000;
+const START_MS = 60_000;
+const PULL_MS = 900_000;
+const PING_MS = 1_500;
+/** How long SIGKILL may take before the container is reported as unkillable. */
+const KILL_MS = 10_000;
+
+export type DockerRuntimeOptions = {
+  readonly socketPath: string;
+  readonly node: NodeFacts;
+  readonly sharedDir: string | null;
+  /** Cgroup parents as the engine takes them; null: the guard could not kill, so HA containers are refused. */
+  readonly cgroupParents: { readonly ha: string; readonly plain: string } | null;
+  readonly timers: Timers;
+  readonly wall: WallClock;
+  readonly log: Logger;
+};
+
+/** Runs workloads as containers of a Docker engine on this host. It sees only containers with this node's label. */
+export class DockerRuntime implements ContainerRuntime {
+  readonly kind = "docker";
+  readonly #options: DockerRuntimeOptions;
+  readonly #docker: Docker;
+  readonly #place: DockerPlace;
+  readonly #listeners = new Set<(containerId: string) => void>();
+  readonly #cpu = new CpuShare();
+  readonly #end = new AbortController();
+
+  private constructor(options: DockerRuntimeOptions, hostIp: string) {
+    this.#options = options;
+    this.#docker = new Docker({ socketPath: options.socketPath });
+    this.#place = { ...options, hostIp };
+  }
+
+  /** Opens the runtime; the engine need not answer yet. Rejects when the node's address cannot be resolved. */
+  static async open(options: DockerRuntimeOptions): Promise<DockerRuntime> {
+    const runtime = new DockerRuntime(options, (await lookup(options.node.address)).address);
+    const { timers, log, node } = options;
+    void watchDockerEvents({
+      docker: runtime.#docker,
+      nodeId: node.nodeId,
+      changed: (containerId) => runtime.#tell(containerId),
+      reconnected: () => {
+        runtime
+          .list()
+          .then((all) => all.map((observed) => runtime.#tell(observed.containerId)))
+          .catch((error: unknown) => log.warn({ error }, "containers could not be listed"));
+      },
+      timers,
+      log,
+      signal: runtime.#end.signal,
+    });
+    return runtime;
+  }
+
+  async ready(): Promise<boolean> {
+    return this.#call("ping", PING_MS, () => this.#docker.ping()).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async prepare(spec: WorkloadSpec): Promise<void> {
+    this.#require(spec);
+    await this.#pullIfAbsent(spec.image);
+    for (const volume of spec.volumes) {
+      if (volume.kind === "shared") {
+        await mkdir(sharedSource(spec.containerId, volume.name, this.#options.sharedDir), { recursive: true });
+        continue;
+      }
+      const Name = dockerVolumeName(spec.containerId, volume.name);
+      const Labels = { [LABELS.node]: this.#options.node.nodeId, [LABELS.container]: spec.containerId };
+      await this.#call(`volume ${Name}`, CALL_MS, () => this.#docker.createVolume({ Name, Labels }));
+    }
+  }
+
+  async start({ spec, epoch, session, release }: StartRequest): Promise<void> {
+    const what = `container ${spec.containerName}`;
+    await this.prepare(spec);
+    const options = dockerCreateOptions(spec, epoch, session, this.#place);
+    for (const old of await this.#find(spec.containerId)) await this.#removeContainer(old.Id);
+    const container = await this.#call(what, START_MS, () => this.#docker.createContainer(options));
+    try {
+      await release(null);
+      await this.#call(what, START_MS, () => container.start());
+    } catch (error) {
+      await this.#removeContainer(container.id);
+      throw dockerFault(error, `${what} could not be started`);
+    }
+  }
+
+  async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
+    for (const found of await this.#find(containerId)) {
+      if (found.State !== "running" && found.State !== "paused") continue;
+      const container = this.#docker.getContainer(found.Id);
+      if (graceMs > 0) {
+        await this.#kill(container, signal || "SIGTERM");
+        if (await this.#ended(container, graceMs)) continue;
+      }
+      await this.#kill(container, "SIGKILL");
+      if (await this.#ended(container, KILL_MS)) continue;
+      throw new RuntimeFault(
+        "runtime_error",
+        `container ${containerId} does not end within ${KILL_MS} ms of SIGKILL: look at it with docker ps and ps on the node, or restart the engine`,
+      );
+    }
+  }
+
+  async remove(containerId: string, removeVolumes: boolean): Promise<void> {
+    for (const found of await this.#find(containerId)) await this.#removeContainer(found.Id);
+    this.#cpu.forget(containerId);
+    if (!removeVolumes) return;
+    const filters = { label: [`${LABELS.container}=${containerId}`, `${LABELS.node}=${this.#options.node.nodeId}`] };
+    const { Volumes } = await this.#call("volumes", CALL_MS, () =>
+      this.#docker.listVolumes({ filters: JSON.stringify(filters) }),
+    );
+    for (const volume of Volumes ?? []) {
+      await this.#call(`volume ${volume.Name}`, CALL_MS, () => this.#docker.getVolume(volume.Name).remove());
+    }
+    if (this.#options.sharedDir) await rm(join(this.#options.sharedDir, containerId), { recursive: true, force: true });
+  }
+
+  async list(): Promise<ObservedContainer[]> {
+    const found = await this.#find(null);
+    const seen = await Promise.all(found.map((container) => this.#observe(container.Id)));
+    return seen.filter((observed) => observed !== null);
+  }
+
+  async inspect(containerId: string): Promise<ObservedContainer | null> {
+    const [found] = await this.#find(containerId);
+    return found ? this.#observe(found.Id) : null;
+  }
+
+  async usage(containerId: string): Promise<ContainerUsage | null> {
+    const [found] = await this.#find(containerId);
+    if (!found) return null;
+    try {
+      const options = { stream: false, "one-shot": true } as const;
+      const stats = await this.#call("stats", CALL_MS, () => this.#docker.getContainer(found.Id).stats(options));
+      return {
+        memoryUsedBytes: memoryUsedBytes(stats),
+        cpuUsedMillis: this.#cpu.sample(containerId, stats.cpu_stats.cpu_usage.total_usage, new Date(stats.read)),
+      };
+    } catch (error) {
+      // It ended between the two looks, or the engine has no figures of it.
+      if (error instanceof RuntimeFault) return null;
+      throw error;
+    }
+  }
+
+  async run(containerId: string, commandLine: string, timeoutMs: number): Promise<number> {
+    const [found] = await this.#find(containerId);
+    if (!found) throw new RuntimeFault("runtime_error", `container ${containerId} is not on this node`);
+    return this.#call(`"${commandLine}"`, timeoutMs, async () => {
+      const exec = await this.#docker
+        .getContainer(found.Id)
+        .exec({ Cmd: ["/bin/sh", "-c", commandLine], AttachStdout: true, AttachStderr: true });
+      const output = await exec.start({});
+      for await (const _chunk of output) {
+        // Read to its end: that is when the command has ended.
+      }
+      return (await exec.inspect()).ExitCode ?? 128;
+    });
+  }
+
+  async *logs(containerId: string, request: LogRequest): AsyncGenerator<RuntimeLogLine> {
+    const [found] = await this.#find(containerId);
+    if (!found) throw new RuntimeFault("runtime_error", `container ${containerId} is not on this node`);
+    const container = this.#docker.getContainer(found.Id);
+    const wanted = { stdout: true, stderr: true, timestamps: true, tail: request.tailLines };
+    if (!request.follow) {
+      const whole = await this.#call("logs", CALL_MS, () => container.logs({ ...wanted, follow: false }));
+      yield* dockerLogLines(chunksOf(whole));
+      return;
+    }
+    const stream = await this.#call("logs", CALL_MS, () => container.logs({ ...wanted, follow: true }));
+    // dockerode gives node's IncomingMessage under a narrower type.
+    const end = () => (stream as unknown as { destroy(): void }).destroy();
+    request.signal.addEventListener("abort", end, { once: true });
+    try {
+      for await (const line of dockerLogLines(stream as AsyncIterable<Uint8Array>)) {
+        if (request.signal.aborted) return;
+        yield line;
+      }
+    } catch (error) {
+      if (!request.signal.aborted) throw dockerFault(error, `the log of container ${containerId} ended`);
+    } finally {
+      request.signal.removeEventListener("abort", end);
+      end();
+    }
+  }
+
+  onChange(listener: (containerId: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#end.abort();
+  }
+
+  #tell(containerId: string): void {
+    for (const listener of this.#listeners) listener(containerId);
+  }
+
+  #require(spec: WorkloadSpec): void {
+    if (spec.image === "" || spec.startup["docker"] === undefined) {
+      throw new RuntimeFault(
+        "unsupported_runtime",
+        `container ${spec.containerName} has no image or no startup for docker: give its egg both, or place it on an exec node`,
+      );
+    }
+    if (spec.ha && !this.#options.cgroupParents) {
+      throw new RuntimeFault(
+        "runtime_error",
+        `container ${spec.containerName} is HA, but this agent cannot make control groups, so its guard could not kill it: run the agent as root`,
+      );
+    }
+  }
+
+  async #pullIfAbsent(image: string): Promise<void> {
+    try {
+      await this.#call(`image ${image}`, CALL_MS, () => this.#docker.getImage(image).inspect());
+      return;
+    } catch (error) {
+      if (!(error instanceof RuntimeFault) || engineStatus(error.cause) !== 404) throw error;
+    }
+    try {
+      await this.#call(`image ${image}`, PULL_MS, async () => {
+        const progress = await this.#docker.pull(image);
+        await new Promise<void>((resolve, reject) =>
+          this.#docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve())),
+        );
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new RuntimeFault(
+        "image_unavailable",
+        `image ${image} is not on this node and could not be pulled: ${reason}; check its name and that the node reaches ` +
+          "its registry, or load it on the node with docker load",
+        { cause: error },
+      );
+    }
+  }
+
+  #find(containerId: string | null): Promise<Docker.ContainerInfo[]> {
+    const label = [`${LABELS.node}=${this.#options.node.nodeId}`];
+    if (containerId !== null) label.push(`${LABELS.container}=${containerId}`);
+    return this.#call("containers", CALL_MS, () => this.#docker.listContainers({ all: true, filters: { label } }));
+  }
+
+  async #observe(engineId: string): Promise<ObservedContainer | null> {
+    let info: Docker.ContainerInspectInfo;
+    try {
+      info = await this.#call("container", CALL_MS, () => this.#docker.getContainer(engineId).inspect());
+    } catch (error) {
+      if (error instanceof RuntimeFault && engineStatus(error.cause) === 404) return null;
+      throw error;
+    }
+    const { State, Config } = info;
+    const running = State.Running || State.Paused;
+    const neverStarted = State.Status === "created";
+    return {
+      containerId: Config.Labels[LABELS.container] ?? "",
+      epoch: BigInt(Config.Labels[LABELS.epoch] ?? "0"),
+      session: BigInt(Config.Labels[LABELS.session] ?? "0"),
+      ha: Config.Labels[LABELS.ha] === "true",
+      state: running ? "running" : neverStarted ? "created" : "exited",
+      exitCode: running || neverStarted ? null : State.ExitCode,
+      detail: running
+        ? ""
+        : State.OOMKilled
+          ? "out of memory: raise its limit"
+          : State.Error || `ended with exit code ${State.ExitCode}`,
+      upMs: running ? Math.max(1, this.#options.wall.now().getTime() - new Date(State.StartedAt).getTime()) : 0,
+    };
+  }
+
+  async #kill(container: Docker.Container, signal: string): Promise<void> {
+    try {
+      await this.#call(`container ${container.id}`, CALL_MS, () => container.kill({ signal }));
+    } catch (error) {
+      // 409: it has ended meanwhile; 404: it is gone.
+      const status = error instanceof RuntimeFault ? engineStatus(error.cause) : null;
+      if (status !== 409 && status !== 404) throw error;
+    }
+  }
+
+  /** True when the container has ended within that time. */
+  async #ended(container: Docker.Container, withinMs: number): Promise<boolean> {
+    const giveUp = new AbortController();
+    const cancel = this.#options.timers.after(withinMs, () => giveUp.abort());
+    try {
+      await container.wait({ condition: "not-running", abortSignal: giveUp.signal });
+      return true;
+    } catch (error) {
+      if (engineStatus(error) === 404) return true;
+      if (giveUp.signal.aborted) return false;
+      throw dockerFault(error, `container ${container.id} could not be waited for`);
+    } finally {
+      cancel();
+    }
+  }
+
+  async #removeContainer(engineId: string): Promise<void> {
+    try {
+      await this.#call(`container ${engineId}`, START_MS, () =>
+        this.#docker.getContainer(engineId).remove({ force: true, v: false }),
+      );
+    } catch (error) {
+      if (!(error instanceof RuntimeFault) || engineStatus(error.cause) !== 404) throw error;
+    }
+  }
+
+  /** One call of the engine within a bound; what it refuses becomes a fault, with the engine's error as its cause. */
+  #call<T>(what: string, withinMs: number, act: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const cancel = this.#options.timers.after(withinMs, () =>
+        reject(
+          new RuntimeFault(
+            "runtime_error",
+            `${what}: the engine at ${this.#options.socketPath} did not answer within ${withinMs} ms; look whether dockerd runs and answers docker ps`,
+          ),
+        ),
+      );
+      act().then(
+        (value) => {
+          cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(dockerFault(error, what));
+        },
+      );
+    });
+  }
+}
+
+async function* chunksOf(buffer: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield buffer;
+}
