@@ -44,6 +44,11 @@ describe("the form of a new container", () => {
     expect(formProblems(good(), egg)).toEqual({});
   });
 
+  test("leaves empty what the egg has no default for", () => {
+    const bare = create(EggSchema, { id: "bare", defaultResources: { cpuMillis: 100 } });
+    expect(formForEgg(emptyForm(), bare)).toMatchObject({ cpuCores: "0.1", memoryMib: "", diskMib: "" });
+  });
+
   test("refuses names that the server would refuse", () => {
     for (const name of ["", "a", "-ab", "ab-", "Ab", "a_b", "a".repeat(64), "a b"]) {
       expect(formProblems({ ...good(), name }, egg)["name"], name).toBeDefined();
@@ -73,10 +78,11 @@ describe("the form of a new container", () => {
 
   test("wants amounts with sense", () => {
     const field = (change: object, name: string) => formProblems({ ...good(), ...change }, egg)[name];
-    for (const cpuCores of ["0", "-1", "x", "Infinity", "9999999"])
+    for (const cpuCores of ["0.0001", "-1", "x", "Infinity", "9999999"])
       expect(field({ cpuCores }, "resources.cpu_millis"), cpuCores).toBeDefined();
-    for (const memoryMib of ["0", "1.5", "1e12"])
+    for (const memoryMib of ["0.5", "-1", "1e12"])
       expect(field({ memoryMib }, "resources.memory_bytes"), memoryMib).toBeDefined();
+    for (const diskMib of ["", "0", "1.5"]) expect(field({ diskMib }, "resources.disk_bytes"), diskMib).toBeUndefined();
     expect(field({ cpuCores: "", memoryMib: " ", diskMib: "" }, "resources.disk_bytes")).toBeUndefined();
   });
 

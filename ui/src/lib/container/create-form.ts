@@ -35,9 +35,9 @@ export function formForEgg(form: CreateForm, egg: Egg): CreateForm {
     ...form,
     eggId: egg.id,
     environment: Object.fromEntries(egg.variables.map(({ name, defaultValue }) => [name, defaultValue])),
-    cpuCores: defaults === undefined ? "" : String(defaults.cpuMillis / 1000),
-    memoryMib: defaults === undefined ? "" : String(Number(defaults.memoryBytes) / mib),
-    diskMib: defaults === undefined ? "" : String(Number(defaults.diskBytes) / mib),
+    cpuCores: amountText(defaults?.cpuMillis, 1000),
+    memoryMib: amountText(defaults?.memoryBytes, mib),
+    diskMib: amountText(defaults?.diskBytes, mib),
     hostPorts: Object.fromEntries(egg.ports.map(({ name }) => [name, ""])),
     allowDataLoss: false,
   };
@@ -80,9 +80,9 @@ export function formProblems(form: CreateForm, egg: Egg | undefined): FormProble
     const problem = variableProblem(variable, form.environment[variable.name] ?? "");
     if (problem !== null) problems[`environment.${variable.name}`] = problem;
   }
-  put(problems, "resources.cpu_millis", amountProblem(form.cpuCores, "cores", 0.001, cpuMillisMax / 1000, false));
-  put(problems, "resources.memory_bytes", amountProblem(form.memoryMib, "MiB", 1, mibMax, true));
-  put(problems, "resources.disk_bytes", amountProblem(form.diskMib, "MiB", 1, mibMax, true));
+  put(problems, "resources.cpu_millis", amountProblem(form.cpuCores, "cores", 0.001, cpuMillisMax / 1000));
+  put(problems, "resources.memory_bytes", amountProblem(form.memoryMib, "MiB", 1, mibMax));
+  put(problems, "resources.disk_bytes", amountProblem(form.diskMib, "MiB", 1, mibMax));
   const takenBy = new Map<string, string>();
   for (const { name, protocol } of egg.ports) {
     const text = (form.hostPorts[name] ?? "").trim();
@@ -154,17 +154,21 @@ export function toCreateRequest(form: CreateForm, egg: Egg): MessageInitShape<ty
   };
 }
 
+/** A default as it is typed; none is left empty. */
+function amountText(amount: number | bigint | undefined, unit: number): string {
+  return amount === undefined || Number(amount) === 0 ? "" : String(Number(amount) / unit);
+}
+
 function toBytes(mibText: string): bigint {
   return mibText.trim() === "" ? 0n : BigInt(Math.round(Number(mibText) * mib));
 }
 
-/** Empty is fine: the egg's default holds. */
-function amountProblem(text: string, unit: string, least: number, most: number, whole: boolean): string | null {
-  if (text.trim() === "") return null;
+/** Empty and 0 are fine: the egg's default holds. */
+function amountProblem(text: string, unit: string, least: number, most: number): string | null {
   const value = Number(text);
+  if (value === 0) return null;
   if (!Number.isFinite(value) || value < least) return `Give at least ${least} ${unit}, or leave it empty.`;
-  if (value > most) return `Give at most ${most} ${unit}.`;
-  return whole && !Number.isInteger(value) ? `Give whole ${unit}.` : null;
+  return value > most ? `Give at most ${most} ${unit}.` : null;
 }
 
 function put(problems: Record<string, string>, field: string, problem: string | null): void {
