@@ -77,24 +77,30 @@ export class LogPusher {
 async function* batches(source: AsyncIterable<RuntimeLogLine>): AsyncGenerator<LogLine[]> {
   const lines = source[Symbol.asyncIterator]();
   let next = lines.next();
-  for (;;) {
-    const first = await next;
-    if (first.done) return;
-    const batch = [toWire(first.value)];
-    let chars = first.value.text.length;
-    let waiting = true;
-    next = lines.next();
-    while (waiting && batch.length < BATCH_LINES_MAX && chars < BATCH_CHARS_MAX) {
-      const settled = await Promise.race([next, turnOfTheLoop()]);
-      if (settled === null || settled.done) {
-        waiting = false;
-      } else {
-        batch.push(toWire(settled.value));
-        chars += settled.value.text.length;
-        next = lines.next();
+  try {
+    for (;;) {
+      const first = await next;
+      if (first.done) return;
+      const batch = [toWire(first.value)];
+      let chars = first.value.text.length;
+      let waiting = true;
+      next = lines.next();
+      while (waiting && batch.length < BATCH_LINES_MAX && chars < BATCH_CHARS_MAX) {
+        const settled = await Promise.race([next, turnOfTheLoop()]);
+        if (settled === null || settled.done) {
+          waiting = false;
+        } else {
+          batch.push(toWire(settled.value));
+          chars += settled.value.text.length;
+          next = lines.next();
+        }
       }
+      yield batch;
     }
-    yield batch;
+  } finally {
+    // One line may be on its way; it comes or fails once the reading's signal has ended the source.
+    next.catch(() => undefined);
+    void lines.return?.(undefined)?.catch(() => undefined);
   }
 }
 

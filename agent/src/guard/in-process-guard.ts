@@ -1,0 +1,31 @@
+import type { GuardedGroup } from "../runtime/container-runtime.ts";
+import type { GuardLink } from "./guard-link.ts";
+
+/**
+ * A guard without a process, for simulated runtimes: where nothing runs, nothing has to be killed. It keeps what it is told and
+ * answers at once.
+ */
+export class InProcessGuard implements GuardLink {
+  answering = true;
+  deadlineMs: number | null = null;
+  dismissed = false;
+  readonly groups = new Map<string, GuardedGroup>();
+
+  async renew(deadlineMs: number): Promise<boolean> {
+    if (!this.answering) return false;
+    this.deadlineMs = Math.max(this.deadlineMs ?? deadlineMs, deadlineMs);
+    return true;
+  }
+
+  async register(group: GuardedGroup): Promise<void> {
+    this.groups.set(group.containerId, group);
+  }
+
+  async forget(containerId: string): Promise<void> {
+    this.groups.delete(containerId);
+  }
+
+  async dismiss(): Promise<void> {
+    this.dismissed = true;
+  }
+}

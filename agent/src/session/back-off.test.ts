@@ -1,0 +1,22 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { BACK_OFF, backOffMs } from "./back-off.ts";
+
+const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+test("a wait is never negative, never above the cap and never above its attempt's ceiling", () => {
+  fc.assert(
+    fc.property(fc.nat(10_000), chance, (attempt, random) => {
+      const waitMs = backOffMs(attempt, random);
+      expect(waitMs).toBeGreaterThanOrEqual(0);
+      expect(waitMs).toBeLessThan(BACK_OFF.capMs);
+      expect(waitMs).toBeLessThanOrEqual(BACK_OFF.baseMs * 2 ** attempt);
+    }),
+  );
+});
+
+test("the jitter is full: chance decides over the whole range", () => {
+  expect(backOffMs(3, 0)).toBe(0);
+  expect(backOffMs(3, 0.5)).toBe(400);
+  expect(backOffMs(20, 0.999)).toBe(4_995);
+});
