@@ -31,6 +31,15 @@ describe("the timeline of a failover", () => {
     expect(again?.split(why)).toHaveLength(2);
   });
 
+  it("has the states of the migration that a spectator waits for", () => {
+    const state = (name: string) =>
+      create(ChangeSchema, {
+        event: { type: "migration.state", message: name, containerId: "c1", data: { state: name } },
+      });
+    expect(timelineText(state("starting"), subject)).toMatch(/^starting/);
+    expect(timelineText(state("cleaning_up"), subject)).toBeUndefined();
+  });
+
   it("keeps control characters of a message off the terminal", () => {
     expect(timelineText(change("node.dead", { nodeId: "n1" }, "a\u001b[2Jb\u0007"), subject)).toMatch(/ab$/);
   });

@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Change } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { plainText } from "../output/plain-text.ts";
 
@@ -21,13 +22,16 @@ const labels: Readonly<Record<string, string>> = {
   "container.failed": "failed",
 };
 
+/** States of the migration that are steps of their own for a spectator. */
+const stateLabels: Readonly<Record<string, string>> = { starting: "starting", verifying: "checking" };
+
 const labelWidth = Math.max(...Object.values(labels).map((label) => label.length));
 
 /** One step of the timeline as a line; undefined when the change is not one of its steps. */
 export function timelineText(change: Change, subject: TimelineSubject): string | undefined {
   const { event } = change;
   if (event === undefined) return undefined;
-  const label = labels[event.type];
+  const label = event.type === "migration.state" ? stateLabels[stateOf(event.data)] : labels[event.type];
   if (label === undefined) return undefined;
   const concerns = event.type.startsWith("node.")
     ? event.nodeId === subject.nodeId
@@ -39,6 +43,11 @@ export function timelineText(change: Change, subject: TimelineSubject): string |
 /** A step that the demonstration itself sees. */
 export function stepText(label: string, text: string): string {
   return `${label.padEnd(labelWidth)}  ${plainText(text)}`.trimEnd();
+}
+
+function stateOf(data: JsonObject | undefined): string {
+  const state = data?.["state"];
+  return typeof state === "string" ? state : "";
 }
 
 function targetText(change: Change, message: string): string {

@@ -16,9 +16,9 @@ describe("starting a child again", () => {
 });
 
 describe("the plan of a local fleet", () => {
-  it("gives each node an address of its own on Linux, and ports of its own elsewhere", () => {
-    expect(planNodes(3, "linux").map((node) => node.address)).toEqual(["127.0.1.1", "127.0.1.2", "127.0.1.3"]);
-    expect(planNodes(2, "darwin").map((node) => node.portPool)).toEqual(["20000-20999", "21000-21999"]);
+  it("gives each node an address of its own where there is a range of them, else ports of its own", () => {
+    expect(planNodes(3, "127.0.1").map((node) => node.address)).toEqual(["127.0.1.1", "127.0.1.2", "127.0.1.3"]);
+    expect(planNodes(2, undefined).map((node) => node.portPool)).toEqual(["20000-20999", "21000-21999"]);
   });
 });
 

@@ -10,6 +10,7 @@ import { ControlSocket } from "./control-socket.ts";
 import { DataDir, writeJsonFile } from "./data-dir.ts";
 import { DataDirLock } from "./data-dir-lock.ts";
 import { lineBytesMax } from "./json-lines.ts";
+import { LoopbackClaim } from "./loopback-claim.ts";
 import { ProcessFixture } from "./testing/process-fixture.ts";
 
 let fixture: ProcessFixture;
@@ -83,6 +84,18 @@ describe("the control socket", () => {
   it("refuses a path that is too long for a socket", async () => {
     const long = new ControlSocket(join(fixture.directory, "x".repeat(110)), async () => ({ ok: true, result: {} }));
     await expect(long.listen()).rejects.toMatchObject({ nextStep: expect.stringContaining("--data-dir") });
+  });
+});
+
+describe.runIf(process.platform === "linux")("the addresses of a local fleet", () => {
+  it("are not those of another fleet, and free again after its end", async () => {
+    const [one, two] = [await LoopbackClaim.take(), await LoopbackClaim.take()];
+    expect(one.prefix).toMatch(/^127\.0\.\d+$/);
+    expect(two.prefix).not.toBe(one.prefix);
+    await one.release();
+    const three = await LoopbackClaim.take();
+    expect(three.prefix).toBe(one.prefix);
+    await Promise.all([two.release(), three.release()]);
   });
 });
 

@@ -12,13 +12,13 @@ const firstPort = 20_000;
 const portsEach = 1000;
 
 /**
- * Plans `node-1` to `node-<count>`. On Linux the whole of 127.0.0.0/8 is there, so each node gets an address of its own
- * and host ports never collide; elsewhere they share 127.0.0.1 and divide the ports.
+ * Plans `node-1` to `node-<count>`. With a range of loopback addresses ("127.0.1"; Linux has all of 127.0.0.0/8) each
+ * node gets an address of its own, so that host ports never collide; without, they share 127.0.0.1 and divide the ports.
  */
-export function planNodes(count: number, platform: NodeJS.Platform): NodePlan[] {
+export function planNodes(count: number, prefix: string | undefined): NodePlan[] {
   return Array.from({ length: count }, (_, index) => {
     const name = `node-${index + 1}`;
-    if (platform === "linux") return { name, address: `127.0.1.${index + 1}`, portPool: undefined };
+    if (prefix !== undefined) return { name, address: `${prefix}.${index + 1}`, portPool: undefined };
     const low = firstPort + index * portsEach;
     return { name, address: "127.0.0.1", portPool: `${low}-${low + portsEach - 1}` };
   });

@@ -45,7 +45,7 @@ const marks = ${JSON.stringify(marks)};
 const program = { executable: process.execPath, args: [${JSON.stringify(child)}], cwd: ${JSON.stringify(fixture.directory)}, environment: {} };
 const supervisor = new Supervisor({
   dataDir: DataDir.prepare(${JSON.stringify(join(fixture.directory, "data"))}), clock: systemClock,
-  coordinator: program, agent: () => program, nodes: planNodes(1, "linux"),
+  coordinator: program, agent: () => program, nodes: planNodes(1, undefined),
   connect: () => ({ createJoinToken: async () => "t", nodes: async () => [{ id: "", name: "node-1", healthy: true }] }),
   newMark: () => marks.shift(), say: () => undefined, bounds: defaultBounds,
 });

@@ -9,6 +9,7 @@ import type { CoordinatorReady } from "./coordinator-ready.ts";
 import { DataDir } from "./data-dir.ts";
 import { DataDirLock } from "./data-dir-lock.ts";
 import type { LocalFleet } from "./local-fleet.ts";
+import { LoopbackClaim } from "./loopback-claim.ts";
 import { type NodePlan, planNodes } from "./node-plan.ts";
 import { npmAncestors, parseAncestors } from "./npm-ancestors.mjs";
 import { watchOwner } from "./owner-watch.ts";
@@ -35,12 +36,13 @@ export async function runUp(context: CliContext, options: UpOptions): Promise<Ex
   const { clock, print } = context;
   const dataDir = DataDir.prepare(context.dataDir(options).path);
   const lock = DataDirLock.take(dataDir);
+  const claim = process.platform === "linux" ? await LoopbackClaim.take() : undefined;
   const supervisor = new Supervisor({
     dataDir,
     clock,
     coordinator: coordinatorProgram(context, options, dataDir),
     agent: (node, ready, joinToken) => agentProgram(context, options, dataDir, node, ready, joinToken),
-    nodes: planNodes(options.nodes, process.platform),
+    nodes: planNodes(options.nodes, claim?.prefix),
     connect: (ready) => localFleet(context, ready, dataDir),
     newMark: () => context.randomHex(16),
     say: print,
@@ -57,6 +59,7 @@ export async function runUp(context: CliContext, options: UpOptions): Promise<Ex
     throw error;
   } finally {
     await control.close();
+    await claim?.release();
     lock.release();
   }
 }

@@ -66,7 +66,7 @@ function make(coordinator = coordinatorSource, changed: Partial<SupervisorParts>
       args: [agentPath, dataDir.node(node.name)],
       environment: token === undefined ? environment : { ...environment, LORMAS_JOIN_TOKEN: token },
     }),
-    nodes: planNodes(2, "linux"),
+    nodes: planNodes(2, "127.0.1"),
     connect: () => ({
       createJoinToken: async () => {
         tokens += 1;
