@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { agentConfig } from "./agent-config.ts";
+
+const GOOD = ["--data-dir", "/tmp/x", "--coordinator", "127.0.0.1:7443", "--address", "127.0.1.1", "--name", "node-1"];
+
+function problems(argv: string[], env: NodeJS.ProcessEnv = {}): string {
+  const outcome = agentConfig(argv, env, "host");
+  return "problems" in outcome ? outcome.problems.join("\n") : "";
+}
+
+describe("the agent's settings", () => {
+  test("have sound defaults", () => {
+    expect(agentConfig(GOOD, {}, "host")).toMatchObject({
+      config: { runtime: "auto", production: false, portPool: { min: 20_000, max: 29_999 }, cgroupParent: "/lormas" },
+    });
+    expect(agentConfig(GOOD.slice(0, 6), {}, "Host-7")).toMatchObject({ config: { name: "host-7" } });
+  });
+
+  test("come from flags before the environment", () => {
+    const env = { LORMAS_NODE_NAME: "from-env", LORMAS_LOG_LEVEL: "debug", LORMAS_JOIN_TOKEN: " token " };
+    expect(agentConfig(GOOD, env, "host")).toMatchObject({
+      config: { name: "node-1", logLevel: "debug", joinToken: "token" },
+    });
+  });
+
+  test.each([
+    [["--data-dir", " "], "--data-dir is missing"],
+    [["--coordinator", "nowhere"], "give host:port"],
+    [["--coordinator", "a:70000"], "give host:port"],
+    [["--name", "UPPER"], "lower-case letters"],
+    [["--address", "a b"], "give the IP address"],
+    [["--port-pool", "9-1"], "the lower first"],
+    [["--port-pool", "1-70000"], "1 to 65535"],
+    [["--runtime", "podman"], "choose one of auto, docker, exec"],
+    [["--log-level", "loud"], "choose one of"],
+    [["--cgroup-parent", "../up"], "absolute path"],
+    [["--runtime", "exec", "--production"], "add --allow-exec"],
+    [["--colour"], "--help"],
+  ])("refuse %j and say what is right", (argv, text) => {
+    expect(problems([...GOOD, ...argv])).toContain(text);
+  });
+
+  test("allow exec in production when that is asked for", () => {
+    expect(problems([...GOOD, "--runtime", "exec", "--production"], { LORMAS_ALLOW_EXEC: "true" })).toBe("");
+    expect(problems(GOOD, { LORMAS_PRODUCTION: "maybe" })).toContain("true or false");
+  });
+});

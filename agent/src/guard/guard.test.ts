@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { handClock } from "../clock/hand-clock.ts";
+import { CALM_PAUSE_MS, GROUPS_MAX, Guard, type GuardHands, KILLING_PAUSE_MS } from "./guard.ts";
+import type { WireGroup } from "./guard-message.ts";
+import type { GuardFile } from "./guard-record.ts";
+
+const group = (containerId: string, ha = true): WireGroup => ({
+  containerId,
+  ha,
+  pid: 1,
+  startTicks: "1",
+  cgroups: [],
+});
+
+function rig(record: GuardFile | null = null) {
+  const clock = handClock(1_000);
+  const done: string[] = [];
+  const stored: GuardFile[] = [];
+  let left = 0;
+  const hands: GuardHands = {
+    store: (file) => void stored.push(file),
+    killHa: (groups) => {
+      done.push(`kill ${groups.map(({ containerId }) => containerId).join(",")}`);
+      return left;
+    },
+    thaw: () => void done.push("thaw"),
+    log: () => undefined,
+  };
+  const guard = new Guard({ record, bootId: "boot", clock, timers: clock.timers, hands });
+  const leave = (count: number) => {
+    left = count;
+  };
+  return { clock, done, stored, guard, leave };
+}
+
+const renew = (deadlineMs: number) => ({ type: "renew" as const, id: 1, deadlineMs, killMs: 100 });
+
+test("a guard without a record kills at once, and goes on until there is a lease", () => {
+  const { clock, done, guard } = rig();
+  expect(done).toEqual(["kill "]);
+  clock.advance(CALM_PAUSE_MS);
+  expect(done).toHaveLength(2);
+  guard.handle(renew(5_000));
+  expect(done.at(-1)).toBe("thaw");
+  clock.advance(3_749);
+  expect(done).toHaveLength(3);
+  clock.advance(1);
+  expect(done.at(-1)).toBe("kill ");
+});
+
+test("kills HA containers alone, at the deadline, again and again while something is left", () => {
+  const { clock, done, guard, leave } = rig();
+  guard.handle(renew(2_000));
+  guard.handle({ type: "register", id: 2, group: group("ha"), adopt: false });
+  guard.handle({ type: "register", id: 3, group: group("plain", false), adopt: false });
+  done.length = 0;
+  leave(1);
+  clock.advance(1_000 + 2 * KILLING_PAUSE_MS);
+  expect(done).toEqual(["kill ha", "kill ha", "kill ha"]);
+});
+
+test("stores before it confirms", () => {
+  const { guard, stored } = rig();
+  expect(guard.handle(renew(2_000))).toEqual({ type: "ok", id: 1, deadlineMs: 2_000 });
+  expect(stored.at(-1)).toMatchObject({ bootId: "boot", deadlineMs: 2_000 });
+  guard.handle({ type: "register", id: 2, group: group("a"), adopt: false });
+  expect(stored.at(-1)?.groups).toEqual([group("a")]);
+  guard.handle({ type: "forget", id: 3, containerId: "a" });
+  expect(stored.at(-1)?.groups).toEqual([]);
+});
+
+test("takes no HA container without a lease, but one that runs already, to kill it", () => {
+  const { clock, done, guard } = rig();
+  expect(guard.handle({ type: "register", id: 1, group: group("a"), adopt: false })).toMatchObject({ type: "refused" });
+  expect(guard.handle({ type: "register", id: 2, group: group("b"), adopt: true })).toMatchObject({ type: "ok" });
+  clock.advance(CALM_PAUSE_MS);
+  expect(done.at(-1)).toBe("kill b");
+});
+
+test("a record of this boot goes on where the former guard ended; one of another boot kills", () => {
+  const record: GuardFile = { bootId: "boot", deadlineMs: 1_500, killMs: 100, groups: [group("a")] };
+  const same = rig(record);
+  expect(same.done).toEqual(["thaw"]);
+  same.clock.advance(500);
+  expect(same.done).toEqual(["thaw", "kill a"]);
+  const other = rig({ ...record, bootId: "another" });
+  expect(other.done).toEqual(["kill "]);
+});
+
+test("holds a bounded number of containers", () => {
+  const groups = Array.from({ length: GROUPS_MAX }, (_, n) => group(`${n}`, false));
+  const { guard } = rig({ bootId: "boot", deadlineMs: 9_000, killMs: 100, groups });
+  const more = guard.handle({ type: "register", id: 1, group: group("more"), adopt: false });
+  expect(more).toMatchObject({ type: "refused" });
+});
