@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Clock } from "../runtime/clock.ts";
-import { CategoryEntity, EggEntity } from "../store/entities/workload-entities.ts";
+import { readEggs, writeEggs } from "../store/egg-rows.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
 import { BUILT_IN_EGGS } from "./built-in-eggs.ts";
+import { helloHttp } from "./builtin/hello-http.ts";
 import { EggCatalog } from "./egg-catalog.ts";
 import { seedEggs } from "./seed-eggs.ts";
 
@@ -25,19 +26,20 @@ test("seeding twice, and from two coordinators at once, leaves each built-in egg
 test("seeding brings a changed built-in egg back and leaves other eggs alone", async () => {
   const { database } = own;
   await seedEggs(database, clock);
-  const em = database.orm.em.fork();
-  await em.nativeUpdate(EggEntity, { id: "hello-http" }, { version: "0" });
-  const foreign = { ...BUILT_IN_EGGS[0], id: "own" } as (typeof BUILT_IN_EGGS)[number];
-  await em.insert(CategoryEntity, { id: "mine", name: "Mine" });
-  await em.insert(EggEntity, {
-    ...{ id: "own", categoryId: "mine", name: "Own", version: "9", builtIn: false },
-    definition: foreign,
+  const foreign = { ...helloHttp, id: "own", categoryId: "mine" };
+  const changed = { ...helloHttp, version: "0" };
+  await writeEggs(database, [{ id: "mine", name: "Mine" }], [foreign, changed], {
+    builtIn: false,
     updatedAt: new Date(0),
   });
   await seedEggs(database, clock);
   const catalog = new EggCatalog(database);
-  expect((await database.orm.em.fork().findOneOrFail(EggEntity, { id: "hello-http" })).version).toBe("1");
+  expect(await catalog.find("hello-http")).toEqual({ definition: helloHttp, builtIn: true, categoryName: "Web" });
   expect(await catalog.find("own")).toEqual({ definition: foreign, builtIn: false, categoryName: "Mine" });
+});
+
+test("no more eggs are read than asked for", async () => {
+  expect(await readEggs(own.database, 1)).toHaveLength(1);
 });
 
 test("an egg that is not there is null", async () => {

@@ -1,13 +1,8 @@
-import { CategoryEntity, EggEntity } from "../store/entities/workload-entities.ts";
+import { readEgg, readEggs, type StoredEgg } from "../store/egg-rows.ts";
 import type { Database } from "../store/open-database.ts";
-import type { EggDefinition } from "./egg-definition.ts";
 
 /** An egg as the catalogue shows it. */
-export type CatalogEgg = {
-  readonly definition: EggDefinition;
-  readonly categoryName: string;
-  readonly builtIn: boolean;
-};
+export type CatalogEgg = StoredEgg;
 
 /** More eggs than this are not listed at once. */
 export const EGGS_LISTED_MAX = 1_000;
@@ -21,22 +16,12 @@ export class EggCatalog {
   }
 
   /** All eggs by id, the first EGGS_LISTED_MAX. */
-  async list(): Promise<CatalogEgg[]> {
-    const em = this.#database.orm.em.fork();
-    const eggs = await em.find(EggEntity, {}, { orderBy: { id: "asc" }, limit: EGGS_LISTED_MAX });
-    const categories = await em.find(CategoryEntity, {});
-    const names = new Map(categories.map(({ id, name }) => [id, name]));
-    return eggs.map(({ definition, categoryId, builtIn }) => {
-      return { definition, builtIn, categoryName: names.get(categoryId) ?? categoryId };
-    });
+  list(): Promise<CatalogEgg[]> {
+    return readEggs(this.#database, EGGS_LISTED_MAX);
   }
 
   /** One egg by its id, null when there is none. */
-  async find(id: string): Promise<CatalogEgg | null> {
-    const em = this.#database.orm.em.fork();
-    const egg = await em.findOne(EggEntity, { id: { $eq: id } });
-    if (egg === null) return null;
-    const category = await em.findOne(CategoryEntity, { id: { $eq: egg.categoryId } });
-    return { definition: egg.definition, builtIn: egg.builtIn, categoryName: category?.name ?? egg.categoryId };
+  find(id: string): Promise<CatalogEgg | null> {
+    return readEgg(this.#database, id);
   }
 }

@@ -84,6 +84,7 @@ describe.each(servers)("on $name", ({ start }) => {
   on("two coordinators at once bring an empty database up to date, each migration once", async () => {
     const opened = await Promise.all([0, 1].map(() => openDatabase({ url, log: silentLog })));
     undo.push(() => Promise.all(opened.map((database) => database.close())));
+    expect(await Promise.all(opened.map((database) => database.ping()))).toEqual([true, true]);
     const ran = await admin(url, (client) => client.query<{ name: string }>("SELECT name FROM mikro_orm_migrations"));
     expect(ran.rows.map((row) => row.name)).toEqual(allMigrations.map((migration) => migration.name));
     expect(await opened[0]?.migrate()).toEqual([]);

@@ -39,8 +39,13 @@ export async function openDatabase(options: { readonly url: string; readonly log
     },
     async ping() {
       if (closing !== null) return false;
-      const { ok } = await orm.checkConnection();
-      return ok;
+      try {
+        await orm.em.fork().execute("SELECT 1");
+        return true;
+      } catch {
+        // The driver has said why to the log.
+        return false;
+      }
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
@@ -218,6 +218,19 @@ test("an initialisation that was cut off is begun again", async () => {
   expect(existsSync(join(dataDir, "data.new"))).toBe(false);
 });
 
+asRoot("a full disk is named, and what was begun is cleared away", async (context) => {
+  const mount = await folder();
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", mount]).status !== 0) {
+    if (process.env["LORMAS_TEST_REQUIRE"] === "1") expect.fail("tmpfs cannot be mounted here");
+    context.skip("tmpfs cannot be mounted here");
+  }
+  undo.push(() => spawnSync("umount", [mount]));
+  const dataDir = join(mount, "postgres");
+  const full = startEmbeddedPostgres({ dataDir, log: silentLog });
+  await expect(full).rejects.toMatchObject({ code: "disk_full", message: expect.stringContaining("make room") });
+  expect(readdirSync(dataDir)).toEqual([]);
+});
+
 asRoot("as root it runs unprivileged, also with programs and data in a folder that only root may enter", async () => {
   const home = await folder();
   chmodSync(home, 0o700);
@@ -230,6 +243,7 @@ asRoot("as root it runs unprivileged, also with programs and data in a folder th
   const dataDir = join(home, "data-of-lormas", "postgres");
   const server = await start(dataDir, { binaries: binariesIn(root) });
   expect(await query(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  expect(statSync(join(home, "data-of-lormas")).mode & 0o777).toBe(0o700);
   const status = readFileSync(`/proc/${server.pid}/status`, "utf8");
   expect(Number(/^Uid:\s+(\d+)/m.exec(status)?.[1])).toBeGreaterThan(0);
   // Read and search, nothing else.

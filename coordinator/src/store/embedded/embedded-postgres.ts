@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Clock } from "../../runtime/clock.ts";
 import { systemClock } from "../../runtime/system-clock.ts";
 import { reasonOf, StoreFailure } from "../store-failure.ts";
@@ -96,7 +96,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 function makeRoot(files: ServerFiles): void {
   try {
-    mkdirSync(files.root, { recursive: true, mode: 0o711 });
+    mkdirSync(dirname(files.root), { recursive: true, mode: 0o700 });
+    mkdirSync(files.root, { recursive: true });
     // The server's account must be able to pass; what is secret in here is 0600 or 0700 itself.
     chmodSync(files.root, 0o711);
   } catch (cause) {
