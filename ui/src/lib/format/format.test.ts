@@ -4,7 +4,7 @@ import { endpointText, endpointUrl } from "./endpoint.ts";
 import { leaseView } from "./lease-view.ts";
 import { passwordProblem } from "./new-password.ts";
 import { plainText, shortId } from "./plain-text.ts";
-import { formatBytes, formatCores, formatCount, formatShare } from "./quantity.ts";
+import { formatBytes, formatCores, formatCount, formatReserved, formatShare } from "./quantity.ts";
 import { formatAge, formatSpan, toMs } from "./time.ts";
 
 describe("quantities", () => {
@@ -20,6 +20,12 @@ describe("quantities", () => {
     ]);
     expect([1000, 250, 2500, 5].map(formatCores)).toEqual(["1 core", "0.25 cores", "2.5 cores", "0.01 cores"]);
     expect([formatCount(1, "node"), formatCount(0, "node")]).toEqual(["1 node", "0 nodes"]);
+  });
+
+  test("of what is reserved leave out a disk that is not", () => {
+    const amounts = { cpuMillis: 100, memoryBytes: 128n << 20n, diskBytes: 0n };
+    expect(formatReserved(amounts)).toBe("0.1 cores, 128 MiB memory");
+    expect(formatReserved({ ...amounts, diskBytes: 1n << 30n })).toBe("0.1 cores, 128 MiB memory, 1 GiB disk");
   });
 
   test("have no share of nothing", () => {

@@ -18,6 +18,13 @@ export function formatCores(cpuMillis: number): string {
   return `${cores} ${cores === 1 ? "core" : "cores"}`;
 }
 
+/** What is reserved, without what is not: "0.1 cores, 128 MiB memory". */
+export function formatReserved(amounts: { cpuMillis: number; memoryBytes: bigint; diskBytes: bigint }): string {
+  const parts = [formatCores(amounts.cpuMillis), `${formatBytes(amounts.memoryBytes)} memory`];
+  if (amounts.diskBytes > 0n) parts.push(`${formatBytes(amounts.diskBytes)} disk`);
+  return parts.join(", ");
+}
+
 /** A share as whole percent; "–" when there is nothing to share. */
 export function formatShare(part: bigint | number, whole: bigint | number): string {
   const all = Number(whole);

@@ -8,6 +8,8 @@ import { appendLines, type LogLine, logLineCharactersMax, logLinesMax } from "./
 
 /** Lines asked for first. */
 const tailLines = 200;
+/** Without a line for so long the container counts as silent: a stream that stands tells nothing until the first line. */
+const silentAfterMs = 1_500;
 /** Lines are drawn together, at most this long after the first of them. */
 const batchMs = 100;
 
@@ -62,6 +64,10 @@ export class LogTail {
     let batch: LogLine[] = [];
     let fresh = true;
     let cancel: (() => void) | undefined;
+    const cancelSilence = after(silentAfterMs, () => {
+      this.#phase = "open";
+      this.#error = null;
+    });
     const flush = () => {
       cancel?.();
       cancel = undefined;
@@ -74,6 +80,7 @@ export class LogTail {
         { id: containerId, tailLines, follow: true },
         { signal },
       )) {
+        cancelSilence();
         this.#phase = "open";
         this.#error = null;
         const cut = text.length > logLineCharactersMax ? `${text.slice(0, logLineCharactersMax)} […]` : text;
@@ -83,6 +90,7 @@ export class LogTail {
         else cancel ??= after(batchMs, flush);
       }
     } finally {
+      cancelSilence();
       cancel?.();
       if (!signal.aborted && batch.length > 0) flush();
     }
