@@ -1,20 +1,15 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { pino } from "pino";
 import { seedEggs } from "../eggs/seed-eggs.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
-import { FakeOperations } from "../runtime/fake-operations.ts";
 import { systemClock } from "../runtime/system-clock.ts";
-import { ClusterEntity, NodeEntity, NodeHealthEntity } from "../store/entities/fleet-entities.ts";
+import { FakeOperations } from "../store/fake-operations.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
+import { TestFleet } from "../store/test-fleet.ts";
 import { type PublicPlane, type PublicPlaneOptions, startPublicPlane } from "./start-public-plane.ts";
 
-/** Ids that tests know. */
-export const CLUSTER_ID = "00000000-0000-4000-8000-000000000001";
-export const NODE_1_ID = "00000000-0000-4000-8000-000000000011";
-export const NODE_2_ID = "00000000-0000-4000-8000-000000000012";
 /** The seeded administrator. */
 export const ADMIN = { email: "admin@example.test", password: "a first password" };
 
@@ -22,6 +17,7 @@ export const ADMIN = { email: "admin@example.test", password: "a first password"
 export type PublicPlaneRig = {
   readonly plane: PublicPlane;
   readonly operations: FakeOperations;
+  readonly fleet: TestFleet;
   readonly database: TestDatabase;
   readonly dataDir: string;
   /** The bearer token of the local administrator. */
@@ -31,12 +27,42 @@ export type PublicPlaneRig = {
 };
 
 /** Starts it with one cluster ("local"), two healthy nodes and the built-in eggs. For tests. */
-export async function startPublicPlaneRig(overrides: Partial<PublicPlaneOptions> = {}): Promise<PublicPlaneRig> {
-  const database = await testDatabase();
+export async function startPublicPlaneRig(
+  overrides: Partial<PublicPlaneOptions> = {},
+  given?: TestDatabase,
+): Promise<PublicPlaneRig> {
+  const database = given ?? (await testDatabase());
   const dataDir = await mkdtemp(join(tmpdir(), "lormas-plane-"));
-  await seed(database);
-  const operations = new FakeOperations(database.database.orm, systemClock);
-  const plane = await startPublicPlane({
+  const clean = async (): Promise<void> => {
+    await database.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const fleet = new TestFleet(database.database.orm, systemClock);
+    await fleet.seed();
+    await seedEggs(database.database, systemClock);
+    const operations = new FakeOperations(database.database.orm, systemClock);
+    const plane = await startPublicPlane({ ...defaults(database, operations, dataDir), ...overrides });
+    return {
+      plane,
+      operations,
+      fleet,
+      database,
+      dataDir,
+      token: (await readFile(plane.adminTokenPath, "utf8")).trim(),
+      async close() {
+        await plane.stop();
+        await clean();
+      },
+    };
+  } catch (error) {
+    await clean();
+    throw error;
+  }
+}
+
+function defaults(database: TestDatabase, operations: FakeOperations, dataDir: string): PublicPlaneOptions {
+  return {
     listen: { host: "127.0.0.1", port: 0 },
     database: database.database,
     databaseUrl: database.url,
@@ -54,19 +80,6 @@ export async function startPublicPlaneRig(overrides: Partial<PublicPlaneOptions>
     version: "0.0.0-test",
     administrator: ADMIN,
     dashboardHandler: join(dataDir, "no-such-handler.js"),
-    ...overrides,
-  });
-  return {
-    plane,
-    operations,
-    database,
-    dataDir,
-    token: (await readFile(plane.adminTokenPath, "utf8")).trim(),
-    async close() {
-      await plane.stop();
-      await database.drop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
   };
 }
 
@@ -79,27 +92,3 @@ const noLogs: Pick<AgentLink, "readLogs"> = {
     }));
   },
 };
-
-async function seed({ database }: TestDatabase): Promise<void> {
-  await seedEggs(database, systemClock);
-  const em = database.orm.em.fork();
-  const now = new Date(systemClock.wallMs());
-  em.create(ClusterEntity, { id: CLUSTER_ID, name: "local", policy: LEASE_PROFILES.default, createdAt: now });
-  for (const [index, id] of [NODE_1_ID, NODE_2_ID].entries()) {
-    em.create(NodeEntity, {
-      id,
-      name: `node-${index + 1}`,
-      clusterId: CLUSTER_ID,
-      status: "healthy",
-      address: `127.0.1.${index + 1}`,
-      runtime: "exec",
-      cpuMillis: 4_000,
-      memoryBytes: 8 * 2 ** 30,
-      diskBytes: 100 * 2 ** 30,
-      enrolledAt: now,
-      revokedAt: null,
-    });
-    em.create(NodeHealthEntity, { nodeId: id, status: "healthy", lastHeartbeatAt: now, updatedAt: now });
-  }
-  await em.flush();
-}

@@ -10,6 +10,7 @@ import { SignInLimits } from "../identity/sign-in-limits.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { CoordinatorStatus, Operations } from "../runtime/operations.ts";
+import { ApiTokenStore } from "../store/api-token-store.ts";
 import type { Database } from "../store/open-database.ts";
 import { callInterceptor } from "./call-interceptor.ts";
 import { loadDashboard } from "./dashboard.ts";
@@ -70,11 +71,12 @@ export type PublicPlane = {
  */
 export async function startPublicPlane(options: PublicPlaneOptions): Promise<PublicPlane> {
   const { database, clock, log, dataDir } = options;
-  const adminTokenPath = await ensureAdminToken(database.orm, dataDir, clock);
+  const tokens = new ApiTokenStore(database.orm, clock);
+  const adminTokenPath = await ensureAdminToken(tokens, dataDir);
   const auth = await startAuthServer({ databaseUrl: options.databaseUrl, dataDir, log });
   try {
     const { firstPassword } = await ensureAdministrator(auth, options.administrator);
-    const authenticator = new Authenticator(database, auth, clock);
+    const authenticator = new Authenticator(database, tokens, auth, clock);
     const limits = await SignInLimits.open(auth.pool);
     const authRoutes = new AuthRoutes({ server: auth, limits, authenticator, database, log });
     const hub = new WatchHub({ source: databaseWatchSource(database.orm, options.status), clock, log });

@@ -57,6 +57,10 @@ export class AuthRoutes {
       response.setHeader("connection", "close");
       return send(response, 413, "body_too_large", `The body is larger than ${BODY_BYTES_MAX} bytes.`);
     }
+    // A form of another site can send every other type without asking; and the limits below read JSON only.
+    if (body.length > 0 && !/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
+      return send(response, 415, "unsupported_media_type", "The body must be application/json.");
+    }
     const address = request.socket.remoteAddress ?? "";
     const guesses = path.endsWith("/email") || path.endsWith("/change-password");
     const account = path.endsWith("/email") ? emailOf(body) : "";

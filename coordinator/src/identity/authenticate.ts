@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { ApiTokenEntity } from "../store/entities/fleet-entities.ts";
+import type { ApiTokenStore } from "../store/api-token-store.ts";
 import type { Database } from "../store/open-database.ts";
 import type { AuthServer } from "./auth-server.ts";
 import { tokenHash } from "./token-hash.ts";
@@ -18,7 +18,7 @@ export type Identity = {
 export type Authenticate = (headers: Headers) => Promise<Identity | null>;
 
 /** How long an identity is believed without another look, milliseconds; a revocation bites within this. */
-export const IDENTITY_CACHE_MS = 4_000;
+export const IDENTITY_CACHE_MS = 2_000;
 /** Identities believed at once; the oldest goes first. */
 export const IDENTITY_CACHE_ENTRIES_MAX = 10_000;
 
@@ -27,14 +27,16 @@ const COOKIE_NAME = /(?:^|;\s*)(?:__Secure-)?lormas\.session_token=/;
 
 /** Tells callers by bearer token or session cookie, with a short memory. */
 export class Authenticator {
-  readonly #database: Database;
+  readonly #database: Pick<Database, "ping">;
+  readonly #tokens: ApiTokenStore;
   readonly #auth: AuthServer["auth"];
   readonly #clock: Clock;
   readonly #believed = new Map<string, { readonly identity: Identity; readonly untilMs: number }>();
   #generation = 0;
 
-  constructor(database: Database, { auth }: AuthServer, clock: Clock) {
+  constructor(database: Pick<Database, "ping">, tokens: ApiTokenStore, { auth }: AuthServer, clock: Clock) {
     this.#database = database;
+    this.#tokens = tokens;
     this.#auth = auth;
     this.#clock = clock;
   }
@@ -78,7 +80,7 @@ export class Authenticator {
 
   async #byToken(token: string): Promise<Identity | null> {
     const hash = tokenHash(token);
-    const row = await this.#database.orm.em.fork().findOne(ApiTokenEntity, { tokenHash: hash, revokedAt: null });
+    const row = await this.#tokens.findValid(hash);
     if (row === null || !timingSafeEqual(Buffer.from(row.tokenHash), Buffer.from(hash))) return null;
     return { kind: "token", name: row.name, mustChangePassword: false };
   }

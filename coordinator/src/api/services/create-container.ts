@@ -4,7 +4,7 @@ import type { CreateContainerRequest } from "@lormas/gen/lormas/api/v1/services_
 import { Refusal } from "../../domain/refusal.ts";
 import type { Resources } from "../../domain/resources.ts";
 import { resolveWorkload, type WishProblem } from "../../eggs/resolve-workload.ts";
-import { ContainerEntity } from "../../store/entities/workload-entities.ts";
+import { isNameTaken } from "../../store/read-model/container-readings.ts";
 import { eggById } from "../../store/read-model/egg-readings.ts";
 import { findClusterId, isPlain } from "../../store/read-model/lookup.ts";
 import type { Snapshot } from "../../store/read-model/snapshot.ts";
@@ -57,8 +57,8 @@ export async function createContainer(
 }
 
 /** Says so early and in our words; the deciding transaction's own check is what holds. */
-async function refuseTakenName({ em }: Snapshot, name: string): Promise<void> {
-  if ((await em.count(ContainerEntity, { name })) === 0) return;
+async function refuseTakenName(snapshot: Snapshot, name: string): Promise<void> {
+  if (!(await isNameTaken(snapshot, name))) return;
   throw new Refusal("name_taken", `There is a container "${name}" already.`, "Choose another name.", { field: "name" });
 }
 

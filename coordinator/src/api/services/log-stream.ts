@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { StreamLogsRequest, StreamLogsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import { ContainerEntity } from "../../store/entities/workload-entities.ts";
+import { containersById } from "../../store/read-model/container-readings.ts";
 import { findContainerId, quoted } from "../../store/read-model/lookup.ts";
 import { apiError } from "../api-error.ts";
 import { type PlaneContext, read } from "./plane-context.ts";
@@ -17,10 +17,10 @@ export async function* streamLogs(
   request: StreamLogsRequest,
   context: HandlerContext,
 ): AsyncIterable<MessageInitShape<typeof StreamLogsResponseSchema>> {
-  const { containerId, nodeId } = await read(plane, async ({ em }) => {
-    const id = await findContainerId(em, request.id, "id");
-    const row = await em.findOne(ContainerEntity, { id }, { fields: ["id", "nodeId"] });
-    return { containerId: id, nodeId: row?.nodeId ?? null };
+  const { containerId, nodeId } = await read(plane, async (snapshot) => {
+    const id = await findContainerId(snapshot.em, request.id, "id");
+    const reading = (await containersById(snapshot, [id])).get(id);
+    return { containerId: id, nodeId: reading?.row.nodeId ?? null };
   });
   if (nodeId === null)
     throw apiError("not_placed", `Container ${quoted(request.id)} is on no node, so it has no output.`);

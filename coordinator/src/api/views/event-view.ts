@@ -1,10 +1,10 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import type { EventSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { EventRow } from "../../store/entities/decision-entities.ts";
+import type { EventReading } from "../../store/read-model/event-readings.ts";
 import { momentField } from "./amounts.ts";
 
 /** An event as the API shows it. */
-export function eventView(row: EventRow): MessageInitShape<typeof EventSchema> {
+export function eventView(row: EventReading): MessageInitShape<typeof EventSchema> {
   return {
     sequence: BigInt(row.sequence),
     ...momentField("at", row.at),

@@ -55,6 +55,11 @@ export async function containersById(
   return new Map((await complete(snapshot, rows)).map((reading) => [reading.row.id, reading]));
 }
 
+/** True when a container has this name. */
+export async function isNameTaken({ em }: Snapshot, name: string): Promise<boolean> {
+  return (await em.count(ContainerEntity, { name })) > 0;
+}
+
 async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Promise<ContainerReading[]> {
   if (rows.length === 0) return [];
   const { em, asOf } = snapshot;

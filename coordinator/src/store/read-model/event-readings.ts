@@ -2,6 +2,9 @@ import { EventEntity, type EventRow } from "../entities/decision-entities.ts";
 import { pageSize } from "./page-token.ts";
 import type { Snapshot } from "./snapshot.ts";
 
+/** An event as stored; nothing else says more of it. */
+export type EventReading = EventRow;
+
 /** Which events are asked for. */
 export type EventFilter = {
   /** Only events with a higher sequence number. */
@@ -15,7 +18,7 @@ export type EventFilter = {
 };
 
 /** Lists events, oldest first. */
-export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promise<EventRow[]> {
+export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promise<EventReading[]> {
   const rows = await snapshot.em.find(
     EventEntity,
     {
@@ -33,7 +36,7 @@ export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promi
 }
 
 /** The next events of the whole fleet after a sequence number, oldest first, at most `rowsMax`. */
-export function eventsAfter(snapshot: Snapshot, after: bigint, rowsMax: number): Promise<EventRow[]> {
+export function eventsAfter(snapshot: Snapshot, after: bigint, rowsMax: number): Promise<EventReading[]> {
   return snapshot.em.find(
     EventEntity,
     { sequence: { $gt: toColumn(after) } },
