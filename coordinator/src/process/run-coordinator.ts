@@ -16,7 +16,7 @@ import { JoinTokenStore } from "../store/join-token-store.ts";
 import { NodeRegisterStore } from "../store/node-register-store.ts";
 import { openDatabase } from "../store/open-database.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
-import { seedFirstCluster } from "./seed-fleet.ts";
+import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 
 export type CoordinatorParts = {
   readonly config: CoordinatorConfig;

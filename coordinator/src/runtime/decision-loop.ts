@@ -112,7 +112,8 @@ export class DecisionLoop {
       this.#ports.onBroken(error);
       return;
     }
-    work.applyTo(state, changes);
+    work.applyTo(state, changes.commands);
+    state.newestSequence = changes.newestSequence;
     for (const { waiting, value } of decided) waiting.resolve(value);
     this.#ports.afterCommit(changes);
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { AgentIntake, AgentHello } from "./agent-intake.ts";
 import type { AgentLink, OutboundCommand } from "./agent-link.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
@@ -22,7 +23,7 @@ export class FakeAgents implements AgentLink {
   /** Commands in the order in which they took effect: "start web@2 on <node id>". */
   readonly log: string[] = [];
   /** Given a command, a reason to fail it, or null. */
-  failing: (nodeId: string, command: OutboundCommand) => string | null = () => null;
+  failing: (nodeId: string, command: OutboundCommand) => { code: string; message: string } | null = () => null;
   /** Commands that are swallowed without an answer. */
   swallowing: (nodeId: string, command: OutboundCommand) => boolean = () => false;
   /** Two copies of one container that ran at once. */
@@ -38,7 +39,7 @@ export class FakeAgents implements AgentLink {
   async connect(nodeId: string, change: Partial<AgentHello> = {}): Promise<void> {
     const node = this.nodes.get(nodeId) ?? fresh(nodeId);
     this.nodes.set(nodeId, node);
-    node.incarnation = crypto.randomUUID();
+    node.incarnation = randomUUID();
     node.sequence = 0n;
     const terms = await this.#port().hello(nodeId, { ...HELLO, incarnation: node.incarnation, session: node.session, ...change });
     if (terms.session !== node.session) node.running.clear();
@@ -114,8 +115,8 @@ export class FakeAgents implements AgentLink {
       .commandResult(node.nodeId, node.incarnation, {
         commandId: command.commandId,
         ok: reason === null,
-        errorCode: reason === null ? "" : "start_failed",
-        errorMessage: reason ?? "",
+        errorCode: reason?.code ?? "",
+        errorMessage: reason?.message ?? "",
         status: null,
         tookMs: 1,
       })

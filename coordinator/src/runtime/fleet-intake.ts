@@ -123,7 +123,7 @@ export class FleetIntake implements AgentIntake {
     await this.#ports.loop.submit((work) => {
       const pending = work.pending(result.commandId);
       if (!pending || pending.nodeId !== nodeId) return; // Stored before, or void: a repetition changes nothing.
-      work.endCommand({
+      work.endPending({
         commandId: result.commandId,
         state: "done",
         ok: result.ok,

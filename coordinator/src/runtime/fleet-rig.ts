@@ -1,15 +1,15 @@
-import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { randomUUID } from "node:crypto";
 import type { WorkloadSpec } from "../domain/workload.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
-import { JoinTokenEntity } from "../store/entities/fleet-entities.ts";
-import { ClusterEntity } from "../store/entities/fleet-entities.ts";
+import { JoinTokenStore } from "../store/join-token-store.ts";
+import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
 import { FakeAgents } from "./fake-agents.ts";
 import { FleetRuntime } from "./fleet-runtime.ts";
 import { ManualClock } from "./manual-clock.ts";
 import type { NewContainer } from "./operations.ts";
 
-const quiet = process.env["LORMAS_TEST_LOG"] ? { info: console.log, warn: console.log, error: console.log } : { info: () => {}, warn: () => {}, error: () => {} };
+const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** A runtime on a real PostgreSQL, a clock that is moved by hand, and agents that obey. For tests. */
 export type FleetRig = {
@@ -31,14 +31,10 @@ export async function fleetRig(nodeCount: number): Promise<FleetRig> {
   const database = await testDatabase();
   const clock = new ManualClock();
   const agents = new FakeAgents();
-  const clusterId = crypto.randomUUID();
-  const em = database.database.orm.em.fork();
-  await em.insert(ClusterEntity, {
-    id: clusterId,
-    name: "local",
-    policy: LEASE_PROFILES.default,
-    createdAt: new Date(clock.wallMs()),
-  });
+  const clusterId = randomUUID();
+  const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
+  await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
+  const tokens = new JoinTokenStore(database.database);
   const store = new PostgresDecisionStore(database.database);
   const start = async (): Promise<FleetRuntime> => {
     const runtime = new FleetRuntime({
@@ -46,7 +42,7 @@ export async function fleetRig(nodeCount: number): Promise<FleetRig> {
       link: agents,
       clock,
       log: quiet,
-      newId: () => crypto.randomUUID(),
+      newId: () => randomUUID(),
       instance: "rig",
       leaderTtlMs: 15_000,
     });
@@ -63,14 +59,15 @@ export async function fleetRig(nodeCount: number): Promise<FleetRig> {
     }
   };
   for (let number = 1; number <= nodeCount; number++) {
-    const nodeId = crypto.randomUUID();
+    const nodeId = randomUUID();
     const tokenHash = `hash-${number}`;
-    await em.insert(JoinTokenEntity, {
+    const createdAtMs = clock.wallMs();
+    await tokens.create({
       secretHash: tokenHash,
       clusterId,
       createdBy: "rig",
-      createdAt: new Date(clock.wallMs()),
-      expiresAt: new Date(clock.wallMs() + 600_000),
+      createdAtMs,
+      expiresAtMs: createdAtMs + 600_000,
     });
     await runtime.operations.enrolNode({
       nodeId,

@@ -25,15 +25,24 @@ export function placeContainer(fleet: FleetView, container: ContainerRecord, eff
       pinnedNodeId: effect.pinnedNodeId,
       excludedNodeIds: effect.excludedNodeIds,
     },
-    [...fleet.nodes()].map((node) => candidate(fleet, node, context.id)),
+    [...fleet.nodes()].map((node) => candidate(fleet, node, context.id, effect.avoidPorts)),
   );
 }
 
-function candidate(fleet: FleetView, node: NodeRecord, containerId: string): CandidateNode {
+function candidate(
+  fleet: FleetView,
+  node: NodeRecord,
+  containerId: string,
+  avoidPorts: readonly string[],
+): CandidateNode {
   const { facts } = node;
   const room = fleet.room(facts.id);
   const takenPorts = new Set<string>();
   for (const [key, holder] of room.ports) if (holder !== containerId) takenPorts.add(key);
+  for (const avoided of avoidPorts) {
+    const [nodeId, key] = avoided.split(" ");
+    if (nodeId === facts.id && key) takenPorts.add(key);
+  }
   return {
     id: facts.id,
     name: facts.name,

@@ -2,25 +2,13 @@ import { transition, initialTransition } from "xstate";
 import { containerMachine } from "../domain/container/container-machine.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
 import type { ContainerEvent } from "../domain/container/container-events.ts";
-import { lifeState } from "../domain/container/container-status.ts";
 import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import type { OutboundAction } from "./agent-link.ts";
-import type { DecisionChanges, EndedCommand, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
+import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
 import { commandId, deterministicId, migrationId } from "./deterministic-id.ts";
-import type {
-  ClusterRecord,
-  ContainerFacts,
-  ContainerRecord,
-  FleetView,
-  Holding,
-  NodeFacts,
-  NodeRecord,
-  NodeRoom,
-  PendingCommand,
-} from "./fleet-view.ts";
-import type { FleetState } from "./fleet-state.ts";
-import { withHolding } from "./node-room.ts";
+import { FleetOverlay } from "./fleet-overlay.ts";
+import type { ContainerFacts, ContainerRecord, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
 import { placeContainer } from "./place-container.ts";
 import type { ContainerInput } from "../domain/container/container-context.ts";
 
@@ -38,16 +26,9 @@ type Queued =
  * the decision loop has committed it. Dropping a unit of work undoes it. Time (`atMs`) and the leader's term are
  * arguments.
  */
-export class UnitOfWork implements FleetView {
+export class UnitOfWork extends FleetOverlay {
   readonly atMs: number;
   readonly term: number;
-  readonly #base: FleetView;
-  readonly #nodes = new Map<string, NodeRecord>();
-  readonly #containers = new Map<string, ContainerRecord | null>();
-  readonly #rooms = new Map<string, NodeRoom>();
-  readonly #holdingsChanged = new Set<string>();
-  readonly #pending = new Map<string, PendingCommand>();
-  readonly #ended = new Map<string, EndedCommand>();
   readonly #events: FleetEvent[] = [];
   readonly #migrations: MigrationChange[] = [];
   readonly #jobs: JobChange[] = [];
@@ -56,70 +37,26 @@ export class UnitOfWork implements FleetView {
   #roomFreed = false;
 
   constructor(base: FleetView, atMs: number, term: number) {
-    this.#base = base;
+    super(base);
     this.atMs = atMs;
     this.term = term;
-  }
-
-  cluster(id: string): ClusterRecord | undefined {
-    return this.#base.cluster(id);
-  }
-
-  node(id: string): NodeRecord | undefined {
-    return this.#nodes.get(id) ?? this.#base.node(id);
-  }
-
-  container(id: string): ContainerRecord | undefined {
-    const own = this.#containers.get(id);
-    return own === null ? undefined : (own ?? this.#base.container(id));
-  }
-
-  containerByName(name: string): ContainerRecord | undefined {
-    for (const own of this.#containers.values()) if (own?.facts.name === name) return own;
-    const found = this.#base.containerByName(name);
-    return found && this.#containers.get(found.facts.id) === null ? undefined : found;
-  }
-
-  room(nodeId: string): NodeRoom {
-    return this.#rooms.get(nodeId) ?? this.#base.room(nodeId);
-  }
-
-  pending(id: string): PendingCommand | undefined {
-    if (this.#ended.has(id)) return undefined;
-    return this.#pending.get(id) ?? this.#base.pending(id);
-  }
-
-  pendingOf(nodeId: string): PendingCommand[] {
-    const own = [...this.#pending.values()].filter((pending) => pending.nodeId === nodeId);
-    return [...this.#base.pendingOf(nodeId), ...own].filter((pending) => !this.#ended.has(pending.command.commandId));
-  }
-
-  *nodes(): Iterable<NodeRecord> {
-    for (const node of this.#base.nodes()) yield this.#nodes.get(node.facts.id) ?? node;
-    for (const node of this.#nodes.values()) if (!this.#base.node(node.facts.id)) yield node;
-  }
-
-  unplaced(): string[] {
-    const ids = this.#base.unplaced().filter((id) => !this.#containers.has(id));
-    for (const [id, own] of this.#containers) if (own && lifeState(own.snapshot) === "unplaced") ids.push(id);
-    return ids;
   }
 
   /** Stores a node that enrolled; its actor begins to live. */
   addNode(facts: NodeFacts): void {
     const [snapshot] = initialTransition(nodeMachine, { id: facts.id, name: facts.name });
-    this.#nodes.set(facts.id, { facts, snapshot });
+    this.setNode({ facts, snapshot });
   }
 
   changeNode(nodeId: string, change: Partial<NodeFacts>): void {
     const node = this.node(nodeId);
-    if (node) this.#nodes.set(nodeId, { ...node, facts: { ...node.facts, ...change } });
+    if (node) this.setNode({ ...node, facts: { ...node.facts, ...change } });
   }
 
   /** Stores a new container; its actor begins to live. */
   addContainer(facts: ContainerFacts, input: ContainerInput): void {
     const [snapshot] = initialTransition(containerMachine, input);
-    this.#containers.set(facts.id, { facts, snapshot });
+    this.setContainer(facts.id, { facts, snapshot });
   }
 
   consumeToken(tokenHash: string, nodeId: string): void {
@@ -154,10 +91,6 @@ export class UnitOfWork implements FleetView {
     this.#roomFreed = false;
   }
 
-  endCommand(ended: EndedCommand): void {
-    this.#ended.set(ended.commandId, ended);
-  }
-
   /** Why the newest migration of a container ended in this decision; empty when none did. */
   lastMoveFailure(containerId: string): string {
     const id = migrationId(containerId, this.container(containerId)?.snapshot.context.lastMove ?? 0);
@@ -169,12 +102,7 @@ export class UnitOfWork implements FleetView {
   addCommand(nodeId: string, ordinal: number, command: Omit<PendingCommand["command"], "term" | "session">): void {
     const session = this.node(nodeId)?.snapshot.context.session ?? 0;
     const position = 0; // Given by the decision loop, in the order of commits.
-    this.#pending.set(command.commandId, {
-      position,
-      nodeId,
-      ordinal,
-      command: { ...command, term: this.term, session },
-    });
+    this.setPending({ position, nodeId, ordinal, command: { ...command, term: this.term, session } });
   }
 
   #drain(): void {
@@ -191,7 +119,7 @@ export class UnitOfWork implements FleetView {
     if (!container) return;
     const [snapshot, actions] = transition(containerMachine, container.snapshot, event);
     if (snapshot === container.snapshot) return;
-    this.#containers.set(id, { ...container, snapshot });
+    this.setContainer(id, { ...container, snapshot });
     for (const action of actions) {
       if (action.type === "effect") this.#containerEffect(id, action.params as ContainerEffect, event.at);
     }
@@ -202,7 +130,7 @@ export class UnitOfWork implements FleetView {
     if (!node) return;
     const [snapshot, actions] = transition(nodeMachine, node.snapshot, event);
     if (snapshot === node.snapshot) return;
-    this.#nodes.set(id, { ...node, snapshot });
+    this.setNode({ ...node, snapshot });
     for (const action of actions) if (action.type === "effect") this.#nodeEffect(id, action.params as NodeEffect, event);
   }
 
@@ -224,7 +152,7 @@ export class UnitOfWork implements FleetView {
         return;
       case "voidCommands":
         for (const pending of this.pendingOf(nodeId)) {
-          this.endCommand({
+          this.endPending({
             commandId: pending.command.commandId,
             state: "void",
             ok: null,
@@ -308,7 +236,7 @@ export class UnitOfWork implements FleetView {
           });
           return;
         }
-        this.#hold(id, node.facts.id, { resources: context.resources, ports: placed.ports });
+        this.hold(id, node.facts.id, { resources: context.resources, ports: placed.ports });
         this.#queue.push({
           kind: "container",
           id,
@@ -319,12 +247,13 @@ export class UnitOfWork implements FleetView {
             nodeId: node.facts.id,
             nodeName: node.facts.name,
             summary: decision.summary,
+            poolPorts: placed.poolPorts,
           },
         });
         return;
       }
       case "release":
-        this.#hold(id, effect.nodeId, null);
+        this.hold(id, effect.nodeId, null);
         this.#roomFreed = true;
         return;
       case "migrationBegun":
@@ -360,7 +289,7 @@ export class UnitOfWork implements FleetView {
         this.#jobs.push({ kind: "ended", containerId: id, jobs: effect.jobs, error: effect.error });
         return;
       case "forget":
-        this.#containers.set(id, null);
+        this.setContainer(id, null);
         return;
       default:
         effect satisfies never;
@@ -384,19 +313,9 @@ export class UnitOfWork implements FleetView {
     };
   }
 
-  #hold(containerId: string, nodeId: string, holding: Holding | null): void {
-    this.#rooms.set(nodeId, withHolding(this.room(nodeId), containerId, holding));
-    this.#holdingsChanged.add(containerId);
-  }
-
   /** Takes over what an inner unit of work decided. */
-  merge(inner: UnitOfWork): void {
-    for (const [id, node] of inner.#nodes) this.#nodes.set(id, node);
-    for (const [id, container] of inner.#containers) this.#containers.set(id, container);
-    for (const [id, room] of inner.#rooms) this.#rooms.set(id, room);
-    for (const id of inner.#holdingsChanged) this.#holdingsChanged.add(id);
-    for (const [id, pending] of inner.#pending) this.#pending.set(id, pending);
-    for (const [id, ended] of inner.#ended) this.#ended.set(id, ended);
+  override merge(inner: UnitOfWork): void {
+    super.merge(inner);
     this.#events.push(...inner.#events);
     this.#migrations.push(...inner.#migrations);
     this.#jobs.push(...inner.#jobs);
@@ -407,45 +326,19 @@ export class UnitOfWork implements FleetView {
   changes(newestSequence: number, newestPosition: number): DecisionChanges {
     let sequence = newestSequence;
     let position = newestPosition;
-    const touched = [...this.#containers].filter(([, container]) => container !== null);
-    const nodeIds = [...new Set([...this.#rooms.keys()])];
     return {
-      nodes: [...this.#nodes.values()],
-      containers: touched.map(([, container]) => container as ContainerRecord),
-      forgotten: [...this.#containers].filter(([, container]) => container === null).map(([id]) => id),
-      holdings: [...this.#holdingsChanged].map((containerId) => ({
-        containerId,
-        rooms: this.#roomsOf(containerId, nodeIds),
-      })),
+      nodes: this.changedNodes(),
+      containers: this.changedContainers(),
+      forgotten: this.forgottenContainers(),
+      holdings: this.changedHoldings(),
       migrations: this.#migrations,
       jobs: this.#jobs,
       events: this.#events.map((event) => ({ ...event, sequence: ++sequence, atMs: this.atMs })),
-      commands: [...this.#pending.values()].map((pending) => ({ ...pending, position: ++position })),
-      endedCommands: [...this.#ended.values()],
+      commands: this.newCommands().map((pending) => ({ ...pending, position: ++position })),
+      endedCommands: this.endedCommands(),
       usedTokens: this.#usedTokens,
       newestSequence: sequence,
       atMs: this.atMs,
     };
-  }
-
-  #roomsOf(containerId: string, changedNodeIds: readonly string[]): { nodeId: string; room: NodeRoom }[] {
-    // A container holds room on its place and on its migration's target, changed in this decision or not.
-    const context = this.container(containerId)?.snapshot.context;
-    const nodeIds = new Set(changedNodeIds);
-    if (context?.placement) nodeIds.add(context.placement.nodeId);
-    if (context?.move?.targetNodeId) nodeIds.add(context.move.targetNodeId);
-    return [...nodeIds]
-      .map((nodeId) => ({ nodeId, room: this.room(nodeId) }))
-      .filter(({ room }) => room.holders.has(containerId));
-  }
-
-  /** Makes it the committed state; called only after the transaction has committed. */
-  applyTo(state: FleetState, changes: DecisionChanges): void {
-    for (const node of this.#nodes.values()) state.applyNode(node);
-    for (const [id, container] of this.#containers) state.applyContainer(id, container);
-    for (const [id, room] of this.#rooms) state.applyRoom(id, room);
-    for (const pending of changes.commands) state.applyPending(pending.command.commandId, pending);
-    for (const id of this.#ended.keys()) state.applyPending(id, null);
-    state.newestSequence = changes.newestSequence;
   }
 }

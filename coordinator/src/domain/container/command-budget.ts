@@ -10,6 +10,8 @@ export const RETRY_MS = 5_000;
 
 /** Crashes and failed starts in a row after which a container is given up until somebody starts it again. */
 export const RESTARTS_MAX = 10;
+/** Pool ports that a container remembers to avoid; older ones are tried again. */
+export const AVOID_PORTS_MAX = 64;
 /** Running this long forgives earlier crashes. */
 export const STABLE_AFTER_MS = 60_000;
 

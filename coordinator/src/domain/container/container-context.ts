@@ -80,6 +80,12 @@ export type ContainerContext = {
   readonly runningSince: number | null;
   readonly healthy: boolean;
   readonly restartAfterStop: boolean;
+  /** Host ports that placement chose freely on the present node, as keys "tcp/20000". */
+  readonly poolPorts: readonly string[];
+  /** Pool ports that turned out to be taken by something else, as "<node id> tcp/20000"; until it runs. */
+  readonly avoidPorts: readonly string[];
+  /** Nodes on which it could not be started; until it runs. */
+  readonly avoidNodes: readonly string[];
   /** Why it is in its state, for people. */
   readonly reason: string;
   readonly awaited: AwaitedCommand | null;
@@ -119,6 +125,9 @@ export function freshContainer(input: ContainerInput): ContainerContext {
     runningSince: null,
     healthy: true,
     restartAfterStop: false,
+    poolPorts: [],
+    avoidPorts: [],
+    avoidNodes: [],
     reason: "",
     awaited: null,
     deadline: null,

@@ -21,6 +21,8 @@ export type ContainerEffect =
       readonly purpose: PlacementPurpose;
       readonly requestedNodeId: string | null;
       readonly excludedNodeIds: readonly string[];
+      /** Pool ports not to choose, as "<node id> tcp/20000". */
+      readonly avoidPorts: readonly string[];
       /** The only node that has the container's data; null when any will do. */
       readonly pinnedNodeId: string | null;
       /** The node it ran on, whose cluster counts as its own. */

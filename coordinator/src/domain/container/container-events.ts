@@ -12,6 +12,8 @@ export type ContainerEvent = { readonly at: number } & (
       readonly nodeId: string;
       readonly nodeName: string;
       readonly summary: string;
+      /** Host ports that were chosen freely, as keys "tcp/20000". */
+      readonly poolPorts: readonly string[];
     }
   | { readonly type: "NO_PLACE"; readonly purpose: PlacementPurpose; readonly summary: string }
   | { readonly type: "COMMAND_OK"; readonly ordinal: number }

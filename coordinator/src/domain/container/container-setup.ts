@@ -2,6 +2,7 @@ import { setup } from "xstate";
 import { type ContainerContext, type ContainerInput, freshContainer } from "./container-context.ts";
 import type { ContainerEffect } from "./container-effects.ts";
 import type { ContainerEvent } from "./container-events.ts";
+import { mayStartElsewhere } from "./start-place.ts";
 
 /** The vocabulary that the two regions of a container's statechart share. */
 export const containerSetup = setup({
@@ -24,6 +25,11 @@ export const containerSetup = setup({
     isMoveDue: ({ context, event }) =>
       event.type === "DEADLINE" && context.moveDeadline?.name === event.name && context.moveDeadline.at === event.due,
     isHome: ({ context, event }) => "nodeId" in event && context.placement?.nodeId === event.nodeId,
+    isPlaced: ({ context }) => context.placement !== null,
+    isAwaitedAndMayStartElsewhere: ({ context, event }) =>
+      event.type === "COMMAND_FAILED" &&
+      context.awaited?.ordinal === event.ordinal &&
+      mayStartElsewhere(context, event.code),
     /** The event speaks of the newest copy, not of one that was replaced. */
     isCurrentCopy: ({ context, event }) =>
       event.type === "OBSERVED" &&

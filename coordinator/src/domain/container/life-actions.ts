@@ -1,4 +1,5 @@
 import {
+  AVOID_PORTS_MAX,
   PREPARE_TIMEOUT_MS,
   REMOVE_TIMEOUT_MS,
   RESTARTS_MAX,
@@ -10,13 +11,7 @@ import {
 } from "./command-budget.ts";
 import type { ContainerContext, Placement } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
-
-/** The only node that may run it: the one that holds its data. */
-export function pinnedNodeId(context: ContainerContext): string | null {
-  return context.localData && !context.allowDataLoss && context.placement && context.lastEpoch > 0
-    ? context.placement.nodeId
-    : null;
-}
+import { pinnedNodeId } from "./start-place.ts";
 
 export const place = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ awaited: null, deadline: null });
@@ -26,7 +21,8 @@ export const place = s.enqueueActions(({ context, enqueue }) => {
       kind: "place",
       purpose: "life",
       requestedNodeId: null,
-      excludedNodeIds: [],
+      excludedNodeIds: context.avoidNodes,
+      avoidPorts: context.avoidPorts,
       pinnedNodeId: pinnedNodeId(context),
       homeNodeId: context.placement?.nodeId ?? null,
     },
@@ -36,7 +32,11 @@ export const place = s.enqueueActions(({ context, enqueue }) => {
 export const takePlace = s.enqueueActions(({ context, event, enqueue }) => {
   if (event.type !== "PLACED") return;
   const placement: Placement = { nodeId: event.nodeId, epoch: context.lastEpoch, nodeDead: false, nodeSilent: false };
-  enqueue.assign({ placement, reason: "" });
+  const before = context.placement;
+  if (before && before.nodeId !== event.nodeId) {
+    enqueue({ type: "effect", params: { kind: "release", nodeId: before.nodeId } });
+  }
+  enqueue.assign({ placement, reason: "", poolPorts: event.poolPorts });
   enqueue({
     type: "effect",
     params: {
@@ -98,7 +98,14 @@ export const issueStart = s.enqueueActions(({ context, event, enqueue }) => {
 });
 
 export const noteRunning = s.enqueueActions(({ context, event, enqueue }) => {
-  enqueue.assign({ runningSince: context.runningSince ?? event.at, reason: "", awaited: null, deadline: null });
+  enqueue.assign({
+    runningSince: context.runningSince ?? event.at,
+    reason: "",
+    awaited: null,
+    deadline: null,
+    avoidPorts: [],
+    avoidNodes: [],
+  });
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "restart"], error: "" } });
   enqueue({
     type: "effect",
@@ -136,6 +143,43 @@ export const noteCrash = s.enqueueActions(({ context, event, enqueue }) => {
     },
   });
 });
+
+export const avoidThisPlace = s.enqueueActions(({ context, event, enqueue }) => {
+  const nodeId = context.placement?.nodeId;
+  if (event.type !== "COMMAND_FAILED" || nodeId === undefined) return;
+  if (event.code === "port_taken" && context.poolPorts.length > 0) {
+    const taken = context.poolPorts.map((port) => `${nodeId} ${port}`);
+    enqueue.assign({ avoidPorts: [...context.avoidPorts, ...taken].slice(-AVOID_PORTS_MAX) });
+  } else {
+    enqueue.assign({ avoidNodes: [...context.avoidNodes, nodeId] });
+  }
+});
+
+/** Closes the epoch where the start failed, so that the next one may start anywhere. */
+export const issueVacate = s.enqueueActions(({ context, event, enqueue }) => {
+  const placement = context.placement;
+  if (!placement) return;
+  const ordinal = context.lastOrdinal + 1;
+  enqueue.assign({
+    lastOrdinal: ordinal,
+    awaited: { ordinal, kind: "remove", nodeId: placement.nodeId },
+    deadline: { name: "vacate", at: event.at + REMOVE_TIMEOUT_MS },
+  });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "command",
+      ordinal,
+      command: "remove",
+      nodeId: placement.nodeId,
+      epoch: placement.epoch,
+      timeoutMs: REMOVE_TIMEOUT_MS,
+      removeVolumes: false,
+    },
+  });
+});
+
+export const tryEveryNodeAgain = s.assign({ avoidNodes: [] });
 
 export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
   if (context.restarts > RESTARTS_MAX) return; // Given up in the same step.

@@ -2,6 +2,9 @@ import { RESTARTS_MAX } from "./command-budget.ts";
 import type { ContainerContext } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
 import {
+  avoidThisPlace,
+  issueVacate,
+  tryEveryNodeAgain,
   awaitRestart,
   beginAutomaticMove,
   beginWishedMove,
@@ -72,7 +75,11 @@ export const lifeRegion = s.createStateConfig({
       entry: [place],
       on: {
         PLACED: { target: "starting", actions: [takePlace] },
-        NO_PLACE: { target: "unplaced", actions: [noPlace] },
+        NO_PLACE: [
+          // Nowhere else is better: what failed there is tried there again.
+          { guard: "isPlaced", target: "backoff", actions: [tryEveryNodeAgain] },
+          { target: "unplaced", actions: [noPlace, tryEveryNodeAgain] },
+        ],
       },
     },
     unplaced: {
@@ -89,8 +96,22 @@ export const lifeRegion = s.createStateConfig({
       on: {
         ...silence,
         COMMAND_OK: { guard: "isAwaited", target: "running", actions: [s.assign({ runningSince: null })] },
-        COMMAND_FAILED: { guard: "isAwaited", target: "backoff", actions: [noteCrash] },
+        COMMAND_FAILED: [
+          { guard: "isAwaitedAndMayStartElsewhere", target: "vacating", actions: [noteCrash, avoidThisPlace] },
+          { guard: "isAwaited", target: "backoff", actions: [noteCrash] },
+        ],
         DEADLINE: { guard: "isDue", target: "backoff", actions: [noteCrash] },
+        NODE_DEAD: onNodeDead,
+        WANT: onWantDown,
+      },
+    },
+    vacating: {
+      entry: [issueVacate],
+      on: {
+        ...silence,
+        COMMAND_OK: { guard: "isAwaited", target: "placing" },
+        COMMAND_FAILED: { guard: "isAwaited", actions: [retryLater] },
+        DEADLINE: { guard: "isDue", target: "vacating", reenter: true },
         NODE_DEAD: onNodeDead,
         WANT: onWantDown,
       },

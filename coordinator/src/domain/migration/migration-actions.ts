@@ -99,6 +99,7 @@ export const choose = s.enqueueActions(({ context, enqueue }) => {
       purpose: "move",
       requestedNodeId: move.requestedNodeId,
       excludedNodeIds: [move.sourceNodeId, ...move.excludedNodeIds],
+      avoidPorts: context.avoidPorts,
       pinnedNodeId: null,
       homeNodeId: move.sourceNodeId,
     },

@@ -37,7 +37,12 @@ export type PlacementRequest = {
   readonly excludedNodeIds: readonly string[];
 };
 
-export type Placed = { readonly decision: PlacementDecision; readonly ports: readonly PortAssignment[] };
+export type Placed = {
+  readonly decision: PlacementDecision;
+  readonly ports: readonly PortAssignment[];
+  /** Those of them that were chosen freely, as keys. */
+  readonly poolPorts: readonly string[];
+};
 
 /** Key of a host port in CandidateNode.takenPorts. */
 export const portKey = (protocol: string, hostPort: number): string => `${protocol}/${hostPort}`;
@@ -61,8 +66,11 @@ export function chooseNode(request: PlacementRequest, nodes: readonly CandidateN
       null,
     );
   const candidates = weighed.map((entry) => entry.candidate);
+  const ports = best?.ports ?? [];
+  const fixed = new Set(request.ports.filter((port) => port.fixedHostPort !== null).map((port) => port.name));
   return {
-    ports: best?.ports ?? [],
+    ports,
+    poolPorts: ports.filter((port) => !fixed.has(port.name)).map((port) => portKey(port.protocol, port.hostPort)),
     decision: { candidates, chosenNodeId: best?.node.id ?? null, summary: summarise(request, best?.candidate, candidates) },
   };
 }

@@ -1,0 +1,18 @@
+import { RESTARTS_MAX } from "./command-budget.ts";
+import type { ContainerContext } from "./container-context.ts";
+
+/** The only node that may run it: the one that holds its data. */
+export function pinnedNodeId(context: ContainerContext): string | null {
+  return context.localData && !context.allowDataLoss && context.placement && context.lastEpoch > 0
+    ? context.placement.nodeId
+    : null;
+}
+
+/** Failures that another node, or another port, may be free of. */
+const RELOCATABLE = ["port_taken", "image_unavailable", "unsupported_runtime", "disk_full"];
+
+/** True when starting somewhere else, or on other pool ports, may help, and the container may go there. */
+export function mayStartElsewhere(context: ContainerContext, code: string): boolean {
+  if (context.restarts >= RESTARTS_MAX || !RELOCATABLE.includes(code)) return false;
+  return (code === "port_taken" && context.poolPorts.length > 0) || pinnedNodeId(context) === null;
+}

@@ -1,0 +1,150 @@
+import { lifeState } from "../domain/container/container-status.ts";
+import type { EndedCommand } from "./decision-store.ts";
+import type { FleetState } from "./fleet-state.ts";
+import type {
+  ClusterRecord,
+  ContainerRecord,
+  FleetView,
+  Holding,
+  NodeRecord,
+  NodeRoom,
+  PendingCommand,
+} from "./fleet-view.ts";
+import { withHolding } from "./node-room.ts";
+
+/** Changes laid over a fleet that stays as it is: dropping the overlay undoes them, applying it makes them the state. */
+export class FleetOverlay implements FleetView {
+  readonly #base: FleetView;
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #containers = new Map<string, ContainerRecord | null>();
+  readonly #rooms = new Map<string, NodeRoom>();
+  readonly #holdingsChanged = new Set<string>();
+  readonly #pending = new Map<string, PendingCommand>();
+  readonly #ended = new Map<string, EndedCommand>();
+
+  constructor(base: FleetView) {
+    this.#base = base;
+  }
+
+  cluster(id: string): ClusterRecord | undefined {
+    return this.#base.cluster(id);
+  }
+
+  node(id: string): NodeRecord | undefined {
+    return this.#nodes.get(id) ?? this.#base.node(id);
+  }
+
+  container(id: string): ContainerRecord | undefined {
+    const own = this.#containers.get(id);
+    return own === null ? undefined : (own ?? this.#base.container(id));
+  }
+
+  containerByName(name: string): ContainerRecord | undefined {
+    for (const own of this.#containers.values()) if (own?.facts.name === name) return own;
+    const found = this.#base.containerByName(name);
+    return found && this.#containers.get(found.facts.id) === null ? undefined : found;
+  }
+
+  room(nodeId: string): NodeRoom {
+    return this.#rooms.get(nodeId) ?? this.#base.room(nodeId);
+  }
+
+  pending(id: string): PendingCommand | undefined {
+    if (this.#ended.has(id)) return undefined;
+    return this.#pending.get(id) ?? this.#base.pending(id);
+  }
+
+  pendingOf(nodeId: string): PendingCommand[] {
+    const own = [...this.#pending.values()].filter((pending) => pending.nodeId === nodeId);
+    return [...this.#base.pendingOf(nodeId), ...own].filter((pending) => !this.#ended.has(pending.command.commandId));
+  }
+
+  *nodes(): Iterable<NodeRecord> {
+    for (const node of this.#base.nodes()) yield this.#nodes.get(node.facts.id) ?? node;
+    for (const node of this.#nodes.values()) if (!this.#base.node(node.facts.id)) yield node;
+  }
+
+  unplaced(): string[] {
+    const ids = this.#base.unplaced().filter((id) => !this.#containers.has(id));
+    for (const [id, own] of this.#containers) if (own && lifeState(own.snapshot) === "unplaced") ids.push(id);
+    return ids;
+  }
+
+  setNode(node: NodeRecord): void {
+    this.#nodes.set(node.facts.id, node);
+  }
+
+  /** Null forgets it. */
+  setContainer(id: string, container: ContainerRecord | null): void {
+    this.#containers.set(id, container);
+  }
+
+  setPending(pending: PendingCommand): void {
+    this.#pending.set(pending.command.commandId, pending);
+  }
+
+  endPending(ended: EndedCommand): void {
+    this.#ended.set(ended.commandId, ended);
+  }
+
+  /** A container takes, changes or (null) gives back its share of a node. */
+  hold(containerId: string, nodeId: string, holding: Holding | null): void {
+    this.#rooms.set(nodeId, withHolding(this.room(nodeId), containerId, holding));
+    this.#holdingsChanged.add(containerId);
+  }
+
+  /** Takes over the changes of an overlay that was laid over this one. */
+  merge(inner: FleetOverlay): void {
+    for (const [id, node] of inner.#nodes) this.#nodes.set(id, node);
+    for (const [id, container] of inner.#containers) this.#containers.set(id, container);
+    for (const [id, room] of inner.#rooms) this.#rooms.set(id, room);
+    for (const id of inner.#holdingsChanged) this.#holdingsChanged.add(id);
+    for (const [id, pending] of inner.#pending) this.#pending.set(id, pending);
+    for (const [id, ended] of inner.#ended) this.#ended.set(id, ended);
+  }
+
+  changedNodes(): NodeRecord[] {
+    return [...this.#nodes.values()];
+  }
+
+  changedContainers(): ContainerRecord[] {
+    return [...this.#containers.values()].filter((container) => container !== null);
+  }
+
+  forgottenContainers(): string[] {
+    return [...this.#containers].filter(([, container]) => container === null).map(([id]) => id);
+  }
+
+  newCommands(): PendingCommand[] {
+    return [...this.#pending.values()];
+  }
+
+  endedCommands(): EndedCommand[] {
+    return [...this.#ended.values()];
+  }
+
+  /** What each container whose share changed anywhere holds now, everywhere. */
+  changedHoldings(): { containerId: string; rooms: { nodeId: string; room: NodeRoom }[] }[] {
+    return [...this.#holdingsChanged].map((containerId) => ({ containerId, rooms: this.#roomsOf(containerId) }));
+  }
+
+  // A container holds room on its place and on its migration's target, changed here or not.
+  #roomsOf(containerId: string): { nodeId: string; room: NodeRoom }[] {
+    const context = this.container(containerId)?.snapshot.context;
+    const nodeIds = new Set(this.#rooms.keys());
+    if (context?.placement) nodeIds.add(context.placement.nodeId);
+    if (context?.move?.targetNodeId) nodeIds.add(context.move.targetNodeId);
+    return [...nodeIds]
+      .map((nodeId) => ({ nodeId, room: this.room(nodeId) }))
+      .filter(({ room }) => room.holders.has(containerId));
+  }
+
+  /** Makes it the committed state; only after the transaction has committed. Commands come numbered by the commit. */
+  applyTo(state: FleetState, commands: readonly PendingCommand[]): void {
+    for (const node of this.#nodes.values()) state.applyNode(node);
+    for (const [id, container] of this.#containers) state.applyContainer(id, container);
+    for (const [id, room] of this.#rooms) state.applyRoom(id, room);
+    for (const pending of commands) state.applyPending(pending.command.commandId, pending);
+    for (const id of this.#ended.keys()) state.applyPending(id, null);
+  }
+}
