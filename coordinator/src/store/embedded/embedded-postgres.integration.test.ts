@@ -59,11 +59,28 @@ function serversIn(dataDir: string): number[] {
     .filter((pid) => workingDirectory(pid) === data);
 }
 
+/** The shells that watch this server's parents, and what they run. */
+function watchersOf(serverPid: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && commandOf(name).endsWith(`lormas-postgres-watch ${serverPid}`))
+    .map(Number);
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
+  } catch {
+    return "";
+  }
+}
+
 /** A process of its own that starts the server and then only waits; its third pipe is a lifeline. */
 async function launcher(dataDir: string): Promise<{ child: ChildProcess; url: string }> {
   const script = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(new URL("./embedded-postgres.ts", import.meta.url).href)});
     const log = { info() {}, warn() {}, error() {} };
+    // Makes the lifeline non-blocking for everybody who holds it.
+    new (await import("node:net")).Socket({ fd: 3 }).resume();
     const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, lifelineFd: 3, log });
     process.stdout.write(server.url + "\\n");
     setInterval(() => {}, 60_000);
@@ -89,8 +106,13 @@ test("a second start finds the data of the first, on the same port, and a stop l
   const dataDir = await folder();
   const first = await start(dataDir);
   await query(first.url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)");
+  const { pid } = first;
+  if (process.platform === "linux") expect(watchersOf(pid)).toHaveLength(1);
   await first.stop();
-  if (process.platform === "linux") expect(serversIn(dataDir)).toEqual([]);
+  if (process.platform === "linux") {
+    expect(serversIn(dataDir)).toEqual([]);
+    await vi.waitFor(() => expect(watchersOf(pid)).toEqual([]), { timeout: 5_000, interval: 20 });
+  }
   const second = await start(dataDir);
   expect(second.url).toBe(first.url);
   expect(await query(second.url, "SELECT n FROM kept")).toEqual([{ n: 7 }]);
@@ -124,7 +146,8 @@ onLinux("a SIGKILLed launcher leaves no server within 5 s", async () => {
 
 onLinux("the end of the lifeline ends the server within 5 s even when its launcher is frozen", async () => {
   const dataDir = await folder();
-  const { child } = await launcher(dataDir);
+  const { child, url } = await launcher(dataDir);
+  for (let index = 0; index < 20; index += 1) expect(await query(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   child.kill("SIGSTOP");
   (child.stdio[3] as NodeJS.WritableStream & { destroy(): void }).destroy();
   await vi.waitFor(() => expect(serversIn(dataDir)).toEqual([]), { timeout: 5_000, interval: 50 });
