@@ -79,8 +79,6 @@ async function launcher(dataDir: string): Promise<{ child: ChildProcess; url: st
   const script = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(new URL("./embedded-postgres.ts", import.meta.url).href)});
     const log = { info() {}, warn() {}, error() {} };
-    // Makes the lifeline non-blocking for everybody who holds it.
-    new (await import("node:net")).Socket({ fd: 3 }).resume();
     const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, lifelineFd: 3, log });
     process.stdout.write(server.url + "\\n");
     setInterval(() => {}, 60_000);
@@ -146,8 +144,7 @@ onLinux("a SIGKILLed launcher leaves no server within 5 s", async () => {
 
 onLinux("the end of the lifeline ends the server within 5 s even when its launcher is frozen", async () => {
   const dataDir = await folder();
-  const { child, url } = await launcher(dataDir);
-  for (let index = 0; index < 20; index += 1) expect(await query(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  const { child } = await launcher(dataDir);
   child.kill("SIGSTOP");
   (child.stdio[3] as NodeJS.WritableStream & { destroy(): void }).destroy();
   await vi.waitFor(() => expect(serversIn(dataDir)).toEqual([]), { timeout: 5_000, interval: 50 });
