@@ -22,12 +22,22 @@ describe("an error of a call", () => {
     }
   });
 
-  test("names the coordinator when it cannot be reached", () => {
-    expect(toApiError(new TypeError("Failed to fetch"))).toMatchObject({
-      code: "unavailable",
-      message: "The coordinator cannot be reached.",
-      retryable: true,
-    });
+  test.each(["Failed to fetch", "NetworkError when attempting to fetch resource.", "Load failed", "network error"])(
+    "names the coordinator when it cannot be reached (%s)",
+    (words) => {
+      const cause = new TypeError(words);
+      for (const thrown of [cause, new ConnectError(words, Code.Internal, undefined, undefined, cause)]) {
+        expect(toApiError(thrown)).toMatchObject({
+          code: "unavailable",
+          message: "The coordinator cannot be reached.",
+          retryable: true,
+        });
+      }
+    },
+  );
+
+  test("does not blame the network for a mistake of the page", () => {
+    expect(toApiError(new TypeError("x is undefined")).code).not.toBe("unavailable");
   });
 
   test("carries the code of the transport when the API gave none", () => {

@@ -25,18 +25,23 @@ const fallbackNextStep: Partial<Record<Code, string>> = {
   [Code.Unimplemented]: "Upgrade the coordinator: it does not know this call.",
 };
 
+/** What browsers call a connection that was not made or broke: each has its own words, all throw a TypeError. */
+const brokenConnection = /failed to fetch|networkerror|network error|load failed|input stream|connection/i;
+
 /** Turns whatever a call threw into something a person can act on. Never throws. */
 export function toApiError(cause: unknown): ApiError {
-  const error = ConnectError.from(cause, Code.Unavailable);
+  const given = ConnectError.from(cause);
+  const below = given.cause ?? cause;
+  const error =
+    below instanceof TypeError && brokenConnection.test(below.message)
+      ? new ConnectError("The coordinator cannot be reached.", Code.Unavailable)
+      : given;
   const detail = error.findDetails(ErrorDetailSchema)[0];
   const nextStep = fallbackNextStep[error.code] ?? "Try again; if it stays so, look at the coordinator's log.";
   if (detail === undefined) {
-    // A failed fetch says "Failed to fetch" or "NetworkError", which tells a person nothing.
-    const unreachable =
-      error.code === Code.Unavailable && !(cause instanceof ConnectError && cause.metadata.has("date"));
     return {
       code: codeName(error.code),
-      message: unreachable ? "The coordinator cannot be reached." : error.rawMessage || "The call failed.",
+      message: error.rawMessage || "The call failed.",
       field: "",
       nextStep,
       retryable: error.code === Code.Unavailable || error.code === Code.DeadlineExceeded,
@@ -53,7 +58,7 @@ export function toApiError(cause: unknown): ApiError {
 
 /** True when the session is over, so that only signing in helps. */
 export function isSignedOut(error: ApiError): boolean {
-  return error.code === "unauthenticated" || error.code === "session_expired" || error.code === "not_signed_in";
+  return error.code === "unauthenticated";
 }
 
 /** True when the API refuses everything until the first password is changed. */

@@ -8,7 +8,9 @@ import { fleetSource, listClusters } from "./fleet-source.ts";
 import { emptyFleet, type FleetState } from "./fleet-state.ts";
 import { FleetWatch } from "./fleet-watch.ts";
 
-const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, "en", { numeric: true });
+/** "node-2" before "node-10"; one collator, since localeCompare would make one a comparison. */
+const collator = new Intl.Collator("en", { numeric: true });
+const byName = (a: { name: string }, b: { name: string }) => collator.compare(a.name, b.name);
 const byStart = (a: Migration, b: Migration) => (toMs(b.startedAt) ?? 0) - (toMs(a.startedAt) ?? 0);
 
 /** What every page reads: the fleet as it is now, and how far that can be relied on. One per tab. */
