@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { openSync, readFileSync, readSync } from "node:fs";
 import { uptime } from "node:os";
 
 /** Time of this machine since it booted, in milliseconds; suspend counts, steps of the wall clock do not. */
@@ -27,7 +27,6 @@ export function bootClock(): BootClock {
     return { nowMs: () => Math.floor(uptime() * 1000) };
   }
   const buffer = Buffer.alloc(64);
-  process.once("exit", () => closeSync(fd));
   return {
     nowMs() {
       const length = readSync(fd, buffer, 0, buffer.length, 0);

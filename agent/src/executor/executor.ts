@@ -122,7 +122,9 @@ export class Executor {
     if (!known && (kind === "stop" || kind === "remove") && this.#gate(command).kind === "run") slot.cutWait();
     void slot
       .enqueue(() => this.#carryOut(command, slot))
-      .catch((error: unknown) => this.#options.log.error({ error, commandId: command.commandId }, "a command was lost"))
+      .catch((error: unknown) =>
+        this.#options.log.error({ err: error, commandId: command.commandId }, "a command was lost"),
+      )
       .finally(() => {
         this.#running.delete(command.commandId);
         // What changed while the operation ran is looked at now.
@@ -216,7 +218,10 @@ export class Executor {
       status = await this.#status(command.containerId);
       slot.reported = reportKey(status);
     } catch (error) {
-      log.warn({ error, containerId: command.containerId }, "a container could not be looked at after its command");
+      log.warn(
+        { err: error, containerId: command.containerId },
+        "a container could not be looked at after its command",
+      );
     }
     const result = this.#result(command, outcome, tookMs, status);
     log.info(
@@ -394,7 +399,7 @@ export class Executor {
       this.#observeSoon(spec.containerId);
     };
     void watchHealth(probe, intervalMs, healthy, timers, signal, changed).catch((error: unknown) =>
-      log.error({ error, containerId: spec.containerId }, "the health watch broke"),
+      log.error({ err: error, containerId: spec.containerId }, "the health watch broke"),
     );
   }
 
@@ -403,7 +408,7 @@ export class Executor {
     // While an operation runs, its result tells what has become of the container.
     if (slot.busy) return;
     void this.#observe(slot).catch((error: unknown) =>
-      this.#options.log.warn({ error, containerId }, "a container could not be looked at"),
+      this.#options.log.warn({ err: error, containerId }, "a container could not be looked at"),
     );
   }
 

@@ -140,7 +140,7 @@ export class GuardClient implements GuardLink {
       this.#answering = false;
       if (!served || this.#end.signal.aborted) return;
       this.#log.error("the guard is gone, starting another");
-      this.#connect().catch((error: unknown) => this.#log.error({ error }, "no guard could be started"));
+      this.#connect().catch((error: unknown) => this.#log.error({ err: error }, "no guard could be started"));
     });
   }
 
@@ -191,7 +191,7 @@ export class GuardClient implements GuardLink {
         env: this.#lifelineFd === null ? env : { ...env, LORMAS_LIFELINE_FD: "3" },
         stdio: ["ignore", out, out, ...(this.#lifelineFd === null ? [] : [this.#lifelineFd])],
       });
-      child.on("error", (error) => this.#log.error({ error }, "the guard could not be started"));
+      child.on("error", (error) => this.#log.error({ err: error }, "the guard could not be started"));
       child.unref();
     } finally {
       closeSync(out);

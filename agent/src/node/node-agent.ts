@@ -83,7 +83,7 @@ export class NodeAgent {
   async run(): Promise<void> {
     const { timers, random, log, clock } = this.#options;
     await this.#measure();
-    await this.#executor.adopt();
+    await this.#adopt();
     const background = [this.#keepMeasuring(), this.#keepReporting()];
     for (let attempt = 0; !this.#end.signal.aborted; attempt += 1) {
       const startedMs = clock.nowMs();
@@ -124,6 +124,21 @@ export class NodeAgent {
     this.#client?.close();
   }
 
+  /** Takes over what runs; an engine that does not answer yet is asked again, and nothing is said to the coordinator before. */
+  async #adopt(): Promise<void> {
+    const { timers, random, log } = this.#options;
+    for (let attempt = 0; !this.#end.signal.aborted; attempt += 1) {
+      try {
+        await this.#executor.adopt();
+        return;
+      } catch (error) {
+        const waitMs = backOffMs(attempt, random());
+        log.error({ err: error, waitMs }, "what runs on this node could not be looked at, trying again");
+        await timers.sleep(waitMs, this.#end.signal);
+      }
+    }
+  }
+
   /** One connection, from dial to end; answers why it ended. */
   async #link(): Promise<string> {
     const { clock, timers, guard, journal, log } = this.#options;
@@ -157,7 +172,7 @@ export class NodeAgent {
           welcomed = welcome.session;
           log.info({ term: welcome.term, session: welcome.session, profile: welcome.policy?.profile }, "welcomed");
           commands = this.#serve(client, welcome, signal).catch((error: unknown) =>
-            log.error({ error }, "the command stream broke"),
+            log.error({ err: error }, "the command stream broke"),
           );
           return null;
         },
@@ -226,7 +241,7 @@ export class NodeAgent {
         log.info({ session }, "session confirmed");
       } catch (error) {
         const waitMs = backOffMs(attempt, random());
-        log.error({ error, session, waitMs }, "containers of an older session could not be removed, trying again");
+        log.error({ err: error, session, waitMs }, "containers of an older session could not be removed, trying again");
         await timers.sleep(waitMs, signal);
       }
     }
@@ -271,7 +286,7 @@ export class NodeAgent {
     while (!this.#end.signal.aborted) {
       await this.#options.timers.sleep(MEASURE_MS, this.#end.signal);
       await this.#measure().catch((error: unknown) =>
-        this.#options.log.warn({ error }, "resources could not be measured"),
+        this.#options.log.warn({ err: error }, "resources could not be measured"),
       );
     }
   }
@@ -286,7 +301,7 @@ export class NodeAgent {
           if (status.upMs > 0n && !this.#executor.busy(status.containerId)) this.#stream?.report(status);
         }
       } catch (error) {
-        this.#options.log.warn({ error }, "usage could not be reported");
+        this.#options.log.warn({ err: error }, "usage could not be reported");
       }
     }
   }

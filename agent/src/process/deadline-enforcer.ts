@@ -18,7 +18,7 @@ export function enforceDeadline(cgroups: NodeCgroups | null, groups: readonly Gu
     }
     for (const group of groups) if (group.ha) found += killPass(group);
   } catch (error) {
-    log.error({ error }, "a pass of killing failed, the next follows");
+    log.error({ err: error }, "a pass of killing failed, the next follows");
   }
   if (found > 0) log.error({ processes: found }, "the lease is over: HA containers were killed");
 }

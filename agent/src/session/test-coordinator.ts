@@ -1,5 +1,7 @@
 import "reflect-metadata";
 import { createHash, webcrypto } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
@@ -73,7 +75,7 @@ export class TestCoordinator {
     messages: [] as CommandsRequest["message"][],
     logs: [] as PushLogsRequest[],
     renewals: 0,
-    /** Serial numbers of the client certificates that heartbeat streams came with. */
+    /** Serial numbers of the valid client certificates that connections came with. */
     serials: [] as string[],
   };
   term = 1n;
@@ -88,6 +90,8 @@ export class TestCoordinator {
   port = 0;
   readonly #nowMs: () => number;
   #server: Server | null = null;
+  #tls: TlsServer | null = null;
+  readonly #sockets = new Set<TLSSocket>();
   #ca: { certificate: X509Certificate; keys: webcrypto.CryptoKeyPair } | null = null;
   #serial = 16;
 
@@ -141,6 +145,8 @@ export class TestCoordinator {
 
   /** Ends the server and every connection at once, as a crash would. */
   async stop(): Promise<void> {
+    this.#tls?.close();
+    for (const socket of this.#sockets) socket.destroy();
     this.#server?.forceShutdown();
     this.#server = null;
     this.commandStreams = [];
@@ -171,15 +177,28 @@ export class TestCoordinator {
       ) => void this.#renew(call.request, answer),
     });
     const own = await this.#issueServer();
-    const credentials = ServerCredentials.createSsl(
-      Buffer.from(this.caPem),
-      [{ private_key: Buffer.from(own.keyPem), cert_chain: Buffer.from(`${own.pem}\n${this.caPem}`) }],
-      // Enrolment comes without a certificate, so one is asked for and not required; a wrong one is refused by TLS.
-      false,
-    );
-    this.port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync(`127.0.0.1:${port}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
-    );
+    // Enrolment comes without a certificate over the same port, so TLS asks for one and does not insist.
+    const tls = createServer({
+      key: own.keyPem,
+      cert: `${own.pem}\n${this.caPem}`,
+      ca: this.caPem,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2"],
+    });
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    tls.on("secureConnection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => undefined);
+      if (socket.authorized) this.heard.serials.push(socket.getPeerCertificate().serialNumber);
+      injector.injectConnection(socket);
+    });
+    this.port = await new Promise<number>((resolve, reject) => {
+      tls.once("error", reject);
+      tls.listen(port, "127.0.0.1", () => resolve((tls.address() as AddressInfo).port));
+    });
+    this.#tls = tls;
     this.#server = server;
   }
 
@@ -257,7 +276,6 @@ export class TestCoordinator {
 
   #heartbeat(call: HeartbeatCall): void {
     this.heartbeatStreams.push(call);
-    this.heard.serials.push(call.getAuthContext().sslPeerCertificate?.serialNumber ?? "none");
     call.on("error", () => undefined);
     call.on("end", () => call.end());
     call.on("data", ({ message }: HeartbeatRequest) => {

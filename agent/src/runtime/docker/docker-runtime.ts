@@ -74,7 +74,7 @@ export class DockerRuntime implements ContainerRuntime {
         runtime
           .list()
           .then((all) => all.map((observed) => runtime.#tell(observed.containerId)))
-          .catch((error: unknown) => log.warn({ error }, "containers could not be listed"));
+          .catch((error: unknown) => log.warn({ err: error }, "containers could not be listed"));
       },
       timers,
       log,

@@ -274,7 +274,7 @@ export class ExecRuntime implements ContainerRuntime {
       this.#own.delete(id);
       const detail = signal ? `ended by ${signal}` : `ended with exit code ${code}`;
       void this.#noteExit(id, record, code, detail).catch((error: unknown) =>
-        this.#options.log.error({ error, containerId: id }, "the end of a process could not be noted"),
+        this.#options.log.error({ err: error, containerId: id }, "the end of a process could not be noted"),
       );
     });
     // What runs goes on without the agent; a child that is waited for would keep the agent from ending.
@@ -323,7 +323,7 @@ export class ExecRuntime implements ContainerRuntime {
         const detail = "the process has ended; its exit code is not known, since a former agent had started it";
         await this.#noteExit(record.containerId, record, null, detail).catch((error: unknown) =>
           this.#options.log.error(
-            { error, containerId: record.containerId },
+            { err: error, containerId: record.containerId },
             "the end of a process could not be noted",
           ),
         );
@@ -336,7 +336,7 @@ export class ExecRuntime implements ContainerRuntime {
     while (!this.#end.signal.aborted) {
       for (const id of this.#records.keys()) {
         await rotateLogFiles(this.#folder(id)).catch((error: unknown) =>
-          this.#options.log.warn({ error, containerId: id }, "a log file could not be rotated"),
+          this.#options.log.warn({ err: error, containerId: id }, "a log file could not be rotated"),
         );
       }
       await this.#options.timers.sleep(LOG_ROTATION_MS, this.#end.signal);
