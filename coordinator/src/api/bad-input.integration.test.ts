@@ -130,6 +130,17 @@ test("a body that is too large is refused by every protocol", async () => {
   expect(byGrpc?.findDetails(ErrorDetailSchema)).toHaveLength(1);
 });
 
+test("bytes that are no protobuf message are the sender's fault, not an internal error", async () => {
+  const path = "/lormas.api.v1.ContainerService/GetContainer";
+  const init = { method: "POST", body: Buffer.from([255, 255]) };
+  const answer = await call(path, { ...init, headers: { "content-type": "application/proto" } });
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({
+    code: "invalid_argument",
+    details: [{ type: "lormas.api.v1.ErrorDetail" }],
+  });
+});
+
 test("a content type that is neither JSON nor protobuf is not read", async () => {
   const path = "/lormas.api.v1.ContainerService/GetContainer";
   const answer = await call(path, { method: "POST", body: "id=taken", headers: { "content-type": "text/plain" } });

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createAsyncIterable, readAllBytes, type UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
-import { codeOf } from "./api-error.ts";
+import { apiError, codeOf } from "./api-error.ts";
 import { toApiError } from "./error-mapping.ts";
 import { sendError } from "./json-answer.ts";
 import { callContext, type RpcEndpoint } from "./rpc-endpoint.ts";
@@ -61,9 +61,21 @@ async function withDetail(answer: UniversalServerResponse, requestId: string): P
   const bytes = await readAllBytes(answer.body, ERROR_BYTES_MAX);
   const error = errorFromJsonBytes(bytes, undefined, new ConnectError("unknown", Code.Unknown));
   if (codeOf(error) !== null) return { ...answer, body: createAsyncIterable([bytes]) };
-  const body = errorToJsonBytes(toApiError(error, requestId), undefined);
+  const mended = detailed(error, requestId);
+  const body = errorToJsonBytes(mended, undefined);
   answer.header?.set("content-length", String(body.byteLength));
-  return { ...answer, body: createAsyncIterable([body]) };
+  return { ...answer, status: codeToHttpStatus(mended.code), body: createAsyncIterable([body]) };
+}
+
+/** What the protocol layer says of a message that it cannot read; it calls that internal, though the sender is at fault. */
+const UNREADABLE = /^(parse (binary|json)|promised \d+ bytes|protocol error)/i;
+
+/** Every error of our own code has its detail already: this one comes from reading the request. */
+function detailed(error: ConnectError, requestId: string): ConnectError {
+  if (error.code === Code.Internal && UNREADABLE.test(error.rawMessage)) {
+    return apiError("invalid_argument", `The message cannot be read: ${error.rawMessage}.`);
+  }
+  return toApiError(error, requestId);
 }
 
 /** gRPC's status stands in the trailer, which is complete once the body has been read. */
@@ -75,5 +87,5 @@ async function* withTrailerDetail(
   if (answer.body !== undefined) yield* answer.body;
   const error = findTrailerError(trailer);
   if (error === undefined || codeOf(error) !== null) return;
-  setTrailerStatus(trailer, toApiError(error, requestId));
+  setTrailerStatus(trailer, detailed(error, requestId));
 }
