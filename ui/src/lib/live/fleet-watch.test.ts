@@ -206,6 +206,21 @@ describe("the fleet watch", () => {
     expect(source.watches).toHaveLength(1);
   });
 
+  test("goes on from the last sequence seen when it is run again after a stop", async () => {
+    const { source, stop, ended, watch, clock } = await begin();
+    source.event(11n);
+    await clock.forward(60);
+    stop.abort();
+    source.fail(new ConnectError("aborted", Code.Canceled));
+    await ended;
+    const again = new AbortController();
+    stops.push(again);
+    void watch.run(again.signal);
+    await settle();
+    expect(source.watches).toEqual([10n, 11n]);
+    expect(source.lists).toBe(1);
+  });
+
   test("ends without a word when it is stopped", async () => {
     const { stop, ended, seen } = await begin();
     stop.abort();

@@ -7,6 +7,7 @@ import { type Freshness, freshness, noConnection } from "./connection.ts";
 import { fleetSource, listClusters } from "./fleet-source.ts";
 import { emptyFleet, type FleetState } from "./fleet-state.ts";
 import { FleetWatch } from "./fleet-watch.ts";
+import { whileLookedAt } from "./while-looked-at.ts";
 
 /** "node-2" before "node-10"; one collator, since localeCompare would make one a comparison. */
 const collator = new Intl.Collator("en", { numeric: true });
@@ -75,7 +76,7 @@ class Fleet {
   /** Begins to watch; the answer ends it. A refused session is told once. */
   start(onRefused: (error: ApiError) => void): () => void {
     const stop = new AbortController();
-    this.#watch = new FleetWatch(
+    const watch = new FleetWatch(
       fleetSource,
       { read: () => clock.read(), sleep, after, random },
       {
@@ -91,9 +92,11 @@ class Fleet {
         onRefused,
       },
     );
-    void this.#watch.run(stop.signal);
+    this.#watch = watch;
+    const release = whileLookedAt((signal) => void watch.run(AbortSignal.any([signal, stop.signal])));
     return () => {
       stop.abort();
+      release();
       this.#watch = undefined;
       this.#state = emptyFleet;
       this.#connection = noConnection;

@@ -5,6 +5,7 @@ import { toMs } from "../format/time.ts";
 import { backoffMs, watchBackoff } from "./backoff.ts";
 import { after, random, sleep } from "./clock.svelte.ts";
 import { appendLines, type LogLine, logLineCharactersMax, logLinesMax } from "./log-buffer.ts";
+import { whileLookedAt } from "./while-looked-at.ts";
 
 /** Lines asked for first. */
 const tailLines = 200;
@@ -36,9 +37,7 @@ export class LogTail {
 
   /** Begins anew with the last lines of the container; the answer ends it. */
   start(containerId: string): () => void {
-    const stop = new AbortController();
-    void this.#run(containerId, stop.signal);
-    return () => stop.abort();
+    return whileLookedAt((signal) => void this.#run(containerId, signal));
   }
 
   async #run(containerId: string, signal: AbortSignal): Promise<void> {
