@@ -14,7 +14,8 @@ export type AttemptLimits = {
 export class AttemptLimiter {
   readonly #limits: AttemptLimits;
   readonly #clock: Clock;
-  readonly #buckets = new Map<string, { left: number; atMs: number }>();
+  /** Credit in milliseconds of refill, which keeps the sums exact. */
+  readonly #buckets = new Map<string, { creditMs: number; atMs: number }>();
 
   constructor(limits: AttemptLimits, clock: Clock) {
     this.#limits = limits;
@@ -26,21 +27,24 @@ export class AttemptLimiter {
     const { burst, refillMs } = this.#limits;
     const nowMs = this.#clock.bootMs();
     const known = this.#buckets.get(address);
-    const left = Math.min(burst, known === undefined ? burst : known.left + (nowMs - known.atMs) / refillMs);
+    const fullMs = burst * refillMs;
+    const creditMs = Math.min(fullMs, known === undefined ? fullMs : known.creditMs + (nowMs - known.atMs));
+    const allowed = creditMs >= refillMs;
     // Deleted and set again, so that the map's order is the order of use.
     this.#buckets.delete(address);
-    this.#buckets.set(address, { left: left >= 1 ? left - 1 : left, atMs: nowMs });
+    this.#buckets.set(address, { creditMs: allowed ? creditMs - refillMs : creditMs, atMs: nowMs });
     if (this.#buckets.size > ADDRESSES_MAX) {
       const [quietest] = this.#buckets.keys();
       if (quietest !== undefined) this.#buckets.delete(quietest);
     }
-    return left >= 1 ? 0 : Math.ceil((1 - left) * refillMs);
+    return allowed ? 0 : Math.ceil(refillMs - creditMs);
   }
 
   /** Gives an attempt back that did what it should. */
   giveBack(address: string): void {
     const bucket = this.#buckets.get(address);
-    if (bucket !== undefined) bucket.left = Math.min(this.#limits.burst, bucket.left + 1);
+    const { burst, refillMs } = this.#limits;
+    if (bucket !== undefined) bucket.creditMs = Math.min(burst * refillMs, bucket.creditMs + refillMs);
   }
 
   get addresses(): number {

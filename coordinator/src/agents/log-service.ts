@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type ServerReadableStream, type sendUnaryData, status } from "@grpc/grpc-js";
+import { Metadata, type ServerReadableStream, type sendUnaryData, status } from "@grpc/grpc-js";
 import {
   type PushLogsRequest,
   PushLogsRequestSchema,
@@ -64,8 +64,13 @@ export class LogService {
       }
     });
     call.once("end", () => {
-      reading?.finish(null);
-      end(null);
+      // grpc-js ends a stream whose connection broke as it ends one that is complete. Sending makes it look: it says
+      // "cancelled" before the next turn if the stream has gone. (A cancel by the agent itself reads as complete.)
+      call.sendMetadata(new Metadata());
+      clock.schedule(0, () => {
+        reading?.finish(call.cancelled ? agentGone(peer.nodeName) : null);
+        end(null);
+      });
     });
     call.once("close", () => {
       reading?.finish(agentGone(peer.nodeName));

@@ -42,11 +42,11 @@ export class PlaneRig {
   address = "";
   readonly #agents: TestAgent[] = [];
 
-  private constructor(dataDir: string, limits: Partial<PlaneLimits>) {
+  private constructor(dataDir: string, limits: Partial<PlaneLimits>, listen: string) {
     this.dataDir = dataDir;
     const line = (level: string) => (fields: object, text: string) => void this.lines.push({ level, fields, text });
     this.plane = new AgentPlane({
-      listen: "127.0.0.1:0",
+      listen,
       dataDir,
       nodes: this.nodes,
       joinTokens: this.joinTokens,
@@ -57,10 +57,15 @@ export class PlaneRig {
     });
   }
 
-  static async start(limits: Partial<PlaneLimits> = {}): Promise<PlaneRig> {
-    const rig = new PlaneRig(await mkdtemp(join(tmpdir(), "lormas-plane-")), limits);
-    const { address } = await rig.plane.start(rig.intake, { enrolNode: (node) => rig.#enrol(node) });
-    rig.address = address;
+  static async start(limits: Partial<PlaneLimits> = {}, listen = "127.0.0.1:0"): Promise<PlaneRig> {
+    const rig = new PlaneRig(await mkdtemp(join(tmpdir(), "lormas-plane-")), limits, listen);
+    try {
+      const { address } = await rig.plane.start(rig.intake, { enrolNode: (node) => rig.#enrol(node) });
+      rig.address = address;
+    } catch (error) {
+      await rig.stop();
+      throw error;
+    }
     return rig;
   }
 

@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { randomBytes } from "node:crypto";
+import { randomBytes, type webcrypto } from "node:crypto";
 import type { Message } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import {
@@ -50,13 +50,16 @@ export async function eventually(what: string, holds: () => boolean, withinMs = 
 }
 
 /** A key and the request for a certificate of it. */
-export async function certificateRequest(name = "anything"): Promise<{ keyPem: string; csr: Uint8Array<ArrayBuffer> }> {
+export async function certificateRequest(
+  name = "anything",
+  algorithm: webcrypto.EcKeyGenParams | webcrypto.RsaHashedKeyGenParams = EC,
+): Promise<{ keyPem: string; csr: Uint8Array<ArrayBuffer> }> {
   x509.cryptoProvider.set(crypto);
-  const keys = await crypto.subtle.generateKey(EC, true, ["sign", "verify"]);
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: `CN=${name}`,
     keys,
-    signingAlgorithm: EC,
+    signingAlgorithm: algorithm,
   });
   const keyPem = x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
   return { keyPem, csr: new Uint8Array(request.rawData) };

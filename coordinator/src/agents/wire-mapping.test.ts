@@ -1,0 +1,95 @@
+import { create } from "@bufbuild/protobuf";
+import { createValidator } from "@bufbuild/protovalidate";
+import {
+  CommandResultSchema,
+  CommandSchema,
+  HeartbeatSchema,
+  LogLineSchema,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { WorkloadState, WorkloadStatusSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { expect, test } from "vitest";
+import type { OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
+import { commandTo, heartbeatOf, logLineOf, observedOf, resultOf } from "./wire-mapping.ts";
+
+const CONTAINER = "11111111-1111-4111-8111-111111111111";
+const workload: OutboundWorkload = {
+  containerName: "web",
+  ha: true,
+  spec: {
+    image: "example/web:1",
+    startup: { exec: "node server.js" },
+    env: { MODE: "fast" },
+    ports: [{ name: "http", containerPort: 80, protocol: "tcp", fixedHostPort: null }],
+    volumes: [{ name: "data", path: "/data", kind: "local" }],
+    stop: { signal: "SIGTERM", graceMs: 3_000 },
+    health: {
+      ...{ kind: "http" as const, portName: "http", path: "/", command: "", intervalMs: 200, timeoutMs: 500 },
+    },
+    startBudgetMs: 9_000,
+  },
+  ports: [{ name: "http", containerPort: 80, hostPort: 20_001, protocol: "tcp" }],
+  cpuMillis: 500,
+  memoryBytes: 2 ** 40,
+  diskBytes: 7,
+};
+const command = (action: OutboundCommand["action"]): OutboundCommand => ({
+  ...{ commandId: "22222222-2222-4222-8222-222222222222", term: 3, session: 4, containerId: CONTAINER },
+  ...{ epoch: 5, timeoutMs: 6_000, action },
+});
+
+test("a start carries everything that the agent needs, with the host ports of the placement", () => {
+  const wire = commandTo(command({ kind: "start", workload }));
+  expect(wire).toMatchObject({ term: 3n, session: 4n, epoch: 5n, timeoutMs: 6_000 });
+  expect(wire.action.case === "start" && wire.action.value.spec).toMatchObject({
+    ...{ containerId: CONTAINER, containerName: "web", ha: true, image: "example/web:1" },
+    ...{ startup: { exec: "node server.js" }, env: { MODE: "fast" } },
+    ports: [{ name: "http", containerPort: 80, hostPort: 20_001, protocol: "tcp" }],
+    volumes: [{ name: "data", path: "/data", kind: "local" }],
+    limits: { cpuMillis: 500, memoryBytes: 2n ** 40n, diskBytes: 7n },
+    stop: { signal: "SIGTERM", graceMs: 3_000 },
+    health: { kind: "http", portName: "http", intervalMs: 200, timeoutMs: 500, startBudgetMs: 9_000 },
+  });
+});
+
+test("every action becomes a command that the agent's own validation accepts", () => {
+  const validator = createValidator();
+  const noHealth = { ...workload, spec: { ...workload.spec, health: null } };
+  const actions: OutboundCommand["action"][] = [
+    { kind: "prepare", workload },
+    { kind: "start", workload: noHealth },
+    { kind: "stop", graceMs: 0 },
+    { kind: "remove", removeVolumes: true },
+  ];
+  for (const action of actions) {
+    const wire = commandTo(command(action));
+    expect(wire.action.case).toBe(action.kind);
+    expect(validator.validate(CommandSchema, wire).kind).toBe("valid");
+  }
+});
+
+test("a status of a state that we do not know is no status", () => {
+  const status = { containerId: CONTAINER, epoch: 2n, session: 1n, detail: "x".repeat(5_000) };
+  expect(observedOf(create(WorkloadStatusSchema, status))).toBeNull();
+  const exited = create(WorkloadStatusSchema, { ...status, state: WorkloadState.EXITED, exitCode: 0 });
+  expect(observedOf(exited)).toEqual({
+    ...{ containerId: CONTAINER, epoch: 2, session: 1, state: "exited", exitCode: 0, detail: "x".repeat(1_024) },
+  });
+  const running = create(WorkloadStatusSchema, { ...status, state: WorkloadState.RUNNING });
+  expect(observedOf(running)?.exitCode).toBeNull();
+});
+
+test("numbers beyond 2^53 are read as the greatest exact one", () => {
+  const wire = create(HeartbeatSchema, { sequence: 2n ** 64n - 1n, usage: { memoryBytes: 2n ** 64n - 1n } });
+  expect(heartbeatOf(wire)).toMatchObject({
+    sequence: 2n ** 64n - 1n,
+    usage: { cpuMillis: 0, memoryBytes: Number.MAX_SAFE_INTEGER, diskBytes: 0 },
+  });
+});
+
+test("a result without a status says so, and a log line keeps its time and channel", () => {
+  expect(resultOf(create(CommandResultSchema, { commandId: CONTAINER, errorCode: "port_taken" }))).toEqual({
+    ...{ commandId: CONTAINER, ok: false, errorCode: "port_taken", errorMessage: "", status: null, tookMs: 0 },
+  });
+  const line = create(LogLineSchema, { at: { seconds: 7n, nanos: 12_900_000 }, stream: "stderr", text: "oh" });
+  expect(logLineOf(line)).toEqual({ atMs: 7_012, stream: "stderr", text: "oh" });
+});
