@@ -16,6 +16,8 @@ export type LeasePolicy = {
 export const CLOCK_RATE_ERROR_MAX = 0.05;
 /** Between the end of W and the committed decision. */
 export const DECISION_BUDGET_MS = 300;
+/** What the bound reckons for a start where no egg says otherwise. */
+export const DEFAULT_START_BUDGET_MS = 1_000;
 /** Heartbeats in a row that must be missing before a node is shown as unhealthy. */
 export const MISSED_HEARTBEATS_UNHEALTHY = 3;
 

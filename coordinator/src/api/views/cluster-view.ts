@@ -1,9 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ClusterSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { DECISION_BUDGET_MS, failoverBound, waitMs } from "@lormas/lease/lease-policy.ts";
+import { DECISION_BUDGET_MS, DEFAULT_START_BUDGET_MS, failoverBound, waitMs } from "@lormas/lease/lease-policy.ts";
 import type { ClusterReading } from "../../store/read-model/cluster-readings.ts";
 
-/** A cluster as the API shows it, with its bound for the slowest egg. */
+/** A cluster as the API shows it, with its bound for an egg of the default start budget. */
 export function clusterView(reading: ClusterReading): MessageInitShape<typeof ClusterSchema> {
   const { row } = reading;
   return {
@@ -22,6 +22,6 @@ export function clusterView(reading: ClusterReading): MessageInitShape<typeof Cl
     allowOtherClusters: row.allowOtherClusters,
     nodeCount: reading.nodeCount,
     healthyNodeCount: reading.healthyNodeCount,
-    failoverBoundMs: failoverBound(row.policy, reading.startBudgetMs).totalMs,
+    failoverBoundMs: failoverBound(row.policy, DEFAULT_START_BUDGET_MS).totalMs,
   };
 }

@@ -1,5 +1,4 @@
 import { ClusterEntity, type ClusterRow } from "../entities/fleet-entities.ts";
-import { EggEntity } from "../entities/workload-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
 import { type Snapshot, uuidArray } from "./snapshot.ts";
 
@@ -8,8 +7,6 @@ export type ClusterReading = {
   readonly row: ClusterRow;
   readonly nodeCount: number;
   readonly healthyNodeCount: number;
-  /** The longest start budget among the eggs: a cluster's bound must hold for each of them. Milliseconds. */
-  readonly startBudgetMs: number;
 };
 
 /** Lists clusters by name. */
@@ -38,13 +35,10 @@ async function complete(snapshot: Snapshot, rows: readonly ClusterRow[]): Promis
        from node where cluster_id = any(?::uuid[]) group by cluster_id`,
     [uuidArray(rows.map((row) => row.id))],
   );
-  const eggs = await snapshot.em.find(EggEntity, {}, { fields: ["id", "definition"], disableIdentityMap: true });
-  const startBudgetMs = Math.max(0, ...eggs.map((egg) => egg.definition.startBudgetMs));
   const countOf = new Map(counts.map((count) => [count.cluster_id, count]));
   return rows.map((row) => ({
     row,
     nodeCount: countOf.get(row.id)?.nodes ?? 0,
     healthyNodeCount: countOf.get(row.id)?.healthy ?? 0,
-    startBudgetMs,
   }));
 }

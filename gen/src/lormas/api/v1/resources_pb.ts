@@ -171,7 +171,7 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
 
   /**
    * Milliseconds: an HA container is at most this long without service after its node dies, when another node has room
-   * and the egg's start budget holds. The sum's terms are in heartbeat_policy.
+   * its egg starts within 1 s; a container's own bound reckons with its egg. The other terms are in heartbeat_policy.
    *
    * @generated from field: uint32 failover_bound_ms = 9;
    */
