@@ -9,6 +9,7 @@ import { killAll, markedPids } from "./host-mark.ts";
 import type { LocalFleet } from "./local-fleet.ts";
 import { logTail } from "./log-file.ts";
 import type { NodePlan } from "./node-plan.ts";
+import { withSamePorts } from "./same-ports.ts";
 import { type ChildState, SupervisedChild } from "./supervised-child.ts";
 
 /** How to start one of our programs. */
@@ -94,7 +95,7 @@ export class Supervisor {
         executable: parts.coordinator.executable,
         args: () => parts.coordinator.args,
         cwd: parts.coordinator.cwd,
-        environment: async () => ({ ...parts.coordinator.environment }),
+        environment: async () => withSamePorts(parts.coordinator.environment, this.#ready),
         logPath: dataDir.log("coordinator"),
         messages: true,
       },
