@@ -10,6 +10,7 @@ export type FakeNode = {
   incarnation: string;
   session: number;
   sequence: bigint;
+  term: number;
   attached: boolean;
 };
 
@@ -44,6 +45,7 @@ export class FakeAgents implements AgentLink {
     const terms = await this.#port().hello(nodeId, { ...HELLO, incarnation: node.incarnation, session: node.session, ...change });
     if (terms.session !== node.session) node.running.clear();
     node.session = terms.session;
+    node.term = terms.term;
     await this.#port().attach(nodeId, node.incarnation, node.session);
     node.attached = true;
     this.beat(nodeId);
@@ -106,6 +108,7 @@ export class FakeAgents implements AgentLink {
 
   async #obey(node: FakeNode, command: OutboundCommand): Promise<void> {
     if (!node.attached) return;
+    if (command.term < node.term) throw new Error(`command of term ${command.term} after term ${node.term}`);
     const reason = this.failing(node.nodeId, command);
     if (reason === null && !node.results.has(command.commandId)) {
       node.results.set(command.commandId, true);
@@ -169,6 +172,7 @@ const fresh = (nodeId: string): FakeNode => ({
   incarnation: "",
   session: 0,
   sequence: 0n,
+  term: 0,
   attached: false,
 });
 

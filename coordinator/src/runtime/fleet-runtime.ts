@@ -243,8 +243,10 @@ export class FleetRuntime implements CoordinatorStatus {
   }
 
   #sendPending(nodeId: string): void {
-    if (this.#leadership.term() === null) return;
-    for (const { command } of this.state.pendingOf(nodeId)) this.#ports.link.sendCommand(nodeId, command);
+    const term = this.#leadership.term();
+    if (term === null) return;
+    // A command that an older term decided is this leader's now: agents obey no term below the one they have seen.
+    for (const { command } of this.state.pendingOf(nodeId)) this.#ports.link.sendCommand(nodeId, { ...command, term });
   }
 
   // After a recovery the deadlines are armed anew from what was committed; only a refusal for load comes back here.
