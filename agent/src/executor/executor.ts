@@ -12,20 +12,19 @@ import {
   type ObservedContainer,
   RuntimeFault,
 } from "../runtime/container-runtime.ts";
-import { specProblems } from "../runtime/workload-names.ts";
 import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
 import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
 import { healthProbe, healthTimes } from "./health-check.ts";
 import { awaitHealthy, watchHealth } from "./health-watch.ts";
 import { parallelLimit } from "./parallel-limit.ts";
+import { whyEnded } from "./start-failure.ts";
+import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
 import { workloadStatus } from "./workload-status.ts";
 
 /** Prepares, creations and starts that run at once. Waiting for health and for a stop's grace does not count. */
 export const PARALLEL_STARTS_MAX = 8;
 /** A process without a health check must live this long to count as started. */
 const SETTLE_MS = 100;
-/** Lines of output that are shown with a failed start. */
-const LAST_LINES = 5;
 
 export type ExecutorOptions = {
   readonly runtime: ContainerRuntime;
@@ -160,13 +159,13 @@ export class Executor {
    * Stops everything by its own stop policy, no grace above `graceMaxMs`. Throws when something could not be stopped.
    */
   async stopAll(graceMaxMs: number): Promise<void> {
-    const { runtime } = this.#options;
+    const { runtime, journal } = this.#options;
     const running = (await runtime.list()).filter((observed) => observed.state === "running");
     const outcomes = await Promise.allSettled(
       running.map(({ containerId }) =>
         this.#exclusively(containerId, async (slot) => {
           slot.endWatch();
-          const { signal, graceMs } = this.#stopPolicy(containerId);
+          const { signal, graceMs } = stopPolicyOf(journal.state, containerId);
           await runtime.stop(containerId, signal, Math.min(graceMs, graceMaxMs));
           await this.#options.guard.forget(containerId);
         }),
@@ -243,12 +242,12 @@ export class Executor {
     const { action } = command;
     switch (action.case) {
       case "prepare": {
-        const spec = this.#checkedSpec(command, action.value.spec);
+        const spec = checkedSpec(command, action.value.spec);
         await this.#limit(() => this.#options.runtime.prepare(spec));
         return SUCCEEDED;
       }
       case "start":
-        return this.#start(command, this.#checkedSpec(command, action.value.spec), slot);
+        return this.#start(command, checkedSpec(command, action.value.spec), slot);
       case "stop":
         await this.#stop(command, slot, action.value.graceMs);
         return SUCCEEDED;
@@ -291,7 +290,7 @@ export class Executor {
     if (!probe) {
       await timers.sleep(SETTLE_MS, wait);
       const after = await runtime.inspect(containerId);
-      if (after?.state !== "running") return failed("start_failed", await this.#whyEnded(spec, after));
+      if (after?.state !== "running") return failed("start_failed", await whyEnded(runtime, spec, after));
       slot.health = { kind: "none", detail: "" };
       return SUCCEEDED;
     }
@@ -314,7 +313,7 @@ export class Executor {
       return SUCCEEDED;
     }
     const now = await runtime.inspect(containerId);
-    if (now?.state !== "running") return failed("start_failed", await this.#whyEnded(spec, now));
+    if (now?.state !== "running") return failed("start_failed", await whyEnded(runtime, spec, now));
     if (wait.aborted)
       return failed("start_failed", `container ${spec.containerName} was stopped before it was healthy`);
     slot.health = { kind: "unhealthy", detail: outcome.lastProblem };
@@ -354,36 +353,8 @@ export class Executor {
     slot.cutWait();
     await journal.append({ kind: "closed", containerId, epoch: String(command.epoch) });
     slot.endWatch();
-    await runtime.stop(containerId, this.#stopPolicy(containerId).signal, graceMs);
+    await runtime.stop(containerId, stopPolicyOf(journal.state, containerId).signal, graceMs);
     await guard.forget(containerId);
-  }
-
-  #stopPolicy(containerId: string): { signal: string; graceMs: number } {
-    const { started } = containerRecord(this.#options.journal.state, containerId);
-    const stop = started?.spec ? specFromJson(started.spec).stop : undefined;
-    return { signal: stop?.signal || "SIGTERM", graceMs: stop?.graceMs ?? 10_000 };
-  }
-
-  #checkedSpec(command: Command, spec: WorkloadSpec | undefined): WorkloadSpec {
-    const problems = spec ? specProblems(spec) : ["the command carries no specification"];
-    if (spec && spec.containerId !== command.containerId) problems.push("the specification is of another container");
-    if (!spec || problems.length > 0) throw new RuntimeFault("runtime_error", `cannot be run: ${problems.join("; ")}`);
-    return spec;
-  }
-
-  async #whyEnded(spec: WorkloadSpec, observed: ObservedContainer | null): Promise<string> {
-    const lines: string[] = [];
-    const signal = AbortSignal.abort();
-    try {
-      const logs = this.#options.runtime.logs(spec.containerId, { tailLines: LAST_LINES, follow: false, signal });
-      for await (const line of logs) lines.push(line.text.slice(0, 200));
-    } catch (error) {
-      lines.push(`(its output cannot be read: ${messageOf(error)})`);
-    }
-    const reason = observed?.detail || "its process is gone";
-    const output =
-      lines.length > 0 ? `; its last output: ${lines.slice(-LAST_LINES).join(" | ")}` : "; it wrote nothing";
-    return `container ${spec.containerName} ended before it was healthy: ${reason}${output}`;
   }
 
   #watch(spec: WorkloadSpec, healthy: boolean): void {
@@ -459,11 +430,6 @@ export class Executor {
 
 function reportKey(status: WorkloadStatus): string {
   return `${status.epoch}/${status.state}/${status.upMs === 0n}/${status.exitCode ?? ""}`;
-}
-
-function specFromJson(json: unknown): WorkloadSpec {
-  // Written by this agent's own toJson.
-  return fromJson(WorkloadSpecSchema, json as JsonValue);
 }
 
 function messageOf(error: unknown): string {
