@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { betterAuth } from "better-auth";
+import { type BetterAuthOptions, betterAuth } from "better-auth";
 import { createAuthMiddleware, isAPIError } from "better-auth/api";
 import { getMigrations } from "better-auth/db/migration";
 import pg from "pg";
@@ -81,7 +81,8 @@ async function migrate(databaseUrl: string, secret: string, log: Logger): Promis
   try {
     await locker.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
     await locker.query("create schema if not exists auth");
-    const { runMigrations } = await getMigrations(configure(pool, secret, log).options);
+    // Not through betterAuth(): that would look for the tables first and report them missing.
+    const { runMigrations } = await getMigrations(authOptions(pool, secret, log));
     await runMigrations();
   } finally {
     await pool.end();
@@ -90,7 +91,11 @@ async function migrate(databaseUrl: string, secret: string, log: Logger): Promis
 }
 
 function configure(pool: pg.Pool, secret: string, log: Logger) {
-  return betterAuth({
+  return betterAuth(authOptions(pool, secret, log));
+}
+
+function authOptions(pool: pg.Pool, secret: string, log: Logger) {
+  return {
     appName: "Lormas",
     basePath: "/api/auth",
     secret,
@@ -131,5 +136,5 @@ function configure(pool: pg.Pool, secret: string, log: Logger) {
       log: (level, message) =>
         log[level === "error" || level === "warn" ? level : "info"]({ room: "identity" }, message),
     },
-  });
+  } satisfies BetterAuthOptions;
 }

@@ -7,6 +7,7 @@ export function busyboxServer(writePage: string): string {
     "set -e",
     "/bin/busybox mkdir -p /tmp/www",
     `${writePage} > /tmp/www/index.html`,
+    '/bin/busybox echo "listening on port $PORT_HTTP"',
     '/bin/busybox httpd -f -p "$PORT_HTTP" -h /tmp/www & trap "kill $!; exit 0" TERM INT',
     "wait $!",
   ];
@@ -19,7 +20,7 @@ export function nodeServer(page: string, contentType: string): string {
     "const e=process.env",
     `const page=${page}`,
     `const type={"content-type":"${contentType}"}`,
-    'require("node:http").createServer((q,r)=>r.writeHead(200,type).end(q.method==="HEAD"?"":page)).listen(Number(e.PORT_HTTP),e.LORMAS_ADDRESS)',
+    'require("node:http").createServer((q,r)=>r.writeHead(200,type).end(q.method==="HEAD"?"":page)).listen(Number(e.PORT_HTTP),e.LORMAS_ADDRESS,()=>console.log("listening on "+e.LORMAS_ADDRESS+":"+e.PORT_HTTP))',
     'for(const s of ["SIGTERM","SIGINT"])process.on(s,()=>process.exit(0))',
   ].join(";");
   return `exec "$LORMAS_NODE_BIN" --max-old-space-size=64 --eval '${script}'`;
