@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -20,6 +22,18 @@ function lormas(command: string, ...args: string[]): { code: number | null; out:
   return { code: status, out: stdout, err: stderr };
 }
 
+/** The same without holding up this process, which may have to answer meanwhile. */
+async function lormasEnd(...args: string[]): Promise<{ code: number | null; err: string }> {
+  const env = { PATH: process.env["PATH"] ?? "", LORMAS_DATA_DIR: join(directory, "data") };
+  const child = spawn(join(repository, "lormas"), args, { cwd: directory, env, stdio: ["ignore", "ignore", "pipe"] });
+  let err = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  const [code] = await once(child, "exit");
+  return { code, err };
+}
+
 describe("the launchers", () => {
   it.each(["lormas", "cli/bin/lormas"])("%s works from another directory and through symlinks", (path) => {
     symlinkSync(join(repository, path), join(directory, "one"));
@@ -27,6 +41,33 @@ describe("the launchers", () => {
     const { code, out } = lormas("./two", "--version");
     expect(code).toBe(0);
     expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("works by way of the links that npm makes", () => {
+    mkdirSync(join(directory, "node_modules", ".bin"), { recursive: true });
+    symlinkSync(join(repository, "cli"), join(directory, "node_modules", "lormas"));
+    symlinkSync("../lormas/bin/lormas", join(directory, "node_modules", ".bin", "lormas"));
+    expect(lormas("node_modules/.bin/lormas", "--version").code).toBe(0);
+  });
+
+  it("ends, with the coordinator's reason, when the coordinator cannot start", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const address = taken.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    const httpListen = `127.0.0.1:${address.port}`;
+    const { code, err } = await lormasEnd(
+      "up",
+      "--nodes",
+      "1",
+      "--http-listen",
+      httpListen,
+      "--agent-listen",
+      "127.0.0.1:0",
+    );
+    taken.close();
+    expect(code).toBe(1);
+    expect(err).toMatch(/ended before it was ready.*EADDRINUSE/s);
   });
 
   it("says which command to run first in a clone that is not installed", () => {

@@ -49,7 +49,7 @@ export async function runUp(context: CliContext, options: UpOptions): Promise<Ex
     bounds: defaultBounds,
   });
   const control = await serveControl(dataDir, supervisor);
-  const ended = untilTold(context, supervisor);
+  const { ended, close } = untilTold(context, supervisor);
   try {
     await bringUp(context, options, supervisor);
     return await ended;
@@ -58,6 +58,7 @@ export async function runUp(context: CliContext, options: UpOptions): Promise<Ex
     await supervisor.stop(calmStop);
     throw error;
   } finally {
+    close();
     await control.close();
     await claim?.release();
     lock.release();
@@ -81,30 +82,33 @@ async function bringUp(context: CliContext, options: UpOptions, supervisor: Supe
   for (const line of readyReport(ready)) print(line);
 }
 
-/** Resolves when everything has ended, after a stop signal or the loss of the owner. */
-function untilTold(context: CliContext, supervisor: Supervisor): Promise<ExitCode> {
+/**
+ * `ended` resolves when everything has ended, after a stop signal or the loss of the owner; close() stops listening for
+ * both.
+ */
+function untilTold(context: CliContext, supervisor: Supervisor): { ended: Promise<ExitCode>; close: () => void } {
   const { clock, env, print } = context;
-  return new Promise((resolve, reject) => {
-    const finish = (stop: Promise<void>, code: ExitCode) => {
-      stop.then(() => {
-        endSignals();
-        endWatch();
-        resolve(code);
-      }, reject);
-    };
-    const endSignals = onStopSignals(
-      clock,
-      () => {
-        print("Stopping the fleet (again to kill it at once)");
-        finish(supervisor.stop(calmStop), exitCode.ok);
-      },
-      () => finish(supervisor.stop(hardStop), exitCode.ok),
-    );
-    const endWatch = watchOwner(clock, lifelineFd(env), ancestorsOf(env), (what) => {
-      context.warn(`lormas: ${what} is gone: stopping the fleet`);
-      finish(supervisor.stop(supervisor.stopping.aborted ? hardStop : hastyStop), exitCode.failed);
-    });
+  const { promise: ended, resolve, reject } = Promise.withResolvers<ExitCode>();
+  const finish = (stop: Promise<void>, code: ExitCode) => {
+    stop.then(() => resolve(code), reject);
+  };
+  const endSignals = onStopSignals(
+    clock,
+    () => {
+      print("Stopping the fleet (again to kill it at once)");
+      finish(supervisor.stop(calmStop), exitCode.ok);
+    },
+    () => finish(supervisor.stop(hardStop), exitCode.ok),
+  );
+  const endWatch = watchOwner(clock, lifelineFd(env), ancestorsOf(env), (what) => {
+    context.warn(`lormas: ${what} is gone: stopping the fleet`);
+    finish(supervisor.stop(supervisor.stopping.aborted ? hardStop : hastyStop), exitCode.failed);
   });
+  const close = () => {
+    endSignals();
+    endWatch();
+  };
+  return { ended, close };
 }
 
 function lifelineFd(env: NodeJS.ProcessEnv): number | undefined {
