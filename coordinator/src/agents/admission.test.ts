@@ -106,6 +106,7 @@ test("revocation ends open streams at once when it is told here, and the node ca
   rig.nodes.revoke(nodeId);
   rig.plane.invalidateNode(nodeId);
   await eventually("both ends", () => heartbeats.log.end !== null && commands.log.end !== null);
+  expect(heartbeats.log.end?.details).toContain("standing has changed");
   const end = await refusalOf(identity);
   expect(end).toMatchObject({ code: status.UNAUTHENTICATED });
   expect(end?.details).toContain("has been revoked");

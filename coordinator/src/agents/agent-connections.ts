@@ -113,9 +113,13 @@ export class AgentConnections {
     if (connection?.nodeId === peer.nodeId) connection.socket.destroy();
   }
 
-  /** Cuts every connection of a node. */
-  cutNode(nodeId: string): void {
-    for (const { socket, nodeId: owner } of this.#byPeer.values()) if (owner === nodeId) socket.destroy();
+  /** Cuts the connections that a node has now, after graceMs in which it can still read why. */
+  cutNode(nodeId: string, graceMs: number): void {
+    const connections = [...this.#byPeer.values()].filter((connection) => connection.nodeId === nodeId);
+    if (connections.length === 0) return;
+    this.#parts.clock.schedule(graceMs, () => {
+      for (const { socket } of connections) socket.destroy();
+    });
   }
 
   get open(): number {

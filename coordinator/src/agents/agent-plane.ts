@@ -27,6 +27,8 @@ import { StreamFailures } from "./stream-failures.ts";
 /** The server's certificate is replaced after a third of its life, and tried again this often when that fails. */
 const RENEW_SERVER_MS = SERVER_LIFE_MS / 3;
 const RENEW_AGAIN_MS = 60_000;
+/** Between telling a node why its streams end and cutting its connections. */
+const LAST_WORDS_MS = 200;
 /** Nodes looked up at once by the sweep. */
 const SWEEP_NODES_MAX = 10_000;
 
@@ -151,11 +153,14 @@ export class AgentPlane {
     return { token: formatJoinToken(token), expiresAt: new Date(expiresAtMs) };
   }
 
-  /** A node's standing has changed (revoked, removed): its streams end and its connections are cut, at once. */
+  /**
+   * A node's standing has changed (revoked, removed): nothing more is taken from its streams or sent on them from now on,
+   * and its connections are cut as soon as it could read why.
+   */
   invalidateNode(nodeId: string, reason = "the node's standing has changed"): void {
     this.#known.forget(nodeId);
     this.#streams.disconnect(nodeId, reason);
-    this.#running?.server.connections.cutNode(nodeId);
+    this.#running?.server.connections.cutNode(nodeId, LAST_WORDS_MS);
   }
 
   /** Ends every stream with a reason, closes the port. The link stays and says that nobody is connected. */
@@ -164,8 +169,14 @@ export class AgentPlane {
     if (running === null) return;
     this.#running = null;
     running.cancel();
+    const { heartbeat, commands } = this.#streams.open();
     this.#streams.disconnectAll("the coordinator stops");
+    if (heartbeat + commands > 0) await this.#lastWords();
     await running.server.stop();
+  }
+
+  #lastWords(): Promise<void> {
+    return new Promise((resolve) => void this.#parts.clock.schedule(LAST_WORDS_MS, resolve));
   }
 
   #started(): Running {

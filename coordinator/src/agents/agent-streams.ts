@@ -212,6 +212,15 @@ export class AgentStreams implements AgentLink {
   }
 
   /** Ends a stream with a status; if it does not go, because the agent reads nothing, its connection is cut. */
+  fail(stream: HeartbeatStream | CommandStream, reason: RpcStatus): void {
+    if (!stream.open) return;
+    stream.fail(reason);
+    const cancel = this.#clock.schedule(CUT_AFTER_MS, () => {
+      if (!stream.closed) this.#cut(stream.peer);
+    });
+    stream.onClosed(cancel);
+  }
+
   #end(
     stream: HeartbeatStream | CommandStream,
     reason: RpcStatus,
@@ -219,11 +228,7 @@ export class AgentStreams implements AgentLink {
   ) {
     if (!stream.open) return;
     this.#counters.add(counter);
-    stream.fail(reason);
-    const cancel = this.#clock.schedule(CUT_AFTER_MS, () => {
-      if (!stream.closed) this.#cut(stream.peer);
-    });
-    stream.onClosed(cancel);
+    this.fail(stream, reason);
   }
 
   #replace(stream: HeartbeatStream | CommandStream): void {

@@ -35,7 +35,7 @@ export class CommandService {
     const { failures, validator, limits, clock, streams } = this.#parts;
     const stream: CommandStream = new AgentStream(call, peer);
     const cancelDeadline = clock.schedule(limits.firstMessageMs, () =>
-      stream.open ? stream.fail(failures.silence(limits.firstMessageMs, "Attach", peer, CALL)) : undefined,
+      stream.open ? streams.fail(stream, failures.silence(limits.firstMessageMs, "Attach", peer, CALL)) : undefined,
     );
     stream.onClosed(cancelDeadline);
     let incarnation: string | null = null;
@@ -44,7 +44,10 @@ export class CommandService {
         validator.check(CommandsRequestSchema, message);
         if (incarnation === null) {
           if (message.message.case !== "attach") {
-            return stream.fail(failures.violation("the first message must be an Attach: dial again", peer, CALL));
+            return streams.fail(
+              stream,
+              failures.violation("the first message must be an Attach: dial again", peer, CALL),
+            );
           }
           cancelDeadline();
           incarnation = message.message.value.incarnation;
@@ -54,7 +57,7 @@ export class CommandService {
           this.#enqueue(stream, incarnation, message);
         }
       },
-      (error) => stream.fail(failures.statusOf(error, peer, CALL)),
+      (error) => streams.fail(stream, failures.statusOf(error, peer, CALL)),
       () => {
         if (incarnation === null) return stream.finish();
         streams.inbox(peer.nodeId).add(async () => stream.finish());
@@ -74,14 +77,15 @@ export class CommandService {
       );
       if (stream.open) readWhenRoom(stream, streams.inbox(nodeId));
     } catch (error) {
-      stream.fail(failures.statusOf(error, stream.peer, CALL));
+      streams.fail(stream, failures.statusOf(error, stream.peer, CALL));
     }
   }
 
   #enqueue(stream: CommandStream, incarnation: string, request: CommandsRequest): void {
-    const inbox = this.#parts.streams.inbox(stream.peer.nodeId);
+    const { streams, failures } = this.#parts;
+    const inbox = streams.inbox(stream.peer.nodeId);
     if (request.message.case === "attach") {
-      return stream.fail(this.#parts.failures.violation("only the first message may be an Attach", stream.peer, CALL));
+      return streams.fail(stream, failures.violation("only the first message may be an Attach", stream.peer, CALL));
     }
     inbox.add(async () => {
       // Once the intake has refused a message, those behind it must not overtake it: the agent sends all of them again.
@@ -90,7 +94,7 @@ export class CommandService {
         await this.#take(stream, incarnation, request);
       } catch (error) {
         this.#refused.add(stream);
-        stream.fail(this.#parts.failures.statusOf(error, stream.peer, CALL));
+        streams.fail(stream, failures.statusOf(error, stream.peer, CALL));
       }
     });
     if (inbox.full) {

@@ -44,10 +44,10 @@ export class HeartbeatService {
 
   /** Serves one heartbeat stream of an authenticated node. */
   handle(call: ServerDuplexStream<HeartbeatRequest, HeartbeatResponse>, peer: NodePeer): void {
-    const { failures, validator, limits, clock } = this.#parts;
+    const { failures, validator, limits, clock, streams } = this.#parts;
     const stream: HeartbeatStream = new AgentStream(call, peer);
     const cancelDeadline = clock.schedule(limits.firstMessageMs, () =>
-      stream.open ? stream.fail(failures.silence(limits.firstMessageMs, "Hello", peer, CALL)) : undefined,
+      stream.open ? streams.fail(stream, failures.silence(limits.firstMessageMs, "Hello", peer, CALL)) : undefined,
     );
     stream.onClosed(cancelDeadline);
     let incarnation: string | null = null;
@@ -65,10 +65,10 @@ export class HeartbeatService {
           void this.#welcome(stream, message.value);
         } else {
           const expected = incarnation === null ? "the first message must be a Hello" : "only the first may be a Hello";
-          stream.fail(failures.violation(`${expected}: dial again`, peer, CALL));
+          streams.fail(stream, failures.violation(`${expected}: dial again`, peer, CALL));
         }
       },
-      (error) => stream.fail(failures.statusOf(error, peer, CALL)),
+      (error) => streams.fail(stream, failures.statusOf(error, peer, CALL)),
       () => stream.finish(),
     );
   }
@@ -82,14 +82,15 @@ export class HeartbeatService {
       stream.write(create(HeartbeatResponseSchema, { message: { case: "welcome", value: welcomeTo(terms) } }));
       stream.resume();
     } catch (error) {
-      stream.fail(failures.statusOf(error, stream.peer, CALL));
+      streams.fail(stream, failures.statusOf(error, stream.peer, CALL));
     }
   }
 
   #heartbeat(stream: HeartbeatStream, incarnation: string, heartbeat: Heartbeat): void {
-    const { intake, counters, limits, failures } = this.#parts;
+    const { intake, streams, counters, limits, failures } = this.#parts;
     if (stream.waiting >= limits.acksBufferedMax) {
-      return stream.fail(
+      return streams.fail(
+        stream,
         failures.slow(`${stream.waiting} acknowledgements have not been read: dial again`, stream.peer, CALL),
       );
     }

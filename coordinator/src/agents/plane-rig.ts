@@ -17,12 +17,28 @@ import { certificateRequest, type Identity, TestAgent, testUuid } from "./test-a
 
 export const testRandom: RandomSource = { bytes: (count) => Uint8Array.from(randomBytes(count)), uuid: testUuid };
 
-/** The machine's clocks with a wall clock that can be set. */
-export function steppedClock(): Clock & { offsetMs: number } {
+export type SteppedClock = Clock & {
+  /** Added to the wall clock. */
+  offsetMs: number;
+  /** What hangs on timers of a day and more; they never fire by themselves. */
+  readonly longTimers: Set<() => void>;
+};
+
+/** The machine's clocks with a wall clock that can be set, and long timers that a test lets fire. */
+export function steppedClock(): SteppedClock {
   return {
     offsetMs: 0,
+    longTimers: new Set(),
     bootMs: systemClock.bootMs,
-    schedule: systemClock.schedule,
+    schedule(delayMs, callback) {
+      if (delayMs < 86_400_000) return systemClock.schedule(delayMs, callback);
+      const fire = (): void => {
+        this.longTimers.delete(fire);
+        callback();
+      };
+      this.longTimers.add(fire);
+      return () => void this.longTimers.delete(fire);
+    },
     wallMs() {
       return systemClock.wallMs() + this.offsetMs;
     },

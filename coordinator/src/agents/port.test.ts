@@ -142,3 +142,28 @@ test("a taken port stops the start with what to do", async () => {
   const second = PlaneRig.start({}, rig.address);
   await expect(second).rejects.toThrow(/cannot listen on 127\.0\.0\.1:\d+ .*free it or choose another/);
 });
+
+test("the server's certificate is renewed in time, and open streams do not notice", async () => {
+  rig = await PlaneRig.start();
+  const { agent } = await rig.enrolledAgent();
+  const { stream, log } = agent.heartbeat();
+  stream.write(helloMessage(testUuid()));
+  await eventually("a Welcome", () => log.messages.length === 1);
+  const shown = async (): Promise<string> => {
+    const socket = connectTls({ host: "127.0.0.1", port: rig.port, rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+    watched(socket);
+    await eventually("a certificate", () => socket.getPeerCertificate()?.serialNumber !== undefined);
+    return socket.getPeerCertificate().serialNumber;
+  };
+  const before = await shown();
+  expect(await shown()).toBe(before);
+  const [renew] = rig.clock.longTimers;
+  renew?.();
+  // Armed again once the new certificate is in use.
+  await eventually("the next renewal is armed", () => rig.clock.longTimers.size === 1);
+  expect(await shown()).not.toBe(before);
+  stream.write(heartbeatMessage(1));
+  await eventually("an Ack", () => log.messages.length === 2);
+  await rig.plane.stop();
+  expect(rig.clock.longTimers.size).toBe(0);
+});

@@ -254,6 +254,28 @@ test("an agent that reads no commands leaves them in the outbox, and a cut ends 
   await eventually("the streams are gone", () => rig.plane.gauges().commands === 0);
 });
 
+test("an agent that reads no acknowledgements loses its stream, and memory stays bounded", async () => {
+  rig = await PlaneRig.start({ acksBufferedMax: 4 });
+  const { agent } = await rig.enrolledAgent();
+  const { heartbeats } = await served(agent);
+  heartbeats.stream.pause();
+  let sequence = 0;
+  const values = rig.plane.counters.values;
+  // What HTTP/2 itself holds back is filled first, one handful of heartbeats after the other.
+  await eventually(
+    "the stream is gone",
+    () => {
+      if (values.heartbeats_acked === sequence) {
+        for (let i = 0; i < 200; i++) heartbeats.stream.write(heartbeatMessage(++sequence));
+      }
+      return values.streams_slow === 1;
+    },
+    15_000,
+  );
+  expect(values.heartbeats_acked).toBeLessThan(sequence);
+  await eventually("it is forgotten", () => rig.plane.gauges().heartbeat === 0);
+});
+
 test("a refusal of the intake ends the stream with UNAVAILABLE and says when to dial again", async () => {
   rig = await PlaneRig.start();
   const { agent } = await rig.enrolledAgent();
@@ -311,7 +333,10 @@ test("a stop ends every stream with a reason and frees the port", async () => {
   const { heartbeats } = await served(agent);
   await rig.plane.stop();
   await eventually("the end", () => heartbeats.log.end !== null);
-  expect(heartbeats.log.end).toMatchObject({ code: status.UNAVAILABLE });
+  expect(heartbeats.log.end).toMatchObject({
+    code: status.UNAVAILABLE,
+    details: "the coordinator stops: dial again",
+  });
   expect(rig.plane.link.sendCommand(nodeId, stopCommand())).toBe(false);
   const again = await rig.plane.start(rig.intake, { enrolNode: async () => ({ clusterName: "local" }) });
   expect(again.address).toMatch(/^127\.0\.0\.1:\d+$/);
