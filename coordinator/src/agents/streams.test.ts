@@ -202,7 +202,12 @@ test("a full inbox stops the reading, not the node, and nothing is lost", async 
     });
   }
   await eventually("the inbox is being decided", () => database.waiting.length === 1);
-  await eventually("writes stand still", () => written > 0);
+  let [seen, looks] = [0, 0];
+  await eventually("the agent's writes stand still", () => {
+    looks = written === seen ? looks + 1 : 0;
+    seen = written;
+    return written > 0 && looks > 100;
+  });
   expect(written).toBeLessThan(3_000);
   database.open();
   await eventually("all reports", () => rig.intake.records.length === 3_002, 15_000);
