@@ -19,9 +19,12 @@ import type { UnitOfWork } from "./unit-of-work.ts";
 const ORPHAN_REMOVE_TIMEOUT_MS = 60_000;
 
 export type FleetIntakePorts = {
-  readonly loop: DecisionLoop;
+  readonly loop: Pick<DecisionLoop, "submit">;
   readonly state: FleetState;
-  readonly watch: NodeWatch;
+  readonly watch: Pick<
+    NodeWatch,
+    "introduce" | "heartbeat" | "sessionEnded" | "servedIncarnation" | "lastHeartbeatWallMs"
+  >;
   readonly term: () => number | null;
   readonly policyOf: (nodeId: string) => LeasePolicy;
   /** Sends what is pending for a node whose streams have just been attached. */

@@ -10,11 +10,18 @@ import type { EnrolledNode, NewContainer, Operations } from "./operations.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 export type FleetOperationsPorts = {
-  readonly loop: DecisionLoop;
+  readonly loop: Pick<DecisionLoop, "submit">;
   readonly newId: () => string;
   /** The cluster of a usable join token; null when it is unknown, used or expired. */
   readonly tokenCluster: (tokenHash: string) => Promise<string | null>;
 };
+
+/** Jobs that a wish makes pointless. */
+const CONTRARY_JOBS = {
+  running: ["stop"],
+  stopped: ["start", "restart"],
+  removed: ["create", "start", "stop", "restart"],
+} as const;
 
 /** People's wishes, decided on the fleet as it is at that moment. */
 export class FleetOperations implements Operations {
@@ -65,6 +72,7 @@ export class FleetOperations implements Operations {
       const already = container.snapshot.context.desired === desired && state !== "failed";
       if (already && desired !== "removed") return;
       const job = desired === "running" ? "start" : desired === "stopped" ? "stop" : "delete";
+      work.replaceJobs(containerId, CONTRARY_JOBS[desired], job);
       work.beginJob(containerId, container.facts.name, job, requestedBy, container.snapshot.context.lastOrdinal);
       work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired });
     });

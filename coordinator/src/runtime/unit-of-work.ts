@@ -68,6 +68,11 @@ export class UnitOfWork extends FleetOverlay {
     this.#jobs.push({ kind: "begun", id, containerId, containerName, job, requestedBy });
   }
 
+  /** Ends what a later wish replaces: nothing will ever fulfil it. */
+  replaceJobs(containerId: string, jobs: readonly string[], by: string): void {
+    this.#jobs.push({ kind: "ended", containerId, jobs, error: `replaced by a later wish: ${by}` });
+  }
+
   addEvent(event: FleetEvent): void {
     this.#events.push(event);
   }

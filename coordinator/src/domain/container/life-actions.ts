@@ -120,6 +120,22 @@ export const noteRunning = s.enqueueActions(({ context, event, enqueue }) => {
   });
 });
 
+export const noteHealth = s.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== "OBSERVED") return;
+  const healthy = event.state !== "unhealthy";
+  enqueue.assign({ healthy, reason: healthy ? "" : event.detail || "the health check fails" });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "event",
+      type: healthy ? "container.running" : "container.unhealthy",
+      severity: healthy ? "info" : "warning",
+      message: healthy ? `${context.name} answers again` : `${context.name} runs but does not answer: ${event.detail}`,
+      nodeId: event.nodeId,
+    },
+  });
+});
+
 /** Counts a crash or a failed start and says why. */
 export const noteCrash = s.enqueueActions(({ context, event, enqueue }) => {
   const stable = context.runningSince !== null && event.at - context.runningSince >= STABLE_AFTER_MS;

@@ -1,5 +1,3 @@
-import { RESTARTS_MAX } from "./command-budget.ts";
-import type { ContainerContext } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
 import {
   avoidThisPlace,
@@ -16,6 +14,7 @@ import {
   noPlace,
   noteCrash,
   noteGone,
+  noteHealth,
   noteHeard,
   noteLost,
   noteNodeBack,
@@ -31,24 +30,15 @@ import {
   want,
 } from "./life-actions.ts";
 
-type Args = { context: ContainerContext; event: { type: string } };
-const wants = (desired: string) => (args: Args) =>
-  args.event.type === "WANT" && (args.event as { desired?: string }).desired === desired;
-const movesByItself = ({ context, event }: Args) =>
-  context.ha &&
-  context.desired === "running" &&
-  (event as { autoMigrate?: boolean }).autoMigrate === true &&
-  context.placement?.nodeId === (event as { nodeId?: string }).nodeId;
-
 /** A dead node takes the container along, or leaves it waiting; the same from every state in which it should run. */
 const onNodeDead = [
-  { guard: movesByItself, target: "moving", actions: [noteNodeDead, beginAutomaticMove] },
+  { guard: "movesByItself", target: "moving", actions: [noteNodeDead, beginAutomaticMove] },
   { guard: "isHome", target: "lost", actions: [noteNodeDead] },
 ] as const;
 
 const onWantDown = [
-  { guard: wants("stopped"), target: "stopping", actions: [want] },
-  { guard: wants("removed"), target: "removing", actions: [want] },
+  { guard: "wantsStopped", target: "stopping", actions: [want] },
+  { guard: "wantsRemoved", target: "removing", actions: [want] },
 ] as const;
 
 const silence = {
@@ -66,7 +56,7 @@ export const lifeRegion = s.createStateConfig({
     fresh: {
       on: {
         CREATED: [
-          { guard: ({ context }) => context.desired === "running", target: "placing" },
+          { guard: "isDesiredRunning", target: "placing" },
           { target: "stopped" },
         ],
       },
@@ -86,8 +76,8 @@ export const lifeRegion = s.createStateConfig({
       on: {
         ROOM: { target: "placing" },
         WANT: [
-          { guard: wants("stopped"), target: "stopped", actions: [want] },
-          { guard: wants("removed"), target: "removing", actions: [want] },
+          { guard: "wantsStopped", target: "stopped", actions: [want] },
+          { guard: "wantsRemoved", target: "removing", actions: [want] },
         ],
       },
     },
@@ -100,6 +90,8 @@ export const lifeRegion = s.createStateConfig({
           { guard: "isAwaitedAndMayStartElsewhere", target: "vacating", actions: [noteCrash, avoidThisPlace] },
           { guard: "isAwaited", target: "backoff", actions: [noteCrash] },
         ],
+        // Its result may be of before: what started and ended while nobody listened was a start all the same.
+        OBSERVED: { guard: "isCopyExited", target: "backoff", actions: [noteCrash] },
         DEADLINE: { guard: "isDue", target: "backoff", actions: [noteCrash] },
         NODE_DEAD: onNodeDead,
         WANT: onWantDown,
@@ -122,38 +114,8 @@ export const lifeRegion = s.createStateConfig({
         ...silence,
         NODE_SILENT: { guard: "isHome", target: "unknown", actions: [noteSilent, noteUnknown] },
         OBSERVED: [
-          {
-            guard: ({ context, event }) =>
-              context.placement?.nodeId === event.nodeId &&
-              ((event.state === "exited" && event.epoch === context.placement.epoch) || event.state === "absent"),
-            target: "backoff",
-            actions: [noteCrash],
-          },
-          {
-            guard: ({ context, event }) =>
-              context.placement?.nodeId === event.nodeId &&
-              event.epoch === context.placement.epoch &&
-              (event.state === "unhealthy") === context.healthy,
-            actions: [
-              s.enqueueActions(({ context, event, enqueue }) => {
-                if (event.type !== "OBSERVED") return;
-                const healthy = event.state !== "unhealthy";
-                enqueue.assign({ healthy, reason: healthy ? "" : event.detail || "the health check fails" });
-                enqueue({
-                  type: "effect",
-                  params: {
-                    kind: "event",
-                    type: healthy ? "container.running" : "container.unhealthy",
-                    severity: healthy ? "info" : "warning",
-                    message: healthy
-                      ? `${context.name} answers again`
-                      : `${context.name} runs but does not answer: ${event.detail}`,
-                    nodeId: event.nodeId,
-                  },
-                });
-              }),
-            ],
-          },
+          { guard: "isCopyGone", target: "backoff", actions: [noteCrash] },
+          { guard: "isHealthChanged", actions: [noteHealth] },
         ],
         RESTART: { target: "stopping", actions: [s.assign({ restartAfterStop: true })] },
         MIGRATE: { target: "moving", actions: [beginWishedMove] },
@@ -164,13 +126,7 @@ export const lifeRegion = s.createStateConfig({
     unknown: {
       on: {
         NODE_HEARD: { guard: "isHome", target: "running", actions: [noteHeard] },
-        OBSERVED: {
-          guard: ({ context, event }) =>
-            context.placement?.nodeId === event.nodeId &&
-            ((event.state === "exited" && event.epoch === context.placement.epoch) || event.state === "absent"),
-          target: "backoff",
-          actions: [noteHeard, noteCrash],
-        },
+        OBSERVED: { guard: "isCopyGone", target: "backoff", actions: [noteHeard, noteCrash] },
         MIGRATE: { target: "moving", actions: [beginWishedMove] },
         NODE_DEAD: onNodeDead,
         WANT: onWantDown,
@@ -182,13 +138,13 @@ export const lifeRegion = s.createStateConfig({
         NODE_BACK: { guard: "isHome", target: "starting", actions: [noteNodeBack] },
         MIGRATE: { target: "moving", actions: [beginWishedMove] },
         WANT: [
-          { guard: wants("stopped"), target: "stopped", actions: [want] },
-          { guard: wants("removed"), target: "removing", actions: [want] },
+          { guard: "wantsStopped", target: "stopped", actions: [want] },
+          { guard: "wantsRemoved", target: "removing", actions: [want] },
         ],
       },
     },
     backoff: {
-      always: { guard: ({ context }) => context.restarts > RESTARTS_MAX, target: "failed", actions: [giveUp] },
+      always: { guard: "isGivenUp", target: "failed", actions: [giveUp] },
       entry: [awaitRestart],
       on: {
         ...silence,
@@ -204,7 +160,7 @@ export const lifeRegion = s.createStateConfig({
         WANT: [
           ...onWantDown,
           {
-            guard: wants("running"),
+            guard: "wantsRunning",
             target: "stopping",
             actions: [want, s.assign({ restartAfterStop: true, restarts: 0 })],
           },
@@ -214,28 +170,25 @@ export const lifeRegion = s.createStateConfig({
     },
     stopping: {
       entry: [issueStop],
-      always: { guard: ({ context }) => context.placement === null, target: "stopped" },
+      always: { guard: "isNowhere", target: "stopped" },
       on: {
         ...silence,
         COMMAND_OK: [
-          {
-            guard: ({ context, event }) =>
-              context.awaited?.ordinal === event.ordinal && context.restartAfterStop && context.desired === "running",
-            target: "starting",
-          },
+          { guard: "isAwaitedBeforeRestart", target: "starting" },
           { guard: "isAwaited", target: "stopped" },
         ],
         COMMAND_FAILED: { guard: "isAwaited", actions: [retryLater] },
         DEADLINE: { guard: "isDue", target: "stopping", reenter: true },
         NODE_DEAD: [
           // The session that ran it has ended, and with it the copy.
-          { guard: ({ context }) => context.desired === "stopped", target: "stopped", actions: [noteNodeDead] },
+          { guard: "isHomeToBeLeft", target: "stopped", actions: [dropPlacement] },
+          { guard: "isHomeToBeStopped", target: "stopped", actions: [noteNodeDead] },
           ...onNodeDead,
         ],
         WANT: [
-          { guard: wants("running"), actions: [want, s.assign({ restartAfterStop: true })] },
-          { guard: wants("stopped"), actions: [want, s.assign({ restartAfterStop: false })] },
-          { guard: wants("removed"), target: "removing", actions: [want] },
+          { guard: "wantsRunning", actions: [want, s.assign({ restartAfterStop: true })] },
+          { guard: "wantsStopped", actions: [want, s.assign({ restartAfterStop: false })] },
+          { guard: "wantsRemoved", target: "removing", actions: [want] },
         ],
       },
     },
@@ -245,35 +198,21 @@ export const lifeRegion = s.createStateConfig({
         ...silence,
         NODE_DEAD: [
           // Nothing ties it to the dead node: it may start anywhere.
-          {
-            guard: ({ context, event }) => context.ha && !context.localData && context.placement?.nodeId === event.nodeId,
-            actions: [dropPlacement],
-          },
+          { guard: "isHomeToBeLeft", actions: [dropPlacement] },
           { guard: "isHome", actions: [noteNodeDead] },
         ],
         NODE_BACK: { guard: "isHome", actions: [noteNodeBack] },
         WANT: [
-          { guard: wants("removed"), target: "removing", actions: [want] },
-          {
-            guard: ({ context, event }) => event.desired === "running" && context.placement?.nodeDead === true,
-            target: "lost",
-            actions: [want],
-          },
-          {
-            guard: ({ context, event }) => event.desired === "running" && context.placement !== null,
-            target: "starting",
-            actions: [want],
-          },
-          { guard: wants("running"), target: "placing", actions: [want] },
+          { guard: "wantsRemoved", target: "removing", actions: [want] },
+          { guard: "wantsRunningOnDeadNode", target: "lost", actions: [want] },
+          { guard: "wantsRunningInPlace", target: "starting", actions: [want] },
+          { guard: "wantsRunning", target: "placing", actions: [want] },
         ],
       },
     },
     removing: {
       entry: [issueRemove],
-      always: {
-        guard: ({ context }) => context.placement === null || context.placement.nodeDead,
-        target: "gone",
-      },
+      always: { guard: "isNowhereAlive", target: "gone" },
       on: {
         ...silence,
         COMMAND_OK: { guard: "isAwaited", target: "gone" },
@@ -287,7 +226,10 @@ export const lifeRegion = s.createStateConfig({
       entry: [s.assign({ awaited: null, deadline: null })],
       on: {
         MOVE_COMPLETED: { target: "running" },
-        MOVE_BACK_AT_SOURCE: { target: "running" },
+        MOVE_BACK_AT_SOURCE: [
+          { guard: "isHomeSilent", target: "unknown", actions: [noteUnknown] },
+          { target: "running" },
+        ],
         MOVE_CRASHED_AT_SOURCE: { target: "backoff", actions: [s.assign({ restarts: 1 })] },
         MOVE_NOWHERE: {
           target: "unplaced",

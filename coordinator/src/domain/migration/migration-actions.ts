@@ -8,9 +8,6 @@ import {
 import type { AwaitedCommand, CommandKind, ContainerContext, Move, MoveError } from "../container/container-context.ts";
 import { containerSetup as s } from "../container/container-setup.ts";
 
-/** Targets that are tried before a migration fails. */
-export const MOVE_ATTEMPTS_MAX = 3;
-
 const changed = (context: ContainerContext, change: Partial<Move>): Move | null =>
   context.move ? { ...context.move, ...change } : null;
 
@@ -217,7 +214,9 @@ export const noteFailure = s.assign({
       error:
         event.type === "COMMAND_FAILED"
           ? { code: event.code, message: event.message }
-          : { code: "step_timeout", message: "the node did not answer the command in time" },
+          : event.type === "OBSERVED"
+            ? { code: "start_failed", message: event.detail || "the new copy ended while it was being started" }
+            : { code: "step_timeout", message: "the node did not answer the command in time" },
     }),
 });
 

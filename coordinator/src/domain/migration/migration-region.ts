@@ -1,5 +1,3 @@
-import type { ContainerContext } from "../container/container-context.ts";
-import type { ContainerEvent } from "../container/container-events.ts";
 import { containerSetup as s } from "../container/container-setup.ts";
 import {
   beginMove,
@@ -9,7 +7,6 @@ import {
   endFailed,
   giveTargetUp,
   issue,
-  MOVE_ATTEMPTS_MAX,
   noTarget,
   noteDataOnDeadNode,
   noteFailure,
@@ -23,34 +20,25 @@ import {
   takeTarget,
 } from "./migration-actions.ts";
 
-type Args = { context: ContainerContext; event: ContainerEvent };
-
-const isSource = ({ context, event }: Args) => "nodeId" in event && context.move?.sourceNodeId === event.nodeId;
-const isTarget = ({ context, event }: Args) => "nodeId" in event && context.move?.targetNodeId === event.nodeId;
-const dataStays = (context: ContainerContext) => context.localData && !context.allowDataLoss;
-const sourceDead = ({ context }: { context: ContainerContext }) => context.move?.sourceDead === true;
-const isTargetCopy = ({ context, event }: Args) =>
-  event.type === "OBSERVED" && event.nodeId === context.move?.targetNodeId && event.epoch === context.move.targetEpoch;
-
 /** The source's session ends while the move is planned: from now on it is a failover. */
 const sourceDies = [
-  { guard: (args: Args) => isSource(args) && dataStays(args.context), target: "#rollingBack", actions: [noteSourceDead, noteDataOnDeadNode] },
-  { guard: isSource, actions: [noteSourceDead] },
-];
-const targetDies = { guard: isTarget, target: "#rollingBack", actions: [noteTargetDead] };
-const failed = { guard: "isMoveAwaited" as const, target: "#rollingBack", actions: [noteFailure] };
-const overdue = { guard: "isMoveDue" as const, target: "#rollingBack", actions: [noteFailure] };
+  { guard: "isSourceWithItsData", target: "#rollingBack", actions: [noteSourceDead, noteDataOnDeadNode] },
+  { guard: "isSource", actions: [noteSourceDead] },
+] as const;
+const targetDies = { guard: "isTarget", target: "#rollingBack", actions: [noteTargetDead] } as const;
+const failed = { guard: "isMoveAwaited", target: "#rollingBack", actions: [noteFailure] } as const;
+const overdue = { guard: "isMoveDue", target: "#rollingBack", actions: [noteFailure] } as const;
 
 const begin = {
   MOVE_BEGIN: [
     {
-      guard: ({ context, event }: Args) => event.type === "MOVE_BEGIN" && event.sourceDead && dataStays(context),
+      guard: "isDataOnDeadNode",
       target: "#failed",
       actions: [beginMove, noteDataOnDeadNode, endFailed("MOVE_DATA_ON_DEAD_NODE")],
     },
     { target: "#migrating", actions: [beginMove] },
   ],
-};
+} as const;
 
 /**
  * One attempt after another to move an HA container: idle → migrating → completed or failed, both of which rest until the
@@ -67,8 +55,10 @@ export const migrationRegion = s.createStateConfig({
       id: "migrating",
       initial: "choosing",
       on: {
-        NODE_SILENT: { guard: isSource, actions: [noteMove(() => ({ sourceSilent: true }))] },
-        NODE_HEARD: { guard: isSource, actions: [noteMove(() => ({ sourceSilent: false }))] },
+        NODE_SILENT: { guard: "isSource", actions: [noteMove(() => ({ sourceSilent: true }))] },
+        // Where the migration ends at the source, its copy has to be started again.
+        OBSERVED: { guard: "isSourceCopyGone", actions: [noteStopping] },
+        NODE_HEARD: { guard: "isSource", actions: [noteMove(() => ({ sourceSilent: false }))] },
       },
       states: {
         choosing: {
@@ -76,11 +66,7 @@ export const migrationRegion = s.createStateConfig({
           entry: [step("choosing"), choose],
           on: {
             PLACED: [
-              {
-                guard: ({ context }) => context.move?.sourceDead === true || context.move?.sourceSilent === true,
-                target: "fencing",
-                actions: [takeTarget],
-              },
+              { guard: "isSourceUnreachable", target: "fencing", actions: [takeTarget] },
               { target: "preparing", actions: [takeTarget] },
             ],
             NO_PLACE: { target: "rolling_back", actions: [noTarget] },
@@ -95,8 +81,8 @@ export const migrationRegion = s.createStateConfig({
             ),
           ],
           always: [
-            { guard: sourceDead, target: "preparing" },
-            { guard: ({ context }) => context.move?.sourceSilent === false, target: "preparing" },
+            { guard: "isSourceDead", target: "preparing" },
+            { guard: "isSourceHeard", target: "preparing" },
           ],
           on: { NODE_DEAD: [...sourceDies, targetDies] },
         },
@@ -104,7 +90,7 @@ export const migrationRegion = s.createStateConfig({
           entry: [step("preparing"), issue("prepare", "target")],
           on: {
             COMMAND_OK: [
-              { guard: (args) => args.context.moveAwaited?.ordinal === args.event.ordinal && sourceDead(args), target: "starting" },
+              { guard: "isMoveAwaitedAndSourceDead", target: "starting" },
               { guard: "isMoveAwaited", target: "stopping_source" },
             ],
             COMMAND_FAILED: failed,
@@ -114,7 +100,7 @@ export const migrationRegion = s.createStateConfig({
         },
         stopping_source: {
           entry: [step("stopping_source"), noteStopping, issue("stop", "source")],
-          always: { guard: sourceDead, target: "starting" },
+          always: { guard: "isSourceDead", target: "starting" },
           on: {
             COMMAND_OK: {
               guard: "isMoveAwaited",
@@ -133,7 +119,10 @@ export const migrationRegion = s.createStateConfig({
         starting: {
           entry: [step("starting"), issue("start", "target")],
           on: {
-            OBSERVED: { guard: (args) => isTargetCopy(args) && args.event.state !== "exited" && args.event.state !== "absent", target: "verifying" },
+            OBSERVED: [
+              { guard: "isTargetCopyThere", target: "verifying" },
+              { guard: "isTargetCopyExited", target: "#rollingBack", actions: [noteFailure] },
+            ],
             COMMAND_OK: {
               guard: "isMoveAwaited",
               target: "verifying",
@@ -146,8 +135,9 @@ export const migrationRegion = s.createStateConfig({
         },
         verifying: {
           entry: [step("verifying", () => "waiting for the health check")],
-          always: { guard: ({ context }) => context.move?.verified === true, target: "committing" },
+          always: { guard: "isVerified", target: "committing" },
           on: {
+            OBSERVED: { guard: "isTargetCopyGone", target: "#rollingBack", actions: [noteFailure] },
             COMMAND_OK: { guard: "isMoveAwaited", actions: [noteMove(() => ({ verified: true }))] },
             COMMAND_FAILED: failed,
             DEADLINE: overdue,
@@ -167,20 +157,16 @@ export const migrationRegion = s.createStateConfig({
               if (!context.move?.sourceDead) enqueue(issue("remove", "source"));
             }),
           ],
-          always: { guard: sourceDead, target: "#completed", actions: [endCompleted] },
+          always: { guard: "isSourceDead", target: "#completed", actions: [endCompleted] },
           on: {
             COMMAND_OK: { guard: "isMoveAwaited", target: "#completed", actions: [endCompleted] },
             // The new copy serves; what the source could not remove now goes with its next inventory.
             COMMAND_FAILED: { guard: "isMoveAwaited", target: "#completed", actions: [endCompleted] },
             DEADLINE: { guard: "isMoveDue", target: "#completed", actions: [endCompleted] },
-            OBSERVED: {
-              guard: (args) => isTargetCopy(args) && (args.event.state === "exited" || args.event.state === "absent"),
-              target: "#completed",
-              actions: [endCompleted, raiseAgain],
-            },
+            OBSERVED: { guard: "isTargetCopyGone", target: "#completed", actions: [endCompleted, raiseAgain] },
             NODE_DEAD: [
-              { guard: isTarget, target: "#completed", actions: [endCompleted, raiseAgain] },
-              { guard: isSource, target: "#completed", actions: [endCompleted] },
+              { guard: "isTarget", target: "#completed", actions: [endCompleted, raiseAgain] },
+              { guard: "isSource", target: "#completed", actions: [endCompleted] },
             ],
           },
         },
@@ -197,41 +183,27 @@ export const migrationRegion = s.createStateConfig({
                   if (move?.targetNodeId && !move.targetDead) enqueue(issue("remove", "target"));
                 }),
               ],
-              always: {
-                guard: ({ context }) => context.move?.targetNodeId === null || context.move?.targetDead === true,
-                target: "restoring",
-              },
+              always: { guard: "isNothingAtTarget", target: "restoring" },
               on: {
                 COMMAND_OK: { guard: "isMoveAwaited", target: "restoring" },
                 COMMAND_FAILED: { guard: "isMoveAwaited", actions: [retryStepLater] },
                 DEADLINE: { guard: "isMoveDue", target: "closing_target", reenter: true },
                 NODE_DEAD: [
-                  { guard: isTarget, target: "restoring", actions: [noteMove(() => ({ targetDead: true }))] },
-                  { guard: isSource, actions: [noteSourceDead] },
+                  { guard: "isTarget", target: "restoring", actions: [noteMove(() => ({ targetDead: true }))] },
+                  { guard: "isSource", actions: [noteSourceDead] },
                 ],
               },
             },
             restoring: {
               always: [
                 {
-                  guard: ({ context }) => context.move?.sourceDead === true && context.move.error?.code === "data_on_dead_node",
+                  guard: "isDataLost",
                   target: "#failed",
                   actions: [endFailed("MOVE_DATA_ON_DEAD_NODE")],
                 },
-                {
-                  guard: ({ context }) =>
-                    context.move?.sourceDead === true &&
-                    context.move.targetNodeId !== null &&
-                    context.move.attempts < MOVE_ATTEMPTS_MAX,
-                  target: "#choosing",
-                  actions: [giveTargetUp],
-                },
-                { guard: sourceDead, target: "#failed", actions: [endFailed("MOVE_NOWHERE")] },
-                {
-                  guard: ({ context }) => context.move?.downSince === null,
-                  target: "#failed",
-                  actions: [endFailed("MOVE_BACK_AT_SOURCE")],
-                },
+                { guard: "mayTryAnotherTarget", target: "#choosing", actions: [giveTargetUp] },
+                { guard: "isSourceDead", target: "#failed", actions: [endFailed("MOVE_NOWHERE")] },
+                { guard: "isStillServing", target: "#failed", actions: [endFailed("MOVE_BACK_AT_SOURCE")] },
                 { target: "restarting_source" },
               ],
             },
@@ -244,8 +216,13 @@ export const migrationRegion = s.createStateConfig({
                   target: "#failed",
                   actions: [endFailed("MOVE_CRASHED_AT_SOURCE")],
                 },
+                OBSERVED: {
+                  guard: "isSourceCopyExited",
+                  target: "#failed",
+                  actions: [endFailed("MOVE_CRASHED_AT_SOURCE")],
+                },
                 DEADLINE: { guard: "isMoveDue", target: "#failed", actions: [endFailed("MOVE_CRASHED_AT_SOURCE")] },
-                NODE_DEAD: { guard: isSource, target: "restoring", actions: [noteSourceDead] },
+                NODE_DEAD: { guard: "isSource", target: "restoring", actions: [noteSourceDead] },
               },
             },
           },

@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { lifeState } from "../domain/container/container-status.ts";
+import type { ContainerRecord } from "./fleet-view.ts";
+import { type Seen, WorldStory } from "./world-story.ts";
+
+const RUNS = Number(process.env["LORMAS_STORIES"] ?? 300);
+const FIRST_SEED = Number(process.env["LORMAS_STORY_SEED"] ?? 1);
+const STEPS = 120;
+
+/** Why a container that should run may rest otherwise; null when nothing excuses it. */
+function excuse(story: WorldStory, { facts, snapshot }: ContainerRecord): string | null {
+  const { world } = story;
+  const { context } = snapshot;
+  const state = lifeState(snapshot);
+  const chartOf = (nodeId: string | undefined) => (nodeId === undefined ? "" : world.chart(nodeId));
+  if (state === "lost" && chartOf(context.placement?.nodeId) === "dead") {
+    const home = world.state.node(context.placement?.nodeId ?? "");
+    const automatic = world.state.cluster(home?.facts.clusterId ?? "")?.autoMigrate === true;
+    if (!context.ha) return "a standard container waits for its node";
+    if (context.localData) return "its data is on a dead node";
+    return automatic ? null : "automatic migration is off";
+  }
+  if (state !== "unplaced") return null;
+  for (const { facts: node } of world.state.nodes()) {
+    const free = node.capacity.cpuMillis - world.state.room(node.id).allocated.cpuMillis;
+    if (world.chart(node.id) === "healthy" && free >= context.resources.cpuMillis) return null;
+  }
+  return `${facts.name} fits nowhere`;
+}
+
+/** What is wrong with a fleet at rest; empty when nothing is. */
+function wrong(story: WorldStory): string[] {
+  const { world } = story;
+  const problems: string[] = [];
+  for (const container of world.containers()) {
+    const { context } = container.snapshot;
+    const state = lifeState(container.snapshot);
+    const copies = world.runningOn(context.id);
+    const say = (what: string) => problems.push(`${context.id} (${state}, on ${copies.join() || "nothing"}): ${what}`);
+    if (state === "running") {
+      if (context.desired !== "running" || copies.join() !== context.placement?.nodeId) say("is not as it is shown");
+      const copy = world.node(context.placement?.nodeId ?? "").copies.get(context.id);
+      if (copy?.epoch !== context.placement?.epoch) say(`epoch ${copy?.epoch} runs, ${context.placement?.epoch} is shown`);
+    } else if (state === "stopped") {
+      if (context.desired !== "stopped") say(`is wanted ${context.desired}`);
+    } else if (excuse(story, container) === null) say(`is wanted ${context.desired}, reason "${context.reason}"`);
+    if (state !== "running" && context.ha && copies.length > 0) say("runs all the same");
+    const settled = state === "running" || state === "stopped";
+    for (const job of world.records.jobs.values()) {
+      if (settled && job.containerId === context.id && !job.ended) say(`its job ${job.job} never ends`);
+    }
+  }
+  for (const [id, migration] of world.records.migrations) {
+    if (migration.outcome === "running") problems.push(`migration ${id} of ${migration.containerId} stays in ${migration.state}`);
+  }
+  for (const node of world.nodes.values()) {
+    for (const [containerId, copy] of node.copies) {
+      if (node.up && copy.state === "running" && !world.container(containerId)) {
+        problems.push(`${containerId} was removed and still runs on ${node.id}`);
+      }
+    }
+  }
+  const pending = [...world.records.commands.values()].filter((state) => state === "pending").length;
+  if (pending > 0) problems.push(`${pending} commands are never answered`);
+  return problems;
+}
+
+async function tell(seed: number, seen: Seen): Promise<void> {
+  const story = new WorldStory(seed, seen);
+  try {
+    await story.begin();
+    for (let step = 0; step < STEPS; step++) await story.step();
+    await story.quiet();
+    const problems = wrong(story);
+    if (problems.length > 0) throw new Error(problems.join("\n"));
+  } catch (error) {
+    throw new Error(`seed ${seed}: ${String(error)}\nThe last steps:\n${story.told()}`, { cause: error });
+  }
+  for (const { outcome } of story.world.records.migrations.values()) {
+    seen.set(`migration ${outcome}`, (seen.get(`migration ${outcome}`) ?? 0) + 1);
+  }
+}
+
+test("in any order of faults and wishes no HA container runs twice, nothing is overpromised, and everything comes to rest", async () => {
+  const seen: Seen = new Map();
+  const failures: string[] = [];
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+    await tell(seed, seen).catch((error: Error) => failures.push(error.message));
+    if (failures.length >= Number(process.env["LORMAS_STORY_FAILURES"] ?? 1)) break;
+  }
+  if (process.env["LORMAS_STORY_SEEN"]) console.log([...seen].sort().map(([what, count]) => `${count} ${what}`).join("\n"));
+  expect(failures).toEqual([]);
+}, 60_000);
