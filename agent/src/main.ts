@@ -40,24 +40,27 @@ const clock = bootClock();
 const stopping = new AbortController();
 const fd = lifelineFd(process.env);
 let killEverything: () => number = () => 0;
-let cleanStop: (reason: string) => void = () => process.exit(0);
+let cleanStop: (reason: string, leave: boolean) => void = () => process.exit(0);
 
 if (fd !== null) {
   watchLifeline(fd, () => {
     const endMs = clock.nowMs() + 1_500;
     const pass = () => {
       const found = killEverything();
-      if (found === 0 || clock.nowMs() >= endMs) process.exit(0);
+      // Not process.exit, which waits for a file that is being written, and that may take longer than we are given.
+      if (found === 0 || clock.nowMs() >= endMs) process.kill(process.pid, "SIGKILL");
       systemTimers.after(10, pass);
     };
     pass();
   });
 }
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
+// SIGTERM and SIGINT leave: goodbye is said and HA containers move at once. SIGUSR2 only stops what runs here: the local
+// fleet ends as a whole, and every container shall be where it was when it starts again.
+for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
   process.on(signal, () => {
     if (stopping.signal.aborted) return;
     stopping.abort();
-    cleanStop(`the agent got ${signal}`);
+    cleanStop(`the agent got ${signal}`, signal !== "SIGUSR2");
   });
 }
 
@@ -122,10 +125,10 @@ async function main(): Promise<void> {
     random: Math.random,
     log,
   });
-  cleanStop = (reason) => {
-    log.info({ reason }, "stopping");
+  cleanStop = (reason, leave) => {
+    log.info({ reason, leave }, "stopping");
     agent
-      .stop(reason)
+      .stop(reason, leave)
       .then(() => guard.dismiss())
       .then(() => journal.close())
       .then(() => runtime.close())
@@ -152,7 +155,7 @@ async function main(): Promise<void> {
     log,
     signal: stopping.signal,
   });
-  if (stopping.signal.aborted) cleanStop("the agent was told to stop");
+  if (stopping.signal.aborted) cleanStop("the agent was told to stop", true);
   await agent.run();
 }
 

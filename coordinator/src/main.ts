@@ -46,7 +46,12 @@ async function serve(): Promise<void> {
     });
     log.info({ httpUrl: running.httpUrl, agentAddress: running.agentAddress }, "coordinator ready");
     const { firstPassword, ...addresses } = running;
-    process.send?.({ type: "ready", ...addresses, adminEmail: config.adminEmail, ...(firstPassword ? { firstPassword } : {}) });
+    process.send?.({
+      type: "ready",
+      ...addresses,
+      adminEmail: config.adminEmail,
+      ...(firstPassword ? { firstPassword } : {}),
+    });
     if (firstPassword && !process.send) {
       process.stdout.write(`First password of ${config.adminEmail}, shown this once: ${firstPassword}\n`);
     }
@@ -61,10 +66,13 @@ async function serve(): Promise<void> {
     process.on("SIGTERM", () => end("SIGTERM"));
     process.on("SIGINT", () => end("SIGINT"));
     // The supervisor was killed: nobody waits for an orderly end, and what is committed is safe.
-    onLifelineEnd(lifelineFd, () => process.exit(1));
+    // Not process.exit, which waits for a file that is being written.
+    onLifelineEnd(lifelineFd, () => process.kill(process.pid, "SIGKILL"));
   } catch (error) {
     log.fatal({ err: error }, "the coordinator could not start");
-    process.stderr.write(`The coordinator could not start. ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(
+      `The coordinator could not start. ${error instanceof Error ? error.message : String(error)}\n`,
+    );
     process.exit(1);
   }
 }

@@ -141,6 +141,17 @@ describe("the executor", () => {
     });
   });
 
+  test("a start that comes just before the lease waits for it", async () => {
+    leased = false;
+    const spec = testSpec({ ha: true });
+    const command = testCommand(spec.containerId, start(spec));
+    executor.submit(command);
+    queueMicrotask(() => {
+      leased = true;
+    });
+    expect(await resultOf(command)).toMatchObject({ ok: true });
+  });
+
   test("a lease that ends while the engine is at work starts nothing", async () => {
     runtime.startMs = 200;
     const spec = testSpec({ ha: true });

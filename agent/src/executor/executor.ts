@@ -16,6 +16,7 @@ import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts"
 import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
 import { healthProbe, healthTimes } from "./health-check.ts";
 import { awaitHealthy, watchHealth } from "./health-watch.ts";
+import { awaitLease } from "./lease-wait.ts";
 import { parallelLimit } from "./parallel-limit.ts";
 import { whyEnded } from "./start-failure.ts";
 import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
@@ -195,6 +196,7 @@ export class Executor {
   async #carryOut(command: Command, slot: ContainerSlot): Promise<void> {
     const { journal, clock, log } = this.#options;
     const startedMs = clock.nowMs();
+    await awaitLease(() => this.#gate(command), clock, this.#options.timers);
     const decision = this.#gate(command);
     if (decision.kind === "replay") {
       this.#onResult(fromJson(CommandResultSchema, decision.result as JsonValue));

@@ -100,12 +100,14 @@ export class NodeAgent {
   /**
    * The clean end: every container is stopped by its own policy while the lease is still renewed, the journal closes the
    * session, the coordinator is told goodbye. Throws when something could not be stopped; then no goodbye is said.
+   * With `leave` false the session stays open: containers are stopped and wait here for the agent's return, or until W.
    */
-  async stop(reason: string): Promise<void> {
+  async stop(reason: string, leave = true): Promise<void> {
     const { journal, log } = this.#options;
     this.#executor.leave();
     try {
       await this.#executor.stopAll(LEAVE_GRACE_MAX_MS);
+      if (!leave) return;
       const { session } = journal.state;
       await journal.append({ kind: "session_closed", session: String(session) });
       await this.#stream?.goodbye(session, reason, GOODBYE_MS);

@@ -18,6 +18,8 @@ export interface ChildProgram {
   readonly logPath: string;
   /** True opens a channel for messages from the child (`process.send`). */
   readonly messages: boolean;
+  /** What asks it to end in order; SIGTERM when absent. */
+  readonly stopSignal?: NodeJS.Signals;
 }
 
 /** "waiting" is between a death and the next start; "killed" stays down until start() is called. */
@@ -119,7 +121,7 @@ export class SupervisedChild extends EventEmitter<ChildEvents> {
   }
 
   /**
-   * Ends it and all it runs: SIGTERM, SIGKILL after `graceMs`, then the lifeline, then SIGKILL for whatever still
+   * Ends it and all it runs: its stop signal, SIGKILL after `graceMs`, then the lifeline, then SIGKILL for whatever still
    * carries its mark (at most 2 s later). Nothing of it is left when this resolves.
    */
   async stop(graceMs: number, nodeId: string): Promise<void> {
@@ -127,7 +129,7 @@ export class SupervisedChild extends EventEmitter<ChildEvents> {
     this.#leave("stopping");
     if (child !== undefined && isAlive(child)) {
       const cancel = this.#clock.after(graceMs, () => child.kill("SIGKILL"));
-      child.kill("SIGTERM");
+      child.kill(this.program.stopSignal ?? "SIGTERM");
       await exited(child);
       cancel();
     }

@@ -120,6 +120,8 @@ export class Supervisor {
         environment: async () => ({ ...program(await this.#joinToken(node)).environment }),
         logPath: dataDir.log(node.name),
         messages: false,
+        // Stops what the agent runs but leaves its session open: at the next start every container is where it was.
+        stopSignal: "SIGUSR2",
       },
       newMark(),
       clock,
@@ -268,7 +270,10 @@ export class Supervisor {
     return agent;
   }
 
-  /** Ends the agents, then the coordinator. A later call with a shorter grace hurries what is left. */
+  /**
+   * Ends the coordinator, then the agents: in this order, or their goodbyes would make it move containers to nodes that
+   * are about to stop as well. A later call with a shorter grace hurries what is left.
+   */
   async stop(grace: StopGrace): Promise<void> {
     this.#stopping.abort();
     if (this.#stopped !== undefined && grace.agentsMs === 0) {
@@ -280,10 +285,10 @@ export class Supervisor {
   }
 
   async #stopAll(grace: StopGrace): Promise<void> {
+    await this.#coordinator.stop(grace.coordinatorMs, "");
     await Promise.all(
       [...this.#agents].map(([name, agent]) => agent.stop(grace.agentsMs, this.#nodeIds.get(name) ?? "")),
     );
-    await this.#coordinator.stop(grace.coordinatorMs, "");
     for (const child of [this.#coordinator, ...this.#agents.values()]) child.close();
     rmSync(this.#parts.dataDir.supervisorRecord, { force: true });
     rmSync(this.#parts.dataDir.coordinatorRecord, { force: true });

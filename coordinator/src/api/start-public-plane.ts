@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { ensureAdminToken } from "../identity/admin-token.ts";
 import { ensureAdministrator } from "../identity/administrator.ts";
 import { AuthRoutes } from "../identity/auth-routes.ts";
-import { startAuthServer } from "../identity/auth-server.ts";
+import { type AuthServer, startAuthServer } from "../identity/auth-server.ts";
 import { Authenticator } from "../identity/authenticate.ts";
 import { SignInLimits } from "../identity/sign-in-limits.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
@@ -75,7 +75,6 @@ export async function startPublicPlane(options: PublicPlaneOptions): Promise<Pub
   const adminTokenPath = await ensureAdminToken(tokens, dataDir);
   const auth = await startAuthServer({ databaseUrl: options.databaseUrl, dataDir, log });
   try {
-    const { firstPassword } = await ensureAdministrator(auth, options.administrator);
     const authenticator = new Authenticator(database, tokens, auth, clock);
     const limits = await SignInLimits.open(auth.pool);
     const authRoutes = new AuthRoutes({ server: auth, limits, authenticator, database, log });
@@ -83,6 +82,8 @@ export async function startPublicPlane(options: PublicPlaneOptions): Promise<Pub
     const stopping = new AbortController();
     const { server } = await serve(options, authenticator, authRoutes, hub, stopping.signal);
     const { address, port } = await listen(server, options.listen, hub);
+    // Only now: a start that failed for a taken port would have made the password up and shown it to nobody.
+    const { firstPassword } = await firstAdministrator(auth, options, server, hub);
     let stopped: Promise<void> | null = null;
     const stop = async (): Promise<void> => {
       stopping.abort();
@@ -101,6 +102,16 @@ export async function startPublicPlane(options: PublicPlaneOptions): Promise<Pub
     };
   } catch (error) {
     await auth.close();
+    throw error;
+  }
+}
+
+async function firstAdministrator(auth: AuthServer, options: PublicPlaneOptions, server: PublicServer, hub: WatchHub) {
+  try {
+    return await ensureAdministrator(auth, options.administrator);
+  } catch (error) {
+    hub.stop();
+    await server.stop(0);
     throw error;
   }
 }
