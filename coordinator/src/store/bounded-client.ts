@@ -27,7 +27,9 @@ export class BoundedClient extends pg.Client {
     const answer: unknown = Reflect.apply(super.query, this, input);
     if (answer instanceof Promise) {
       const cancel = systemClock.schedule(ANSWER_BOUND_MS, () => {
-        this.#giveUp(new Error(`PostgreSQL did not answer within ${ANSWER_BOUND_MS} ms`));
+        // The code tells callers a database that is away from a fault of our own, as with any other socket.
+        const error = new Error(`PostgreSQL did not answer within ${ANSWER_BOUND_MS} ms`);
+        this.#giveUp(Object.assign(error, { code: "ETIMEDOUT" }));
       });
       answer.then(cancel, (error: unknown) => {
         cancel();
