@@ -4,7 +4,9 @@ const nodeMajorMin = 20;
 
 const major = Number(process.versions.node.split(".")[0]);
 if (major < nodeMajorMin) {
-  console.error(`lormas: Node ${nodeMajorMin} or newer is needed to install; this is Node ${process.versions.node} (${process.execPath})`);
+  console.error(
+    `lormas: Node ${nodeMajorMin} or newer is needed to install; this is Node ${process.versions.node} (${process.execPath})`,
+  );
   console.error("  next: install a newer Node, see https://nodejs.org, then run npm start again");
   process.exitCode = 1;
 } else {

@@ -81,7 +81,12 @@ export function heartbeatArrived(
 }
 
 /** What is due now, if anything. */
-export function due(ledger: NodeLedger, policy: LeasePolicy, startGraceMs: number, nowMs: number): "silent" | "wait_over" | null {
+export function due(
+  ledger: NodeLedger,
+  policy: LeasePolicy,
+  startGraceMs: number,
+  nowMs: number,
+): "silent" | "wait_over" | null {
   const elapsedMs = nowMs - ledger.countsFromMs;
   if (ledger.phase !== "live" && ledger.phase !== "silent") return null;
   if (elapsedMs >= waitFor(ledger, policy, startGraceMs)) return "wait_over";

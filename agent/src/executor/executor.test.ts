@@ -13,7 +13,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bootClock, systemTimers } from "../clock/clock.ts";
 import { waitFor } from "../clock/wait-for-clock.ts";
-import { InProcessGuard } from "../guard/in-process-guard.ts";
+import { InProcessGuard } from "../guard-client/in-process-guard.ts";
 import { Journal } from "../journal/journal.ts";
 import { testCommand, testId, testSpec } from "../node/test-command.ts";
 import { SimulatedRuntime } from "../runtime/simulated/simulated-runtime.ts";

@@ -3,7 +3,7 @@ import { type Command, type CommandResult, CommandResultSchema } from "@lormas/g
 import { type WorkloadSpec, WorkloadSpecSchema, type WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
-import type { GuardLink } from "../guard/guard-link.ts";
+import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
 import { containerRecord, unackedResults } from "../journal/journal-state.ts";
 import {

@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bootClock, systemTimers, wallClock } from "../clock/clock.ts";
 import { waitFor } from "../clock/wait-for-clock.ts";
-import { InProcessGuard } from "../guard/in-process-guard.ts";
+import { InProcessGuard } from "../guard-client/in-process-guard.ts";
 import { Journal } from "../journal/journal.ts";
 import { SimulatedRuntime } from "../runtime/simulated/simulated-runtime.ts";
 import { keepCertificateFresh } from "../session/certificate-renewal.ts";

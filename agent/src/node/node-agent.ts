@@ -10,7 +10,7 @@ import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import { AGENT_VERSION } from "../config/agent-version.ts";
 import { Executor } from "../executor/executor.ts";
-import type { GuardLink } from "../guard/guard-link.ts";
+import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import { backOffMs } from "../session/back-off.ts";

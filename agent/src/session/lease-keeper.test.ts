@@ -1,7 +1,7 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { expect, test } from "vitest";
 import { handClock } from "../clock/hand-clock.ts";
-import { InProcessGuard } from "../guard/in-process-guard.ts";
+import { InProcessGuard } from "../guard-client/in-process-guard.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 
 const POLICY = LEASE_PROFILES.fast;

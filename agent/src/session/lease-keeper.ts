@@ -9,7 +9,7 @@ import {
 } from "@lormas/lease/agent-lease.ts";
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { BootClock, Timers } from "../clock/clock.ts";
-import type { GuardLink } from "../guard/guard-link.ts";
+import type { GuardLink } from "../guard-client/guard-link.ts";
 
 /** While the lease is over, what may appear late is looked for this often. */
 const ENFORCE_PAUSE_MS = 100;

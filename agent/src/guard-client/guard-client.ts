@@ -4,10 +4,10 @@ import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import type { Timers } from "../clock/clock.ts";
+import { type GuardAnswer, type GuardRequest, lineSplitter } from "../guard/guard-message.ts";
+import { type GuardSettings, guardSocketPath } from "../guard/guard-settings.ts";
 import { type GuardedGroup, RuntimeFault } from "../runtime/container-runtime.ts";
 import type { GuardLink } from "./guard-link.ts";
-import { type GuardAnswer, type GuardRequest, lineSplitter } from "./guard-message.ts";
-import { type GuardSettings, guardSocketPath } from "./guard-settings.ts";
 
 /** How long the guard may take for one answer; beyond it counts as not answering. */
 const ANSWER_MS = 1_000;
@@ -184,7 +184,7 @@ export class GuardClient implements GuardLink {
     const out = openSync(logPath, "a", 0o600);
     const { LORMAS_JOIN_TOKEN: _token, LORMAS_LIFELINE_FD: _fd, ...env } = process.env;
     try {
-      const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+      const main = fileURLToPath(new URL("../guard/main.ts", import.meta.url));
       const child = spawn(process.execPath, ["--max-old-space-size=64", main, JSON.stringify(this.#settings)], {
         detached: true,
         cwd: "/",

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
+import { controlFolder, processesBelow } from "../process/cgroup-layout.ts";
+import type { NodeCgroups } from "../process/node-cgroups.ts";
+import { killPass, signalProcess } from "../process/process-killer.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
-import { controlFolder, processesBelow } from "./cgroup-layout.ts";
-import type { NodeCgroups } from "./node-cgroups.ts";
-import { killPass, signalProcess } from "./process-killer.ts";
 
 /**
  * One pass of the agent's own hands over every HA container of the node. It freezes nothing: that is the guard's, which also
