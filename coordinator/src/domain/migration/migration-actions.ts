@@ -136,7 +136,11 @@ function commandParams(context: ContainerContext, move: Move, kind: CommandKind,
     remove: REMOVE_TIMEOUT_MS,
   }[kind];
   const epoch =
-    kind === "start" ? context.lastEpoch + 1 : side === "source" ? move.sourceEpoch : (move.targetEpoch ?? context.lastEpoch);
+    kind === "start"
+      ? context.lastEpoch + 1
+      : side === "source"
+        ? move.sourceEpoch
+        : (move.targetEpoch ?? context.lastEpoch);
   return { nodeId, timeoutMs, epoch };
 }
 
@@ -168,7 +172,8 @@ export const issue = (kind: CommandKind, side: Side) =>
         epoch,
         timeoutMs,
         ...(kind === "stop" ? { graceMs: context.stopGraceMs } : {}),
-        ...(kind === "remove" ? { removeVolumes: side === "target" } : {}),
+        // A shared volume is the same on every node: what a target that is given up removed would be gone for the source too.
+        ...(kind === "remove" ? { removeVolumes: false } : {}),
       },
     });
   });
