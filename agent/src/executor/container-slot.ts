@@ -15,6 +15,8 @@ export class ContainerSlot {
   reported = "";
   /** True while an operation runs whose result tells of the end itself. */
   busy = false;
+  /** True from a start's last look until the runtime has answered: a copy may appear although none is listed yet. */
+  appearing = false;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
   #watch: AbortController | null = null;

@@ -236,6 +236,33 @@ describe("the executor", () => {
     expect(await run(testCommand(spec.containerId, start(spec)))).toMatchObject({ errorCode: "stale_session" });
   });
 
+  test("what the engine is still starting when the agent leaves is waited for and stopped", async () => {
+    const spec = testSpec();
+    let engineAnswers = () => {};
+    const answer = new Promise<void>((resolve) => {
+      engineAnswers = resolve;
+    });
+    let told = false;
+    const begin = runtime.start.bind(runtime);
+    runtime.start = (request) =>
+      begin({
+        ...request,
+        release: async (group) => {
+          await request.release(group);
+          told = true;
+          await answer;
+        },
+      });
+    executor.submit(testCommand(spec.containerId, start(spec)));
+    await waitFor("a start that the engine knows of", () => told);
+    executor.leave();
+    const stopped = executor.stopAll(1_000);
+    await runtime.list();
+    engineAnswers();
+    await stopped;
+    expect((await runtime.list()).filter((copy) => copy.state === "running")).toEqual([]);
+  });
+
   test("commands for one container come one after the other, above the bound they are refused", async () => {
     runtime.startMs = 100;
     const spec = testSpec();

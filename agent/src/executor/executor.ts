@@ -20,7 +20,7 @@ import { awaitLease } from "./lease-wait.ts";
 import { parallelLimit } from "./parallel-limit.ts";
 import { whyEnded } from "./start-failure.ts";
 import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
-import { workloadStatus } from "./workload-status.ts";
+import { reportKey, workloadStatus } from "./workload-status.ts";
 
 /** Prepares, creations and starts that run at once. Waiting for health and for a stop's grace does not count. */
 export const PARALLEL_STARTS_MAX = 8;
@@ -161,9 +161,12 @@ export class Executor {
    */
   async stopAll(graceMaxMs: number): Promise<void> {
     const { runtime, journal } = this.#options;
+    // A start that the engine has been told of is waited for: its copy may not be listed yet.
+    const appearing = [...this.#slots.values()].filter((slot) => slot.appearing);
     const running = (await runtime.list()).filter((observed) => observed.state === "running");
+    const ids = new Set([...running, ...appearing].map(({ containerId }) => containerId));
     const outcomes = await Promise.allSettled(
-      running.map(({ containerId }) =>
+      [...ids].map((containerId) =>
         this.#exclusively(containerId, async (slot) => {
           slot.endWatch();
           const { signal, graceMs } = stopPolicyOf(journal.state, containerId);
@@ -285,8 +288,14 @@ export class Executor {
         session: String(command.session),
         spec: toJson(WorkloadSpecSchema, spec),
       });
-      const release = (group: GuardedGroup | null) => this.#release(command, spec, group);
-      await this.#limit(() => runtime.start({ spec, epoch: command.epoch, session: command.session, release }));
+      const release = async (group: GuardedGroup | null) => {
+        await this.#release(command, spec, group);
+        slot.appearing = true;
+      };
+      const request = { spec, epoch: command.epoch, session: command.session, release };
+      await this.#limit(() => runtime.start(request)).finally(() => {
+        slot.appearing = false;
+      });
     }
     const probe = healthProbe(spec, this.#options.address, runtime, timers);
     if (!probe) {
@@ -430,13 +439,7 @@ export class Executor {
   }
 }
 
-function reportKey(status: WorkloadStatus): string {
-  return `${status.epoch}/${status.state}/${status.upMs === 0n}/${status.exitCode ?? ""}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function noHealthCheck(): never {
   throw new Error("a health watch without a health check");

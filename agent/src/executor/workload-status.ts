@@ -39,3 +39,8 @@ const RUNNING_STATE = {
 } as const;
 
 const ENDED_STATE = { created: WorkloadState.CREATED, exited: WorkloadState.EXITED } as const;
+
+/** Two looks with the same key tell nothing new; a report of the second is not sent. */
+export function reportKey(status: WorkloadStatus): string {
+  return `${status.epoch}/${status.state}/${status.upMs === 0n}/${status.exitCode ?? ""}`;
+}
