@@ -104,6 +104,14 @@ export class StaleTermError extends Error {
   }
 }
 
+/** The stored fleet cannot be taken up by this version. Trying again changes nothing; the message says what does. */
+export class UnreadableFleetError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "UnreadableFleetError";
+  }
+}
+
 /**
  * Where decisions are kept. PostgreSQL is its only implementation and its own fake.
  *
@@ -113,6 +121,7 @@ export class StaleTermError extends Error {
 export interface DecisionStore {
   /** Writes all changes in one transaction that holds the leadership row of this term. */
   commit(term: number, changes: DecisionChanges): Promise<void>;
+  /** Throws UnreadableFleetError when the fleet was written by another version. */
   load(): Promise<LoadedFleet>;
   readLeadership(): Promise<LeadershipRecord | null>;
   /** Makes this instance the holder of the next term, if the row still is what was seen; null when it is not. */

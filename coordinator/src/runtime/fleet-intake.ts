@@ -57,7 +57,7 @@ export class FleetIntake implements AgentIntake {
       work.tellNode(nodeId, { type: "HELLO", at: work.atMs });
       return { session: node.snapshot.context.session, term: work.term };
     });
-    watch.introduce(nodeId, hello.incarnation);
+    watch.introduce(nodeId, hello.incarnation, session);
     const node = known(state.node(nodeId), nodeId);
     return {
       term,
@@ -167,15 +167,16 @@ export class FleetIntake implements AgentIntake {
   async goodbye(nodeId: string, incarnation: string, session: number): Promise<void> {
     this.#refuseStranger(nodeId, incarnation);
     const { loop, watch } = this.#ports;
-    await loop.submit((work) =>
+    const present = await loop.submit((work) => {
       work.tellNode(nodeId, {
         type: "GOODBYE",
         at: work.atMs,
         session,
         lastHeartbeatAt: watch.lastHeartbeatWallMs(nodeId),
-      }),
-    );
-    watch.sessionEnded(nodeId);
+      });
+      return known(work.node(nodeId), nodeId).snapshot.context.session;
+    });
+    watch.sessionEnded(nodeId, present);
   }
 
   // One incarnation of an agent is served: what another one says may describe a life that is over.
@@ -190,14 +191,22 @@ function known(node: NodeRecord | undefined, nodeId: string): NodeRecord {
   throw new Refusal("unknown_node", `node ${nodeId} is not enrolled`, "enrol it with a join token");
 }
 
-/** What nobody expects on the node is removed: a container that was deleted or moved while the node was away. */
+/**
+ * What nobody expects on the node is removed: a container that was deleted or moved while the node was away. A removal that
+ * waits for its result already is not asked for again; one that failed is, under another id.
+ */
 function removeOrphan(work: UnitOfWork, nodeId: string, session: number, workload: ObservedWorkload): void {
   const holders = work.room(nodeId).holders;
   if (holders.has(workload.containerId)) return;
+  const { containerId, epoch } = workload;
+  const waits = work
+    .pendingOf(nodeId)
+    .some(({ ordinal, command }) => ordinal === 0 && command.containerId === containerId && command.epoch === epoch);
+  if (waits) return;
   work.addCommand(nodeId, 0, {
-    commandId: deterministicId(workload.containerId, "orphan", nodeId, workload.epoch, session),
-    containerId: workload.containerId,
-    epoch: workload.epoch,
+    commandId: deterministicId(containerId, "orphan", nodeId, epoch, session, work.atMs),
+    containerId,
+    epoch,
     timeoutMs: ORPHAN_REMOVE_TIMEOUT_MS,
     action: { kind: "remove", removeVolumes: false },
   });

@@ -4,6 +4,7 @@ import { PostgresDecisionStore } from "../store/decisions/postgres-decision-stor
 import { JoinTokenStore } from "../store/join-token-store.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
+import type { DecisionStore } from "./decision-store.ts";
 import { FakeAgents } from "./fake-agents.ts";
 import { FleetRuntime } from "./fleet-runtime.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -27,7 +28,11 @@ export type FleetRig = {
   close(): Promise<void>;
 };
 
-export async function fleetRig(nodeCount: number): Promise<FleetRig> {
+/** `wrap` lets a test come between the runtime and its store. */
+export async function fleetRig(
+  nodeCount: number,
+  wrap: (store: DecisionStore) => DecisionStore = (store) => store,
+): Promise<FleetRig> {
   const database = await testDatabase();
   const clock = new ManualClock();
   const agents = new FakeAgents();
@@ -35,7 +40,7 @@ export async function fleetRig(nodeCount: number): Promise<FleetRig> {
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
   const tokens = new JoinTokenStore(database.database);
-  const store = new PostgresDecisionStore(database.database);
+  const store = wrap(new PostgresDecisionStore(database.database));
   const start = async (): Promise<FleetRuntime> => {
     const runtime = new FleetRuntime({
       store,

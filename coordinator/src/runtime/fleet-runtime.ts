@@ -26,6 +26,9 @@ export type FleetRuntimePorts = {
 const HEALTH_FLUSH_MS = 5_000;
 const RECOVERY_PAUSE_MS = 250;
 
+/** How a term begins to watch a node that its chart shows so. */
+const SHOWN = { pending: "dead", rejoining: "live", healthy: "live", unhealthy: "silent", dead: "dead" } as const;
+
 /** Hosts the actors of the fleet: holds their committed state, lets them decide, and acts on what was committed. */
 export class FleetRuntime implements CoordinatorStatus {
   readonly operations: FleetOperations;
@@ -154,11 +157,13 @@ export class FleetRuntime implements CoordinatorStatus {
   }
 
   async #beginTerm(term: number): Promise<void> {
+    // A recovery of the term before may still be reading: what it reads must not replace what this term decides.
+    await this.#recovery;
     await this.#read();
     this.#watch.beginTerm(
       [...this.state.nodes()].map(({ facts, snapshot }) => ({
         nodeId: facts.id,
-        dead: snapshot.value === "dead" || snapshot.value === "pending",
+        shown: SHOWN[snapshot.value],
         lastHeartbeatAtMs: snapshot.context.lastHeartbeatAt,
       })),
     );
@@ -206,8 +211,9 @@ export class FleetRuntime implements CoordinatorStatus {
     while (!this.#stopped && this.#leadership.term() !== null) {
       try {
         await this.#read();
-        this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
+        const dead = this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
         this.#loop.mend();
+        for (const nodeId of dead) this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");
         for (const node of this.state.nodes()) this.#sendPending(node.facts.id);
         this.#tellListeners();
         this.#ports.log.info({}, "the state was read anew after a failed commit");
@@ -219,12 +225,14 @@ export class FleetRuntime implements CoordinatorStatus {
     }
   }
 
-  async #declareDead(nodeId: string, lastHeartbeatAt: number | null): Promise<void> {
+  async #declareDead(nodeId: string, lastHeartbeatAt: number | null): Promise<number> {
     const waitedMs = Math.max(0, this.#ports.clock.wallMs() - (lastHeartbeatAt ?? this.#ports.clock.wallMs()));
-    await this.#loop.submit((work) =>
-      work.tellNode(nodeId, { type: "LEASE_OVER", at: work.atMs, lastHeartbeatAt, waitMs: waitedMs }),
-    );
+    const present = await this.#loop.submit((work) => {
+      work.tellNode(nodeId, { type: "LEASE_OVER", at: work.atMs, lastHeartbeatAt, waitMs: waitedMs });
+      return work.node(nodeId)?.snapshot.context.session ?? 0;
+    });
     this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");
+    return present;
   }
 
   #act(changes: DecisionChanges): void {

@@ -6,7 +6,7 @@ import {
   watchLeadership,
 } from "../domain/leadership/leader-lease.ts";
 import type { Clock } from "./clock.ts";
-import type { DecisionStore } from "./decision-store.ts";
+import { type DecisionStore, UnreadableFleetError } from "./decision-store.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 
 export type LeadershipPorts = {
@@ -35,15 +35,23 @@ export class LeadershipKeeper {
   #stopped = false;
   #cancel: (() => void) | null = null;
   #asking: Promise<void> = Promise.resolve();
+  /** Why this version cannot lead this fleet. */
+  #unreadable: UnreadableFleetError | null = null;
   #failed = false;
 
   constructor(ports: LeadershipPorts) {
     this.#ports = ports;
   }
 
-  /** Resolves after the first asking; leadership may come later. */
+  /**
+   * Resolves after the first asking; leadership may come later. Throws UnreadableFleetError when it was elected and cannot
+   * take the stored fleet up; leadership is given up then.
+   */
   async start(): Promise<void> {
     await this.#ask();
+    if (!this.#unreadable) return;
+    this.abandon();
+    throw this.#unreadable;
   }
 
   /** The term, while the lease holds on this process's own clock and the state of the term has been read. */
@@ -86,6 +94,7 @@ export class LeadershipKeeper {
 
   // Without a lease it asks often: at a takeover every moment counts, and so does the end of an outage.
   #pauseMs(): number {
+    if (this.#unreadable) return this.#ports.ttlMs;
     const pauseMs = this.#ports.ttlMs / ASKS_PER_TTL;
     return this.#lease && this.#ready && !this.#failed ? pauseMs : Math.min(RETRY_MS, pauseMs);
   }
@@ -118,8 +127,14 @@ export class LeadershipKeeper {
     try {
       await this.#ports.onElected(taken.term);
       this.#ready = true;
+      this.#unreadable = null;
     } catch (error) {
       this.#depose("the state of the new term could not be read");
+      if (error instanceof UnreadableFleetError) {
+        this.#unreadable = error;
+        // Another coordinator, of the version that wrote the fleet, need not wait.
+        await store.releaseLeadership(instance, taken.term);
+      }
       throw error;
     }
   }

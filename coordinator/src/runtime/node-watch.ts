@@ -18,7 +18,8 @@ export type NodeWatchPorts = {
   readonly policyOf: (nodeId: string) => LeasePolicy;
   readonly heartbeatsMissing: (nodeId: string, lastHeartbeatAtMs: number | null) => Promise<void>;
   readonly heartbeatsBack: (nodeId: string) => Promise<void>;
-  readonly leaseOver: (nodeId: string, lastHeartbeatAtMs: number | null) => Promise<void>;
+  /** Resolves to the lowest session of the node that has not ended. */
+  readonly leaseOver: (nodeId: string, lastHeartbeatAtMs: number | null) => Promise<number>;
 };
 
 /** How long a node that was not heard in this term yet is given to find the new leader, at least. */
@@ -27,6 +28,8 @@ const RETRY_MS = 250;
 
 type Watched = {
   ledger: NodeLedger;
+  /** The session to which the agent was welcomed; 0 before the first Hello of this term. */
+  session: number;
   lastHeartbeatWallMs: number | null;
   usage: Resources;
   cancel: (() => void) | null;
@@ -41,14 +44,21 @@ export class NodeWatch {
     this.#ports = ports;
   }
 
-  /** Begins a term: every node's W starts afresh. What was last heard is kept for show. */
-  beginTerm(nodes: Iterable<{ nodeId: string; dead: boolean; lastHeartbeatAtMs: number | null }>): void {
+  /**
+   * Begins a term: every node's W starts afresh. What was last heard is kept for show; a node that is shown as silent stays so
+   * until it is heard.
+   */
+  beginTerm(
+    nodes: Iterable<{ nodeId: string; shown: "live" | "silent" | "dead"; lastHeartbeatAtMs: number | null }>,
+  ): void {
     const before = new Map(this.#nodes);
     this.clear();
-    for (const { nodeId, dead, lastHeartbeatAtMs } of nodes) {
+    for (const { nodeId, shown, lastHeartbeatAtMs } of nodes) {
       const old = before.get(nodeId);
+      const ledger = ledgerAtTermStart(this.#ports.clock.bootMs(), shown === "dead");
       this.#nodes.set(nodeId, {
-        ledger: ledgerAtTermStart(this.#ports.clock.bootMs(), dead),
+        ledger: shown === "silent" ? { ...ledger, phase: "silent" } : ledger,
+        session: 0,
         lastHeartbeatWallMs: old?.lastHeartbeatWallMs ?? lastHeartbeatAtMs,
         usage: old?.usage ?? NO_RESOURCES,
         cancel: null,
@@ -57,14 +67,21 @@ export class NodeWatch {
     }
   }
 
-  /** Goes on within the same term after the state was read anew: deaths that were being decided are looked at again. */
-  resume(isDead: (nodeId: string) => boolean): void {
+  /**
+   * Goes on within the same term after the state was read anew: deaths that were being decided are looked at again. Answers
+   * the nodes that turn out to be dead.
+   */
+  resume(isDead: (nodeId: string) => boolean): string[] {
+    const dead: string[] = [];
     for (const [nodeId, watched] of this.#nodes) {
       if (watched.ledger.phase === "deciding") {
-        watched.ledger = { ...watched.ledger, phase: isDead(nodeId) ? "dead" : "silent" };
+        const phase = isDead(nodeId) ? "dead" : "silent";
+        if (phase === "dead") dead.push(nodeId);
+        watched.ledger = { ...watched.ledger, phase, incarnation: phase === "dead" ? null : watched.ledger.incarnation };
       }
       this.#arm(nodeId);
     }
+    return dead;
   }
 
   clear(): void {
@@ -76,12 +93,17 @@ export class NodeWatch {
     return this.#nodes.get(nodeId)?.ledger.incarnation ?? null;
   }
 
-  introduce(nodeId: string, incarnation: string): void {
+  /** An agent was welcomed to a session; from here on only this run of it is served. */
+  introduce(nodeId: string, incarnation: string, session: number): void {
     const watched = this.#nodes.get(nodeId);
     const ledger = watched?.ledger ?? ledgerAtTermStart(this.#ports.clock.bootMs(), true);
     const next = introduced(ledger, incarnation, this.#ports.clock.bootMs());
-    if (watched) watched.ledger = next;
-    else this.#nodes.set(nodeId, { ledger: next, lastHeartbeatWallMs: null, usage: NO_RESOURCES, cancel: null });
+    if (watched) {
+      watched.ledger = next;
+      watched.session = session;
+    } else {
+      this.#nodes.set(nodeId, { ledger: next, session, lastHeartbeatWallMs: null, usage: NO_RESOURCES, cancel: null });
+    }
     this.#arm(nodeId);
   }
 
@@ -111,10 +133,18 @@ export class NodeWatch {
     return true;
   }
 
-  /** The node's session is over: nothing is acknowledged until a new Hello. */
-  sessionEnded(nodeId: string): void {
+  /**
+   * The node's sessions below `present` are over: nothing is acknowledged until a new Hello. One that was welcomed to the
+   * present session meanwhile is served: its Hello was decided after the end.
+   */
+  sessionEnded(nodeId: string, present: number): void {
     const watched = this.#nodes.get(nodeId);
     if (!watched) return;
+    if (watched.session >= present) {
+      if (watched.ledger.phase !== "deciding") return;
+      watched.ledger = { ...watched.ledger, phase: "live", countsFromMs: this.#ports.clock.bootMs() };
+      return this.#arm(nodeId);
+    }
     watched.ledger = { ...watched.ledger, phase: "dead", incarnation: null };
     watched.cancel?.();
     watched.cancel = null;
@@ -159,7 +189,7 @@ export class NodeWatch {
       // From here until the outcome is known nothing is acknowledged: a lease granted now could outlive the decision.
       watched.ledger = { ...watched.ledger, phase: "deciding" };
       this.#ports.leaseOver(nodeId, watched.lastHeartbeatWallMs).then(
-        () => this.sessionEnded(nodeId),
+        (present) => this.sessionEnded(nodeId, present),
         () => this.#lookLater(nodeId),
       );
     } else {

@@ -17,6 +17,9 @@ const CASCADE_MAX = 100_000;
 
 export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs">;
 
+const placementFacts = ({ schedulable, guarded, runtime, capacity, portPoolMin, portPoolMax }: NodeFacts): string =>
+  [schedulable, guarded, runtime, capacity.cpuMillis, capacity.memoryBytes, capacity.diskBytes, portPoolMin, portPoolMax].join();
+
 type Queued =
   | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
   | { readonly kind: "node"; readonly id: string; readonly event: NodeEvent };
@@ -48,9 +51,13 @@ export class UnitOfWork extends FleetOverlay {
     this.setNode({ facts, snapshot });
   }
 
+  /** What decides on placement may be what a container waits for: when it changes, those that wait look again. */
   changeNode(nodeId: string, change: Partial<NodeFacts>): void {
     const node = this.node(nodeId);
-    if (node) this.setNode({ ...node, facts: { ...node.facts, ...change } });
+    if (!node) return;
+    const facts = { ...node.facts, ...change };
+    this.setNode({ ...node, facts });
+    if (placementFacts(facts) !== placementFacts(node.facts)) this.#roomFreed = true;
   }
 
   /** Stores a new container; its actor begins to live. */
@@ -175,7 +182,10 @@ export class UnitOfWork extends FleetOverlay {
     const node = this.node(nodeId);
     if (!node) return;
     const cluster = this.cluster(node.facts.clusterId);
-    for (const id of this.room(nodeId).holders.keys()) {
+    const concerned = new Set(this.room(nodeId).holders.keys());
+    // A container that holds no room there any more may still wait for an answer from there.
+    for (const { ordinal, command } of this.pendingOf(nodeId)) if (ordinal > 0) concerned.add(command.containerId);
+    for (const id of concerned) {
       if (news === "NODE_DEAD") {
         this.#queue.push({
           kind: "container",

@@ -18,6 +18,8 @@ export class WorldStory {
   readonly #told: string[] = [];
   #faults = true;
   #made = 0;
+  /** How often things go wrong in this story. */
+  #trouble = 1;
 
   constructor(seed: number, seen: Seen) {
     this.#random = seeded(seed);
@@ -31,6 +33,7 @@ export class WorldStory {
 
   async begin(): Promise<void> {
     const { world } = this;
+    this.#trouble = 1 + this.#random(4);
     const clusters = this.#chance(30) ? 2 : 1;
     for (let n = 1; n <= clusters; n++) {
       world.addCluster(`cluster-${n}`, { autoMigrate: !this.#chance(10), allowOtherClusters: !this.#chance(20) });
@@ -65,26 +68,30 @@ export class WorldStory {
   }
 
   #pick(): [string, () => void | Promise<void>] {
+    const trouble = this.#trouble;
     const ways: [number, string, () => void | Promise<void>][] = [
-      [30, "obey", () => this.#obey()],
-      [30, "hear", () => this.#hear()],
-      [12, "attach", () => this.#attach()],
-      [6, "wish", () => this.#wish()],
-      [6, "migrate", () => this.#migrate()],
-      [4, "deadline", () => this.#deadline()],
-      [3, "crash", () => this.#crash()],
-      [2, "detach", () => this.#detach()],
-      [3, "silence", () => this.#silence()],
-      [3, "power off", () => this.#powerOff()],
-      [8, "fence", () => this.#fence()],
-      [8, "misses", () => this.#misses()],
-      [8, "declare", () => this.#declare()],
-      [8, "heal", () => this.#heal()],
-      [8, "back", () => this.#back()],
-      [1, "goodbye", () => this.#goodbye()],
-      [1, "restart", () => this.#restart()],
-      [2, "noise", () => this.#noise()],
-      [1, "create", () => this.#create()],
+      [60, "obey", () => this.#obey()],
+      [60, "hear", () => this.#hear()],
+      [20, "calm", () => this.#calm()],
+      [20, "attach", () => this.#attach()],
+      [10, "wish", () => this.#wish()],
+      [16, "migrate", () => this.#migrate()],
+      [8, "deadline", () => this.#deadline()],
+      [4, "report", () => this.#report()],
+      [trouble * 3, "crash", () => this.#crash()],
+      [trouble * 2, "detach", () => this.#detach()],
+      [trouble * 3, "silence", () => this.#silence()],
+      [trouble * 2, "power off", () => this.#powerOff()],
+      [trouble * 2, "sudden death", () => this.#suddenDeath()],
+      [10, "fence", () => this.#fence()],
+      [15, "misses", () => this.#misses()],
+      [10, "declare", () => this.#declare()],
+      [15, "heal", () => this.#heal()],
+      [15, "back", () => this.#back()],
+      [trouble, "goodbye", () => this.#goodbye()],
+      [trouble, "restart", () => this.#restart()],
+      [4, "noise", () => this.#noise()],
+      [2, "create", () => this.#create()],
     ];
     let at = this.#random(ways.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, name, run] of ways) {
@@ -130,6 +137,21 @@ export class WorldStory {
     await this.world.hear(node.id);
   }
 
+  /** For a moment everything that was said and sent takes its way. */
+  async #calm(): Promise<void> {
+    for (let left = this.#random(20); left > 0; left--) {
+      const node = this.#oneOf([...this.world.nodes.values()].filter((one) => one.up && one.inbox.length > 0));
+      const speaker = this.#oneOf([...this.world.nodes.values()].filter((one) => one.outgoing.length > 0));
+      if (node && this.#chance(50)) {
+        this.#tell(`${node.id} obeys ${node.inbox[0]?.action.kind} ${node.inbox[0]?.containerId}`);
+        this.world.obey(node.id, 0, null);
+      } else if (speaker) {
+        this.#tell(`hears ${speaker.id}: ${JSON.stringify(speaker.outgoing[0])}`);
+        await this.world.hear(speaker.id);
+      } else return;
+    }
+  }
+
   async #attach(): Promise<void> {
     const node = this.#oneOf([...this.world.nodes.values()].filter((one) => one.up && one.reachable && !one.attached));
     if (!node) return;
@@ -167,6 +189,14 @@ export class WorldStory {
     await this.world.fire(deadline);
   }
 
+  /** An agent says how a copy is, by itself. */
+  #report(): void {
+    const node = this.#oneOf([...this.world.nodes.values()].filter((one) => one.attached && one.copies.size > 0));
+    const [containerId, copy] = this.#oneOf([...(node?.copies ?? [])]) ?? [];
+    if (!node || containerId === undefined || !copy) return;
+    node.outgoing.push({ kind: "report", observed: node.observed(containerId, copy) });
+  }
+
   #crash(): void {
     const node = this.#oneOf([...this.world.nodes.values()]);
     const containerId = this.#oneOf([...(node?.copies.keys() ?? [])]);
@@ -197,6 +227,21 @@ export class WorldStory {
     if (!node) return;
     this.#tell(`${node.id} loses power`);
     node.powerOff();
+  }
+
+  /** A node loses power and is declared dead before anything else happens; one that is part of a migration, often. */
+  async #suddenDeath(): Promise<void> {
+    const moves = this.world.containers().flatMap(({ snapshot }) => snapshot.context.move ?? []);
+    const involved = moves.flatMap((move) => [move.sourceNodeId, move.targetNodeId ?? move.sourceNodeId]);
+    const id = this.#oneOf(involved.length > 0 ? involved : [...this.world.nodes.keys()]);
+    if (id === undefined) return;
+    const chart = this.world.chart(id);
+    this.#tell(`${id} dies suddenly`);
+    this.world.node(id).powerOff();
+    if (chart === "healthy") await this.world.missHeartbeats(id);
+    if (this.world.chart(id) !== "unhealthy") return;
+    this.#noteDeath(id);
+    await this.world.declareDead(id);
   }
 
   #fence(): void {

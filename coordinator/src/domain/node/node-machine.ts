@@ -30,12 +30,18 @@ const noteHeartbeat = s.assign({
     "lastHeartbeatAt" in event ? (event.lastHeartbeatAt ?? context.lastHeartbeatAt) : event.at,
 });
 
-/** Ends the session: whatever was started in it is void, and its commands with it. */
+/** Ends the session: whatever was started in it is void, and its commands with it. Those who wait for them are told first. */
 const endSession = s.enqueueActions(({ context, enqueue }) => {
-  enqueue({ type: "effect", params: { kind: "voidCommands" } });
   enqueue({ type: "effect", params: { kind: "tellContainers", news: "NODE_DEAD" } });
+  enqueue({ type: "effect", params: { kind: "voidCommands" } });
   enqueue.assign({ session: context.session + 1 });
 });
+
+const isOfSession = ({ context, event }: { context: NodeContext; event: NodeEvent }) =>
+  event.type === "GOODBYE" && event.session === context.session;
+
+/** Ends a session in which nothing was started: nobody need be told, but whoever was welcomed to it says hello again. */
+const endUnusedSession = s.assign({ session: ({ context }) => context.session + 1 });
 
 const confirmsSession = ({ context, event }: { context: NodeContext; event: NodeEvent }) =>
   event.type === "CONFIRMED" && event.session === context.session;
@@ -54,8 +60,7 @@ const dies = {
     ],
   },
   GOODBYE: {
-    guard: ({ context, event }: { context: NodeContext; event: NodeEvent }) =>
-      event.type === "GOODBYE" && event.session === context.session,
+    guard: isOfSession,
     target: "dead",
     actions: [
       noteHeartbeat,
@@ -95,8 +100,21 @@ export const nodeMachine = s.createMachine({
           ],
         },
         HELLO: {},
-        // Nothing was started in this session yet, so there is nothing to declare dead.
-        LEASE_OVER: { target: "dead", actions: [say("node.dead", "warning", (context) => `${context.name} left before it had rejoined`)] },
+        LEASE_OVER: {
+          target: "dead",
+          actions: [
+            say("node.dead", "warning", (context) => `${context.name} left before it had rejoined`),
+            endUnusedSession,
+          ],
+        },
+        GOODBYE: {
+          guard: isOfSession,
+          target: "dead",
+          actions: [
+            say("node.dead", "warning", (context) => `${context.name} said goodbye before it had rejoined`),
+            endUnusedSession,
+          ],
+        },
       },
     },
     healthy: {

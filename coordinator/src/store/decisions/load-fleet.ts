@@ -1,7 +1,7 @@
 import type { EntityManager } from "@mikro-orm/postgresql";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
-import type { LoadedFleet } from "../../runtime/decision-store.ts";
+import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
 import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
 import {
@@ -18,8 +18,9 @@ type NodeState = Parameters<typeof nodeMachine.resolveState>[0];
 type ContainerState = Parameters<typeof containerMachine.resolveState>[0];
 
 /**
- * Reads the committed fleet, at the beginning of a term or after a commit whose outcome is unknown. Throws when a snapshot
- * was written by another version of its machine: going on with it could decide on what it does not say.
+ * Reads the committed fleet, at the beginning of a term or after a commit whose outcome is unknown. Throws
+ * UnreadableFleetError when a snapshot was written by another version of its machine: going on with it could decide on what
+ * it does not say.
  */
 export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
   const [clusters, nodes, containers, reservations, ports, outbox, snapshots] = [
@@ -113,9 +114,13 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
 }
 
 function checked(row: ActorSnapshotRow | undefined, version: number, name: string): PersistedActor {
-  if (!row) throw new Error(`${name} has no stored actor: the database was changed by hand; restore a backup of it`);
+  if (!row) {
+    throw new UnreadableFleetError(
+      `${name} has no stored actor: the database was changed by hand; restore a backup of it`,
+    );
+  }
   if (row.machineVersion !== version) {
-    throw new Error(
+    throw new UnreadableFleetError(
       `the stored actor of ${name} is of machine version ${row.machineVersion}, this coordinator knows ${version}: ` +
         "run the version that wrote it, or the migration that came with this one",
     );
