@@ -22,6 +22,7 @@ import type { PlaneLog } from "./plane-log.ts";
 import type { RandomSource } from "./random-source.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
+import { text } from "./wire-mapping.ts";
 
 const ANOTHER_TOKEN = "make another join token and enrol with it";
 
@@ -69,7 +70,7 @@ export class EnrolmentService {
       {
         nodeId,
         name: request.nodeName,
-        agentVersion: request.agentVersion,
+        agentVersion: text(request.agentVersion, 64),
         tokenHash,
         certificateSerial: issued.serial,
       },

@@ -4,12 +4,13 @@ import {
   CommandResultSchema,
   CommandSchema,
   HeartbeatSchema,
+  HelloSchema,
   LogLineSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { WorkloadState, WorkloadStatusSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { expect, test } from "vitest";
 import type { OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
-import { commandTo, heartbeatOf, logLineOf, observedOf, resultOf } from "./wire-mapping.ts";
+import { commandTo, heartbeatOf, helloOf, logLineOf, observedOf, resultOf } from "./wire-mapping.ts";
 
 const CONTAINER = "11111111-1111-4111-8111-111111111111";
 const workload: OutboundWorkload = {
@@ -92,4 +93,16 @@ test("a result without a status says so, and a log line keeps its time and chann
   });
   const line = create(LogLineSchema, { at: { seconds: 7n, nanos: 12_900_000 }, stream: "stderr", text: "oh" });
   expect(logLineOf(line)).toEqual({ atMs: 7_012, stream: "stderr", text: "oh" });
+});
+
+test("what an agent says can always be stored: no NUL, no half of a character", () => {
+  const cut = `${"x".repeat(1_023)}😀`;
+  const detail = (said: string) =>
+    observedOf(create(WorkloadStatusSchema, { containerId: CONTAINER, state: WorkloadState.EXITED, detail: said }))
+      ?.detail;
+  expect(detail("last words: \0")).toBe("last words: \uFFFD");
+  expect(detail(cut)).toBe(`${"x".repeat(1_023)}\uFFFD`);
+  const result = resultOf(create(CommandResultSchema, { commandId: CONTAINER, errorCode: "a\0", errorMessage: "b\0" }));
+  expect(result).toMatchObject({ errorCode: "a\uFFFD", errorMessage: "b\uFFFD" });
+  expect(helloOf(create(HelloSchema, { incarnation: CONTAINER, platform: "c\0" })).platform).toBe("c\uFFFD");
 });

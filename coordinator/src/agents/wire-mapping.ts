@@ -36,11 +36,21 @@ import type { AgentLogLine, OutboundAction, OutboundCommand, OutboundWorkload } 
 
 /** Text kept of what an agent says for people; its proto promises no more. */
 const DETAIL_CHARS_MAX = 1_024;
+const MESSAGE_CHARS_MAX = 2_048;
+const NAME_CHARS_MAX = 256;
 const LOG_TEXT_CHARS_MAX = 16_384;
 
 /** Numbers above 2^53 cannot be held exactly; whoever sends one is wrong or hostile, and is read as 2^53 − 1. */
 function safe(value: bigint): number {
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+}
+
+/**
+ * Text of an agent as the database can hold it: a NUL, or half a character where it was cut, fails every commit that carries
+ * it, and a container chooses what it prints before it ends.
+ */
+export function text(value: string, charsMax: number): string {
+  return value.slice(0, charsMax).replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
 export function resourcesOf(wire: WireResources | undefined): Resources {
@@ -55,13 +65,13 @@ export function resourcesOf(wire: WireResources | undefined): Resources {
 export function helloOf(wire: Hello): AgentHello {
   return {
     incarnation: wire.incarnation,
-    agentVersion: wire.agentVersion,
+    agentVersion: text(wire.agentVersion, NAME_CHARS_MAX),
     session: safe(wire.session),
-    address: wire.address,
-    runtime: wire.runtime,
+    address: text(wire.address, NAME_CHARS_MAX),
+    runtime: text(wire.runtime, NAME_CHARS_MAX),
     capacity: resourcesOf(wire.capacity),
-    architecture: wire.architecture,
-    platform: wire.platform,
+    architecture: text(wire.architecture, NAME_CHARS_MAX),
+    platform: text(wire.platform, NAME_CHARS_MAX),
     portPoolMin: wire.portPoolMin,
     portPoolMax: wire.portPoolMax,
     guarded: wire.guarded,
@@ -115,7 +125,7 @@ export function observedOf(wire: WorkloadStatus): ObservedWorkload | null {
     session: safe(wire.session),
     state,
     exitCode: wire.exitCode ?? null,
-    detail: wire.detail.slice(0, DETAIL_CHARS_MAX),
+    detail: text(wire.detail, DETAIL_CHARS_MAX),
   };
 }
 
@@ -123,8 +133,8 @@ export function resultOf(wire: CommandResult): AgentCommandResult {
   return {
     commandId: wire.commandId,
     ok: wire.ok,
-    errorCode: wire.errorCode,
-    errorMessage: wire.errorMessage,
+    errorCode: text(wire.errorCode, NAME_CHARS_MAX),
+    errorMessage: text(wire.errorMessage, MESSAGE_CHARS_MAX),
     status: wire.status === undefined ? null : observedOf(wire.status),
     tookMs: safe(wire.tookMs),
   };
