@@ -83,7 +83,12 @@ export class PostgresDecisionStore implements DecisionStore {
   }
 
   load(): Promise<LoadedFleet> {
-    return this.#database.orm.em.fork().transactional((em) => loadFleet(em));
+    return this.#database.orm.em.fork().transactional(async (em) => {
+      // A commit that was given up unanswered may still be on its way in a server that stalls, and holds the row: it ends
+      // before anything is read, and none begins until all is. READ COMMITTED, so that what it wrote is seen.
+      await em.execute("select term from leadership where scope = ? for update", [SCOPE]);
+      return await loadFleet(em);
+    });
   }
 
   async readLeadership(): Promise<LeadershipRecord | null> {
