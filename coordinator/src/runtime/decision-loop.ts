@@ -19,7 +19,7 @@ type Waiting = {
 
 export type DecisionLoopPorts = {
   readonly state: FleetState;
-  readonly store: DecisionStore;
+  readonly store: Pick<DecisionStore, "commit">;
   readonly clock: Clock;
   /** The term this coordinator leads, or null when its lease is over. */
   readonly term: () => number | null;
@@ -38,21 +38,23 @@ export type DecisionLoopPorts = {
  */
 export class DecisionLoop {
   readonly #ports: DecisionLoopPorts;
+  readonly #waitingMax: number;
   readonly #waiting: Waiting[] = [];
   #running: Promise<void> | null = null;
   #broken = false;
 
-  constructor(ports: DecisionLoopPorts) {
+  constructor(ports: DecisionLoopPorts, waitingMax = WAITING_MAX) {
     this.#ports = ports;
+    this.#waitingMax = waitingMax;
   }
 
   /** Refusals: not_leader, busy (too many wait), database_unavailable (the outcome could not be stored; ask again). */
   submit<T>(decide: Decide<T>): Promise<T> {
     if (this.#broken) return Promise.reject(databaseGone());
     if (this.#ports.term() === null) return Promise.reject(notLeading());
-    if (this.#waiting.length >= WAITING_MAX) {
+    if (this.#waiting.length >= this.#waitingMax) {
       return Promise.reject(
-        new Refusal("busy", `${WAITING_MAX} decisions wait already`, "try again in a second", { retryAfterMs: 1_000 }),
+        new Refusal("busy", `${this.#waitingMax} decisions wait already`, "try again in a second", { retryAfterMs: 1_000 }),
       );
     }
     return new Promise<T>((resolve, reject) => {

@@ -1,37 +1,192 @@
+import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { initialTransition } from "xstate";
+import { nodeMachine } from "../../domain/node/node-machine.ts";
+import { type DecisionChanges, StaleTermError } from "../../runtime/decision-store.ts";
+import type { NodeRecord } from "../../runtime/fleet-view.ts";
+import { openDatabase } from "../open-database.ts";
+import { seedFirstCluster } from "../seed-first-cluster.ts";
+import { silentLog } from "../store-log.ts";
 import { type TestDatabase, testDatabase } from "../test-database.ts";
 import { PostgresDecisionStore } from "./postgres-decision-store.ts";
 
-let db: TestDatabase;
-let store: PostgresDecisionStore;
+const TTL_MS = 15_000;
+const clusterId = randomUUID();
+
+let database: TestDatabase;
+let second: Awaited<ReturnType<typeof openDatabase>>;
+let a: PostgresDecisionStore;
+let b: PostgresDecisionStore;
+/** A connection of nobody's, to hold locks and to look. */
+let outside: pg.Client;
+
 beforeEach(async () => {
-  db = await testDatabase();
-  store = new PostgresDecisionStore(db.database);
+  database = await testDatabase();
+  second = await openDatabase({ url: database.url, log: silentLog });
+  a = new PostgresDecisionStore(database.database);
+  b = new PostgresDecisionStore(second);
+  outside = new pg.Client({ connectionString: database.url });
+  await outside.connect();
+  await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, { newId: () => clusterId, wallMs: () => 0 });
 });
-afterEach(() => db.drop());
+afterEach(async () => {
+  await outside.end();
+  await second.close();
+  await database.drop();
+});
 
-const EVENT = `insert into event (sequence, at, type, severity, message, data)
-  values (1, now(), 'node.enrolled', 'info', 'late', '{}')`;
+const names = async () => (await outside.query<{ name: string }>("select name from node order by name")).rows.map(({ name }) => name);
 
-test("the fleet is read after a commit that nobody waits for any more, not before it", async () => {
-  await store.takeLeadership(null, "one", 15_000);
-  const lost = new pg.Client({ connectionString: db.url });
-  await lost.connect();
-  try {
-    await lost.query("begin");
-    await lost.query("select term from leadership where scope = 'global' and term = 1 for key share");
-    await lost.query(EVENT);
-    let loaded = false;
-    const loading = store.load().finally(() => {
-      loaded = true;
+function node(name: string, id: string = randomUUID()): NodeRecord {
+  const [snapshot] = initialTransition(nodeMachine, { id, name });
+  const capacity = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
+  const told = { address: "", runtime: "", architecture: "", platform: "", agentVersion: "", certificateSerial: "" };
+  const numbers = { portPoolMin: 0, portPoolMax: 0, enrolledAtMs: 0, capacity };
+  return { facts: { id, name, clusterId, schedulable: true, guarded: false, ...told, ...numbers }, snapshot };
+}
+
+const changes = (nodes: NodeRecord[]): DecisionChanges => ({
+  nodes,
+  containers: [],
+  forgotten: [],
+  holdings: [],
+  migrations: [],
+  jobs: [],
+  events: [],
+  commands: [],
+  endedCommands: [],
+  usedTokens: [],
+  newestSequence: 0,
+  atMs: 0,
+});
+
+/** The takeover of a term that was seen; it must succeed. */
+async function take(store: PostgresDecisionStore, instance: string): Promise<number> {
+  const taken = await store.takeLeadership(await store.readLeadership(), instance, TTL_MS);
+  return taken?.term ?? expect.fail(`${instance} did not get the leadership`);
+}
+
+/** Resolves when some connection waits for a lock. */
+const somebodyWaits = () =>
+  expect
+    .poll(
+      async () => {
+        const waiting = await outside.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return waiting.rowCount;
+      },
+      { timeout: 5_000, interval: 10 },
+    )
+    .toBeGreaterThan(0);
+
+describe("leadership in PostgreSQL", () => {
+  test("of two that ask at the same time one is elected", async () => {
+    const taken = await Promise.all([a.takeLeadership(null, "a", TTL_MS), b.takeLeadership(null, "b", TTL_MS)]);
+    expect(taken.filter((record) => record !== null)).toHaveLength(1);
+    expect(taken.find((record) => record !== null)?.term).toBe(1);
+  });
+
+  test("a row that was renewed since it was seen is not taken over", async () => {
+    const term = await take(a, "a");
+    const seen = await b.readLeadership();
+    expect(await a.renewLeadership("a", term)).toBe(true);
+    expect(await b.takeLeadership(seen, "b", TTL_MS)).toBeNull();
+    expect(await a.renewLeadership("a", term)).toBe(true);
+  });
+
+  test("a renewal after a takeover is refused, under the old term and under a guessed one", async () => {
+    const old = await take(a, "a");
+    const term = await take(b, "b");
+    expect(term).toBe(old + 1);
+    expect(await a.renewLeadership("a", old)).toBe(false);
+    expect(await a.renewLeadership("a", term)).toBe(false);
+    expect(await b.renewLeadership("b", term)).toBe(true);
+  });
+
+  test("a release frees the row for anybody, and only the holder can release", async () => {
+    const term = await take(a, "a");
+    await b.releaseLeadership("b", term);
+    expect((await b.readLeadership())?.holder).toBe("a");
+    await a.releaseLeadership("a", term);
+    expect((await b.readLeadership())?.holder).toBeNull();
+    expect(await take(b, "b")).toBe(term + 1);
+    await a.releaseLeadership("a", term);
+    expect((await b.readLeadership())?.holder).toBe("b");
+  });
+});
+
+describe("a deposed leader", () => {
+  test("writes nothing", async () => {
+    const term = await take(a, "a");
+    await a.commit(term, changes([node("before")]));
+    await take(b, "b");
+    await expect(a.commit(term, changes([node("after")]))).rejects.toBeInstanceOf(StaleTermError);
+    expect(await names()).toEqual(["before"]);
+  });
+
+  test("that has begun to write keeps the takeover waiting until its transaction has ended", async () => {
+    const term = await take(a, "a");
+    const known = node("slow");
+    await a.commit(term, changes([known]));
+    // Holds the commit between its lock on the leadership row and its end.
+    await outside.query("begin");
+    await outside.query("select 1 from node where id = $1 for update", [known.facts.id]);
+    let order = "";
+    const written = a.commit(term, changes([{ ...known, facts: { ...known.facts, address: "new" } }])).then(() => {
+      order += "written ";
     });
-    // The reader waits for a lock, or has read already.
-    const waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    await expect.poll(async () => loaded || (await lost.query(waiting)).rowCount, { timeout: 5_000 }).toBeTruthy();
-    await lost.query("commit");
-    expect((await loading).newestSequence).toBe(1);
-  } finally {
-    await lost.end();
-  }
+    await somebodyWaits();
+    const seen = await b.readLeadership();
+    const taken = b.takeLeadership(seen, "b", TTL_MS).then(async (record) => {
+      order += "taken";
+      // What the new leader reads after its takeover holds everything that the old one was told is stored.
+      const loaded = await b.load();
+      return { record, address: loaded.nodes[0]?.facts.address };
+    });
+    await expect
+      .poll(
+        async () => {
+          const waiting = await outside.query("select 1 from pg_locks where not granted");
+          return waiting.rowCount;
+        },
+        { timeout: 5_000, interval: 10 },
+      )
+      .toBeGreaterThan(1);
+    expect(order).toBe("");
+    await outside.query("commit");
+    await written;
+    expect(await taken).toMatchObject({ record: { term: term + 1 }, address: "new" });
+    expect(order).toBe("written taken");
+    await expect(a.commit(term, changes([node("late")]))).rejects.toBeInstanceOf(StaleTermError);
+    expect(await names()).toEqual(["slow"]);
+  });
+
+  test("that comes while a takeover is under way waits for it and writes nothing", async () => {
+    const term = await take(a, "a");
+    await outside.query("begin");
+    await outside.query("select 1 from leadership for update");
+    const written = a.commit(term, changes([node("late")])).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    await somebodyWaits();
+    await outside.query("update leadership set holder = 'b', term = term + 1");
+    await outside.query("commit");
+    expect(await written).toBeInstanceOf(StaleTermError);
+    expect(await names()).toEqual([]);
+  });
+
+  test("a commit writes all of it or nothing", async () => {
+    const term = await take(a, "a");
+    const twice = node("twice");
+    const bad = { ...changes([node("ok")]), holdings: [{ containerId: randomUUID(), rooms: [] }], commands: [] };
+    const event = { type: "x", severity: "info" as const, message: "", nodeId: null, containerId: null, migrationId: null, data: {} };
+    const events = [1, 1].map((sequence) => ({ ...event, sequence, atMs: 0 }));
+    await expect(a.commit(term, { ...bad, events })).rejects.not.toBeInstanceOf(StaleTermError);
+    expect(await names()).toEqual([]);
+    await a.commit(term, changes([twice]));
+    expect(await names()).toEqual(["twice"]);
+  });
 });

@@ -1,0 +1,191 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { Refusal } from "../domain/refusal.ts";
+import { DecisionLoop, type DecisionLoopPorts } from "./decision-loop.ts";
+import { type DecisionChanges, StaleTermError } from "./decision-store.ts";
+import { FleetState } from "./fleet-state.ts";
+import type { NodeFacts } from "./fleet-view.ts";
+import { ManualClock } from "./manual-clock.ts";
+import type { UnitOfWork } from "./unit-of-work.ts";
+
+/** A commit under way, which the test ends. */
+type Commit = { readonly changes: DecisionChanges; readonly end: () => void; readonly fail: (error: Error) => void };
+
+let state: FleetState;
+let commits: Commit[];
+let acted: DecisionChanges[];
+let broken: unknown[];
+let term: number | null;
+let loop: DecisionLoop;
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const code = (promise: Promise<unknown>) => promise.then((value) => value, (error: Refusal) => error.code ?? error);
+const add = (name: string) => (work: UnitOfWork) => work.addNode({ ...FACTS, id: name, name });
+
+beforeEach(() => {
+  state = new FleetState();
+  commits = [];
+  acted = [];
+  broken = [];
+  term = 1;
+  loop = new DecisionLoop(ports(), 3);
+});
+
+const ports = (): DecisionLoopPorts => ({
+  state,
+  clock: new ManualClock(),
+  term: () => term,
+  store: {
+    commit: (_, changes) =>
+      new Promise((resolve, reject) => commits.push({ changes, end: () => resolve(), fail: (error) => reject(error) })),
+  },
+  afterCommit: (changes) => acted.push(changes),
+  onBroken: (error) => broken.push(error),
+});
+
+describe("the decision loop", () => {
+  test("lets nothing be seen, told or sent before the commit", async () => {
+    let told = false;
+    const decided = loop.submit(add("a")).then(() => {
+      told = true;
+    });
+    await turn();
+    expect(commits).toHaveLength(1);
+    expect({ told, acted, inState: state.node("a") }).toEqual({ told: false, acted: [], inState: undefined });
+    commits[0]?.end();
+    await decided;
+    expect(acted).toEqual([commits[0]?.changes]);
+    expect(state.node("a")?.facts.name).toBe("a");
+  });
+
+  test("undoes a decision that throws, without a trace, while its neighbours commit", async () => {
+    const first = loop.submit(add("a"));
+    const refused = loop.submit((work) => {
+      add("b")(work);
+      work.addEvent({ type: "x", severity: "info", message: "", nodeId: null, containerId: null, migrationId: null, data: {} });
+      work.changeNode("a", { address: "changed" });
+      throw new Refusal("name_taken", "taken", "choose another");
+    });
+    const bug = loop.submit(() => {
+      throw new TypeError("a bug");
+    });
+    const answers = [code(refused), code(bug)];
+    await turn();
+    commits[0]?.end();
+    await first;
+    expect(await answers[0]).toBe("name_taken");
+    expect(await answers[1]).toBeInstanceOf(TypeError);
+    expect(commits).toHaveLength(1);
+    expect(commits[0]?.changes.nodes.map(({ facts }) => [facts.id, facts.address])).toEqual([["a", ""]]);
+    expect(commits[0]?.changes.events).toEqual([]);
+    expect(state.node("b")).toBeUndefined();
+  });
+
+  test("a later decision of the same transaction sees what the earlier ones decided", async () => {
+    const first = loop.submit(add("a"));
+    const seen = loop.submit((work) => work.node("a")?.facts.name);
+    await turn();
+    commits[0]?.end();
+    await first;
+    expect(await seen).toBe("a");
+  });
+
+  test("refuses one decision more than may wait, and takes it once there is room", async () => {
+    const waiting = [loop.submit(add("a")), loop.submit(add("b")), loop.submit(add("c"))];
+    await expect(loop.submit(add("d"))).rejects.toMatchObject({ code: "busy", retryAfterMs: 1_000, message: "3 decisions wait already" });
+    await turn(); // The three are being committed and wait no more.
+    const later = loop.submit(add("d"));
+    commits[0]?.end();
+    await Promise.all(waiting);
+    await turn();
+    commits[1]?.end();
+    await later;
+    expect(state.node("d")).toBeDefined();
+  });
+
+  test("what is submitted while a run ends is taken up", async () => {
+    const order: string[] = [];
+    const first = loop.submit(() => order.push("first"));
+    // In every turn around the end of the run, one more.
+    const others: Promise<unknown>[] = [];
+    for (let turns = 0; turns < 20; turns++) {
+      others.push(loop.submit(() => order.push(`after ${turns}`)));
+      await Promise.resolve();
+    }
+    await first;
+    await Promise.all(others);
+    expect(order).toHaveLength(21);
+    await loop.idle();
+  });
+
+  test("what a caller submits the moment it is answered is taken up", async () => {
+    const chain = loop.submit(add("a")).then(() => loop.submit(add("b")));
+    await turn();
+    commits[0]?.end();
+    await turn();
+    commits[1]?.end();
+    await chain;
+    expect(state.node("b")).toBeDefined();
+  });
+
+  test("after a commit of unknown outcome nothing is decided until it is mended", async () => {
+    const lost = code(loop.submit(add("a")));
+    await turn();
+    const behind = code(loop.submit(add("b")));
+    commits[0]?.fail(new Error("the connection broke"));
+    expect(await lost).toBe("database_unavailable");
+    expect(await behind).toBe("database_unavailable");
+    expect(await code(loop.submit(add("c")))).toBe("database_unavailable");
+    expect(broken).toMatchObject([{ message: "the connection broke" }]);
+    expect({ commits: commits.length, acted }).toEqual({ commits: 1, acted: [] });
+    expect([...state.nodes()]).toEqual([]);
+    loop.mend();
+    const again = loop.submit(add("c"));
+    await turn();
+    commits[1]?.end();
+    await again;
+    expect(state.node("c")).toBeDefined();
+  });
+
+  test("a deposed leader's callers are told that it does not lead", async () => {
+    const deposed = code(loop.submit(add("a")));
+    await turn();
+    commits[0]?.fail(new StaleTermError(1));
+    expect(await deposed).toBe("not_leader");
+    expect(state.node("a")).toBeUndefined();
+  });
+
+  test("decides nothing without the term, also what was submitted while it was held", async () => {
+    const first = loop.submit(add("a"));
+    await turn();
+    const second = code(loop.submit(add("b")));
+    term = null;
+    commits[0]?.end();
+    await first;
+    expect(await second).toBe("not_leader");
+    expect(await code(loop.submit(add("c")))).toBe("not_leader");
+    expect(commits).toHaveLength(1);
+  });
+
+  test("a decision that changes nothing needs no commit", async () => {
+    expect(await loop.submit(() => 42)).toBe(42);
+    expect(commits).toEqual([]);
+  });
+});
+
+const FACTS: NodeFacts = {
+  id: "",
+  name: "",
+  clusterId: "local",
+  schedulable: true,
+  guarded: true,
+  address: "",
+  runtime: "exec",
+  architecture: "",
+  platform: "",
+  agentVersion: "",
+  portPoolMin: 0,
+  portPoolMax: 0,
+  capacity: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1 },
+  certificateSerial: "",
+  enrolledAtMs: 0,
+};
