@@ -1,0 +1,193 @@
+import { existsSync } from "node:fs";
+import { AxeBuilder } from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { Fleet } from "./fleet/fleet.ts";
+import { copiesOf } from "./fleet/fleet-processes.ts";
+
+const chromium = process.env["LORMAS_CHROMIUM"] ?? "/usr/bin/chromium";
+const password = "correct horse battery staple";
+
+test.describe.configure({ mode: "serial" });
+test.skip(
+  !existsSync(chromium) && process.env["LORMAS_TEST_REQUIRE"] !== "1",
+  `no Chromium at ${chromium}: install it, or set LORMAS_CHROMIUM to its path`,
+);
+
+let fleet: Fleet;
+/** One page for all: signed in once, and never loaded anew where a test says so. */
+let page: Page;
+test.beforeAll(async ({ browser }) => {
+  fleet = await Fleet.up({ environment: { LORMAS_PROFILE: "fast" } });
+  const context = await browser.newContext({ baseURL: fleet.httpUrl, viewport: { width: 1280, height: 800 } });
+  page = await context.newPage();
+  page.on("pageerror", (error) => pageErrors.push(error.message));
+});
+test.afterAll(async () => {
+  await page?.context().close();
+  await fleet?.dispose();
+});
+
+const pageErrors: string[] = [];
+test.afterEach(() => expect(pageErrors).toEqual([]));
+
+async function signIn(secret: string): Promise<void> {
+  await page.getByLabel("E-mail address").fill("admin@lormas.local");
+  await page.getByLabel("Password").fill(secret);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+// Scripts for the page are text: this side has no document, and no types of one.
+/** Marks the document; the mark is gone after a reload. */
+const mark = () => page.evaluate('document.documentElement.setAttribute("data-e2e", "1")');
+const isMarked = () => page.evaluate<boolean>('document.documentElement.hasAttribute("data-e2e")');
+
+/** A link of the main navigation. */
+const room = (name: string) => page.getByRole("navigation", { name: "Main" }).getByRole("link", { name });
+
+/** Notes every state of the statechart that is lit from now on, in order, without repeats in a row. */
+async function noteLitStates(): Promise<() => Promise<string[]>> {
+  await page.evaluate(`{
+    const seen = (window.litStates = []);
+    const look = () => {
+      for (const state of document.querySelectorAll('[data-testid^="migration-state-"][data-lit="true"]')) {
+        const name = state.dataset.testid.replace("migration-state-", "");
+        if (seen.at(-1) !== name) seen.push(name);
+      }
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    look();
+  }`);
+  return () => page.evaluate<string[]>("window.litStates");
+}
+
+test("the first password opens nothing but the change of it, and the new one opens the fleet", async () => {
+  const first = /Password {3}(\S+)/.exec(fleet.output)?.[1] ?? "";
+  await page.goto("/containers");
+  await expect(page).toHaveURL(/\/sign-in\?next=/);
+  await signIn("not the password");
+  await expect(page.getByRole("alert")).toBeVisible();
+  await signIn(first);
+  await expect(page).toHaveURL(/\/change-password/);
+  await page.goto("/nodes");
+  await expect(page).toHaveURL(/\/change-password/);
+  await page.getByLabel("Current password").fill(first);
+  await page.getByLabel("New password", { exact: true }).fill(password);
+  await page.getByLabel("New password again").fill(password);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await expect(page.getByRole("navigation", { name: "Main" })).toBeVisible();
+  await room("Nodes").click();
+  for (const name of ["node-1", "node-2", "node-3"]) {
+    await expect(page.getByRole("row", { name: new RegExp(`${name}.*healthy`, "s") })).toBeVisible();
+  }
+});
+
+test("an HA container made on the page runs, survives the death of its node, and shows all of it live", async () => {
+  await page.goto("/containers/new");
+  await page.getByRole("radio", { name: "Hello over HTTP" }).check();
+  await page.getByLabel("Name").fill("web");
+  const ha = page.getByRole("switch", { name: "High availability" });
+  await ha.uncheck();
+  await expect(page.getByText("It stays on its node")).toBeVisible();
+  await ha.check();
+  await expect(page.getByText("never runs twice")).toBeVisible();
+  await page.getByRole("button", { name: "Create container" }).click();
+  await expect(page).toHaveURL(/\/containers\/[0-9a-f-]{36}$/);
+  await expect(page.getByTestId("container-status")).toHaveText(/running/);
+  const node = (await page.getByTestId("container-node").innerText()).trim();
+  expect(node).toMatch(/^node-[123]$/);
+
+  await mark();
+  const litStates = await noteLitStates();
+  await fleet.control.kill(node);
+  await expect(page.getByTestId("container-node")).not.toHaveText(node, { timeout: 30_000 });
+  await expect(page.getByTestId("container-status")).toHaveText(/running/);
+  await expect(page.getByTestId("migration-state-completed")).toHaveAttribute("data-lit", "true");
+  const lit = await litStates();
+  expect(lit.at(-1)).toBe("completed");
+  // Some states last a millisecond; the start and the health check of the new copy do not.
+  expect(lit.length).toBeGreaterThanOrEqual(3);
+  expect(["starting", "verifying"].some((state) => lit.includes(state))).toBe(true);
+  await expect(page.getByTestId("migration-state-fencing")).toHaveAttribute("data-visited", "true");
+  expect(await isMarked()).toBe(true);
+  const now = (await page.getByTestId("container-node").innerText()).trim();
+  expect(copiesOf(fleet.processes(), "web").map(({ environment }) => environment.get("LORMAS_NODE"))).toEqual([now]);
+});
+
+test("the migrate button asks first, then moves the container while the page looks on", async () => {
+  const from = (await page.getByTestId("container-node").innerText()).trim();
+  await page.getByRole("button", { name: "Migrate" }).click();
+  const dialog = page.getByRole("alertdialog");
+  await expect(dialog).toContainText("without service");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await expect(dialog).toBeHidden();
+  expect((await fleet.rest().get("/api/v1/migrations")).body["migrations"]).toHaveLength(1);
+
+  const target = (await fleet.api().nodes.listNodes({})).nodes.find(
+    ({ name, status }) => name !== from && status === 2,
+  )?.name;
+  await page.getByRole("button", { name: "Migrate" }).click();
+  const option = dialog.getByRole("option", { name: new RegExp(String(target)) });
+  await dialog.getByLabel("Target node").selectOption(await option.getAttribute("value"));
+  await dialog.getByRole("button", { name: "Migrate" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByTestId("container-node")).toHaveText(String(target));
+  await expect(page.getByTestId("container-status")).toHaveText(/running/);
+  await expect(page.getByRole("table", { name: "Migration history" }).getByRole("row")).toHaveCount(3);
+  expect(await isMarked()).toBe(true);
+});
+
+test("a coordinator that was killed is back on the open page by itself", async () => {
+  process.kill(await fleet.childPid("coordinator"), "SIGKILL");
+  await expect(page.getByTestId("connection-state")).toHaveAttribute("data-state", /reconnecting|stale/);
+  await expect(page.getByTestId("connection-state")).toHaveAttribute("data-state", "live", { timeout: 60_000 });
+  await fleet.createRunning("later");
+  await room("Containers").click();
+  await expect(page.getByRole("row", { name: /later.*running/s })).toBeVisible();
+  expect(await isMarked()).toBe(true);
+});
+
+for (const [colorScheme, width] of [
+  ["light", 1280],
+  ["dark", 1280],
+  ["light", 375],
+  ["dark", 375],
+] as const) {
+  test(`${colorScheme} at ${width} px: no serious fault of accessibility, nothing wider than the screen`, async () => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.setViewportSize({ width, height: 800 });
+    const { containers } = await fleet.api().containers.listContainers({});
+    const { nodes } = await fleet.api().nodes.listNodes({});
+    const { migrations } = await fleet.api().migrations.listMigrations({});
+    const pages = {
+      overview: "/",
+      nodes: "/nodes",
+      node: `/nodes/${nodes[0]?.id}`,
+      containers: "/containers",
+      container: `/containers/${containers.find(({ name }) => name === "web")?.id}`,
+      "new-container": "/containers/new",
+      migrations: "/migrations",
+      migration: `/migrations/${migrations[0]?.id}`,
+    };
+    for (const [name, path] of Object.entries(pages)) {
+      await page.goto(path);
+      await expect(page.locator("main h1").first(), name).toBeVisible();
+      await expect(page.locator("main"), name).toHaveAttribute("data-freshness", "live");
+      await page.screenshot({ path: test.info().outputPath(`${name}.png`), fullPage: true });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      expect(serious.map(({ id, nodes: [first] }) => `${name}: ${id}: ${first?.html}`)).toEqual([]);
+      const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+      expect(overflow, `${name} is wider than the screen`).toBeLessThanOrEqual(0);
+    }
+  });
+}
+
+test("signing out shuts the pages", async () => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.goto("/");
+  await page.getByRole("button", { name: /Account and appearance/ }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  await page.goto("/containers");
+  await expect(page).toHaveURL(/\/sign-in/);
+});
