@@ -29,6 +29,8 @@ export type Attachment = {
   readonly incarnation: string;
   /** Commands that came while the intake was deciding; they follow the Attached message. Null once attached. */
   held: CommandsResponse[] | null;
+  /** Set once a command found no room; until there is some again. */
+  roomWanted: boolean;
 };
 
 type NodeStreams = {
@@ -42,6 +44,8 @@ type NodeStreams = {
 
 /** A stream that was ended has this long to go; then its connection is cut. */
 const CUT_AFTER_MS = 1_000;
+/** After a full stream was drained, before more is sent. */
+const ROOM_PAUSE_MS = 5;
 
 /**
  * The streams of every node: at most one heartbeat stream and one command stream are served each, those of the
@@ -55,6 +59,7 @@ export class AgentStreams implements AgentLink {
   readonly #counters: PlaneCounters;
   /** Cuts the connection that a peer speaks on. */
   readonly #cut: (peer: NodePeer) => void;
+  #roomCame: (nodeId: string) => void = () => {};
 
   constructor(
     limits: PlaneLimits,
@@ -112,7 +117,7 @@ export class AgentStreams implements AgentLink {
   beginAttach(stream: CommandStream, incarnation: string): Attachment {
     const nodeId = stream.peer.nodeId;
     const node = this.#node(nodeId);
-    const attachment: Attachment = { stream, incarnation, held: [] };
+    const attachment: Attachment = { stream, incarnation, held: [], roomWanted: false };
     node.attaching.add(attachment);
     stream.onClosed(() => {
       node.attaching.delete(attachment);
@@ -149,6 +154,10 @@ export class AgentStreams implements AgentLink {
     );
     this.#counters.add(sent ? "commands_sent" : "commands_unsent");
     return sent;
+  }
+
+  onRoom(callback: (nodeId: string) => void): void {
+    this.#roomCame = callback;
   }
 
   disconnect(nodeId: string, reason: string): void {
@@ -247,12 +256,25 @@ export class AgentStreams implements AgentLink {
       held.push(message);
       sent = true;
     }
-    const stream = node.attached?.stream;
-    if (stream?.open && stream.waiting < max) {
-      stream.write(message);
-      sent = true;
+    const { attached } = node;
+    if (attached?.stream.open) {
+      if (attached.stream.waiting < max) {
+        attached.stream.write(message);
+        sent = true;
+      } else this.#wantRoom(nodeId, attached);
     }
     return sent;
+  }
+
+  #wantRoom(nodeId: string, attachment: Attachment): void {
+    if (attachment.roomWanted) return;
+    attachment.roomWanted = true;
+    attachment.stream.onDrain(() =>
+      this.#clock.schedule(ROOM_PAUSE_MS, () => {
+        attachment.roomWanted = false;
+        if (attachment.stream.open) this.#roomCame(nodeId);
+      }),
+    );
   }
 
   #node(nodeId: string): NodeStreams {

@@ -248,6 +248,8 @@ test("an agent that reads no commands leaves them in the outbox, and a cut ends 
       },
     },
   };
+  const roomy: string[] = [];
+  rig.plane.link.onRoom((id) => roomy.push(id));
   let sent = 0;
   await eventually("a full buffer", () => {
     const took = rig.plane.link.sendCommand(nodeId, { ...startBig, commandId: testUuid() });
@@ -255,6 +257,12 @@ test("an agent that reads no commands leaves them in the outbox, and a cut ends 
     return !took;
   });
   expect(sent).toBeGreaterThanOrEqual(8);
+  expect(roomy).toEqual([]);
+  commands.stream.resume();
+  await eventually("room", () => roomy.length > 0);
+  expect(roomy).toEqual([nodeId]);
+  expect(rig.plane.link.sendCommand(nodeId, stopCommand())).toBe(true);
+  commands.stream.pause();
   rig.plane.link.disconnect(nodeId, "for the test");
   await eventually("the streams are gone", () => rig.plane.gauges().commands === 0);
 });

@@ -30,9 +30,11 @@ export type OutboundWorkload = {
 export interface AgentLink {
   /**
    * Sends a command down the node's command stream. False when no stream of that node is attached, or its send buffer
-   * is full: the command stays in the outbox and goes out after the next attach.
+   * is full: the command stays in the outbox and goes out once there is room, or after the next attach.
    */
   sendCommand(nodeId: string, command: OutboundCommand): boolean;
+  /** Calls back with a node whose stream refused a command for want of room and can take some again. One listener. */
+  onRoom(callback: (nodeId: string) => void): void;
   /** Ends the streams of a node: another incarnation took over, its certificate was revoked, this coordinator stepped down. */
   disconnect(nodeId: string, reason: string): void;
   /**

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { AgentIntake, AgentHello } from "./agent-intake.ts";
-import type { AgentLink, OutboundCommand } from "./agent-link.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
+import type { AgentHello, AgentIntake } from "./agent-intake.ts";
+import type { AgentLink, OutboundCommand } from "./agent-link.ts";
 
 export type FakeNode = {
   readonly nodeId: string;
@@ -42,7 +42,12 @@ export class FakeAgents implements AgentLink {
     this.nodes.set(nodeId, node);
     node.incarnation = randomUUID();
     node.sequence = 0n;
-    const terms = await this.#port().hello(nodeId, { ...HELLO, incarnation: node.incarnation, session: node.session, ...change });
+    const terms = await this.#port().hello(nodeId, {
+      ...HELLO,
+      incarnation: node.incarnation,
+      session: node.session,
+      ...change,
+    });
     if (terms.session !== node.session) node.running.clear();
     node.session = terms.session;
     node.term = terms.term;
@@ -100,6 +105,8 @@ export class FakeAgents implements AgentLink {
   async settle(): Promise<void> {
     for (let answer = this.#answers.shift(); answer; answer = this.#answers.shift()) await answer;
   }
+
+  onRoom(): void {}
 
   disconnect(): void {}
 

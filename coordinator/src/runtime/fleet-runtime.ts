@@ -1,6 +1,7 @@
 import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { AgentLink } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
+import { CommandSender } from "./command-sender.ts";
 import { Deadlines } from "./deadlines.ts";
 import { DecisionLoop } from "./decision-loop.ts";
 import type { DecisionChanges, DecisionStore } from "./decision-store.ts";
@@ -39,6 +40,7 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly #watch: NodeWatch;
   readonly #deadlines: Deadlines;
   readonly #leadership: LeadershipKeeper;
+  readonly #sender: CommandSender;
   readonly #listeners = new Set<(newestSequence: bigint) => void>();
   #databaseReady = false;
   #stopped = false;
@@ -59,6 +61,7 @@ export class FleetRuntime implements CoordinatorStatus {
       onElected: (elected) => this.#beginTerm(elected),
       onDeposed: (reason) => this.#endTerm(reason),
     });
+    this.#sender = new CommandSender({ link: ports.link, pendingOf: (nodeId) => this.state.pendingOf(nodeId), term });
     this.#loop = new DecisionLoop({
       state: this.state,
       store,
@@ -94,7 +97,7 @@ export class FleetRuntime implements CoordinatorStatus {
       watch: this.#watch,
       term,
       policyOf: (nodeId) => this.#policyOf(nodeId),
-      sendPending: (nodeId) => this.#sendPending(nodeId),
+      sendPending: (nodeId) => this.#sender.sendAll(nodeId),
     });
   }
 
@@ -176,6 +179,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#databaseReady = false;
     this.#watch.clear();
     this.#deadlines.clear();
+    this.#sender.clear();
     for (const node of this.state.nodes()) this.#ports.link.disconnect(node.facts.id, "the coordinator does not lead");
   }
 
@@ -214,7 +218,7 @@ export class FleetRuntime implements CoordinatorStatus {
         const dead = this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
         this.#loop.mend();
         for (const nodeId of dead) this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");
-        for (const node of this.state.nodes()) this.#sendPending(node.facts.id);
+        for (const node of this.state.nodes()) this.#sender.sendAll(node.facts.id);
         this.#tellListeners();
         this.#ports.log.info({}, "the state was read anew after a failed commit");
         return;
@@ -238,23 +242,13 @@ export class FleetRuntime implements CoordinatorStatus {
   #act(changes: DecisionChanges): void {
     for (const container of changes.containers) this.#deadlines.follow(container);
     for (const containerId of changes.forgotten) this.#deadlines.forget(containerId);
-    // Once the lease is over nothing is sent: the outbox keeps it for whoever leads next.
-    if (this.#leadership.term() !== null) {
-      for (const { nodeId, command } of changes.commands) this.#ports.link.sendCommand(nodeId, command);
-    }
+    this.#sender.send(changes.commands);
     if (changes.events.length > 0) this.#tellListeners();
   }
 
   #tellListeners(): void {
     const newest = this.newestSequence();
     for (const listener of this.#listeners) listener(newest);
-  }
-
-  #sendPending(nodeId: string): void {
-    const term = this.#leadership.term();
-    if (term === null) return;
-    // A command that an older term decided is this leader's now: agents obey no term below the one they have seen.
-    for (const { command } of this.state.pendingOf(nodeId)) this.#ports.link.sendCommand(nodeId, { ...command, term });
   }
 
   // After a recovery the deadlines are armed anew from what was committed; only a refusal for load comes back here.
