@@ -86,6 +86,11 @@ async function main(): Promise<void> {
     log.warn("no control groups can be made here: containers run without limits, killed by process group alone");
 
   const journal = await Journal.open(config.dataDir);
+  // HA containers end with the lease and start elsewhere; an agent that came back here would find a journal that is whole.
+  void journal.broken.then((fault) => {
+    log.fatal({ err: fault }, "the agent ends, since it can promise nothing any more");
+    process.exit(1);
+  });
   const guard = await GuardClient.open({
     settings: {
       runDir: guardRunDir(config.dataDir, config.runDir),

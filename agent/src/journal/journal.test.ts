@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,3 +76,25 @@ test("more records than the bound are refused, not piled up", async () => {
   expect((await Promise.all(appends)).filter((outcome) => outcome === "refused")).toHaveLength(1);
   await journal.close();
 });
+
+test.runIf(process.platform === "linux")(
+  "a disk that takes no more is told once, and nothing is accepted after it",
+  () => {
+    // A process whose files may not grow beyond 8 KiB: its writes fail as on a full disk.
+    const script = `
+    const { Journal } = await import(${JSON.stringify(new URL("./journal.ts", import.meta.url).href)});
+    const journal = await Journal.open(process.argv[1]);
+    journal.broken.then((fault) => console.log("broken: " + fault.message));
+    const append = () => journal.append({ kind: "term", term: "7".repeat(1000) }).then(() => true, () => false);
+    let stored = 0;
+    while (await append()) stored += 1;
+    console.log(stored > 0 ? "stored before" : "stored nothing", await append());`;
+    const limited = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
+    const args = ["-c", limited, "sh", process.execPath, "--input-type=module", "-e", script, dataDir];
+    const out = spawnSync("bash", args, { encoding: "utf8", timeout: 20_000 });
+    expect(out.stdout.trim().split("\n")).toEqual([
+      expect.stringMatching(/^broken: .*journal.log cannot be written: .*make room or replace the disk/),
+      "stored before false",
+    ]);
+  },
+);

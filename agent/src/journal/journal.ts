@@ -23,6 +23,7 @@ export class Journal {
   #pending: { record: JournalRecord; done: () => void; failed: (error: Error) => void }[] = [];
   #writing: Promise<void> | null = null;
   #fault: JournalFault | null = null;
+  readonly #broken = Promise.withResolvers<JournalFault>();
 
   private constructor(path: string, file: FileHandle, state: JournalState) {
     this.#path = path;
@@ -63,6 +64,14 @@ export class Journal {
     });
   }
 
+  /**
+   * Resolves when the disk has failed. From then on this node can promise nothing: it must not go on as one that holds a
+   * lease, or what is to be started, stopped or moved here hangs for good.
+   */
+  get broken(): Promise<JournalFault> {
+    return this.#broken.promise;
+  }
+
   /** Waits for what was appended and closes the file. */
   async close(): Promise<void> {
     while (this.#writing) await this.#writing;
@@ -84,6 +93,7 @@ export class Journal {
         this.#fault = new JournalFault(
           `${this.#path} cannot be written: ${reason}; make room or replace the disk, then restart`,
         );
+        this.#broken.resolve(this.#fault);
         for (const { failed } of [...batch, ...this.#pending]) failed(this.#fault);
         this.#pending = [];
         break;
