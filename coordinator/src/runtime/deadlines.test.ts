@@ -1,5 +1,5 @@
-import { initialTransition } from "xstate";
 import { beforeEach, expect, test } from "vitest";
+import { initialTransition } from "xstate";
 import type { Deadline } from "../domain/container/container-context.ts";
 import { containerMachine } from "../domain/container/container-machine.ts";
 import { containerInput } from "./container-demand.ts";

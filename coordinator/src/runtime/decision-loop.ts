@@ -54,7 +54,9 @@ export class DecisionLoop {
     if (this.#ports.term() === null) return Promise.reject(notLeading());
     if (this.#waiting.length >= this.#waitingMax) {
       return Promise.reject(
-        new Refusal("busy", `${this.#waitingMax} decisions wait already`, "try again in a second", { retryAfterMs: 1_000 }),
+        new Refusal("busy", `${this.#waitingMax} decisions wait already`, "try again in a second", {
+          retryAfterMs: 1_000,
+        }),
       );
     }
     return new Promise<T>((resolve, reject) => {

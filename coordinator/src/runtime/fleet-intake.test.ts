@@ -15,8 +15,16 @@ const life = (id: string) => {
   const container = rig.runtime().state.container(id);
   return container && lifeState(container.snapshot);
 };
-const pendingOf = (nodeId: string) => rig.runtime().state.pendingOf(nodeId).map(({ command }) => command);
-const refusal = (promise: Promise<unknown>) => promise.then(() => null, (error: Refusal) => error.code);
+const pendingOf = (nodeId: string) =>
+  rig
+    .runtime()
+    .state.pendingOf(nodeId)
+    .map(({ command }) => command);
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (error: Refusal) => error.code,
+  );
 const intake = () => rig.runtime().intake;
 
 async function create(change = {}): Promise<string> {
@@ -86,7 +94,14 @@ test("a result that is said twice counts once", async () => {
   const starts = swallowed("start");
   const id = await create();
   const [start] = starts;
-  const failure = { commandId: start?.commandId ?? "", ok: false, errorCode: "start_failed", errorMessage: "", status: null, tookMs: 1 };
+  const failure = {
+    commandId: start?.commandId ?? "",
+    ok: false,
+    errorCode: "start_failed",
+    errorMessage: "",
+    status: null,
+    tookMs: 1,
+  };
   await intake().commandResult(home(id), node(home(id)).incarnation, failure);
   const after = rig.runtime().newestSequence();
   await intake().commandResult(home(id), node(home(id)).incarnation, failure);
@@ -101,7 +116,14 @@ test("a node's result for another node's command changes nothing", async () => {
   const starts = swallowed("start");
   const id = await create();
   const other = rig.nodeIds.find((nodeId) => nodeId !== home(id)) ?? "";
-  const result = { commandId: starts[0]?.commandId ?? "", ok: true, errorCode: "", errorMessage: "", status: null, tookMs: 1 };
+  const result = {
+    commandId: starts[0]?.commandId ?? "",
+    ok: true,
+    errorCode: "",
+    errorMessage: "",
+    status: null,
+    tookMs: 1,
+  };
   await intake().commandResult(other, node(other).incarnation, result);
   expect(life(id)).toBe("starting");
   await intake().commandResult(home(id), node(home(id)).incarnation, result);

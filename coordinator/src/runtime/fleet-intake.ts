@@ -75,9 +75,7 @@ export class FleetIntake implements AgentIntake {
     if (term === null || !node || !watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
     if (heartbeat.guarded !== node.facts.guarded) {
       // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again.
-      loop
-        .submit((work) => work.changeNode(nodeId, { guarded: heartbeat.guarded }))
-        .catch(() => undefined);
+      loop.submit((work) => work.changeNode(nodeId, { guarded: heartbeat.guarded })).catch(() => undefined);
     }
     return { sequence: heartbeat.sequence, term, session: node.snapshot.context.session };
   }

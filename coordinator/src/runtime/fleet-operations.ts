@@ -1,7 +1,7 @@
 import { lifeState, migrationStatus } from "../domain/container/container-status.ts";
 import { portKey } from "../domain/placement/choose-node.ts";
-import { NO_RESOURCES } from "../domain/resources.ts";
 import { Refusal } from "../domain/refusal.ts";
+import { NO_RESOURCES } from "../domain/resources.ts";
 import { containerInput } from "./container-demand.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import { migrationId } from "./deterministic-id.ts";
@@ -100,7 +100,11 @@ export class FleetOperations implements Operations {
       refuseWhileRemoved(container);
       refuseWhileMoving(container);
       if (!context.ha) {
-        throw new Refusal("not_ha", `${name} is a standard container and is never moved`, "create it as an HA container");
+        throw new Refusal(
+          "not_ha",
+          `${name} is a standard container and is never moved`,
+          "create it as an HA container",
+        );
       }
       const state = lifeState(container.snapshot);
       if (state !== "running" && state !== "unknown" && state !== "lost") {
@@ -119,9 +123,14 @@ export class FleetOperations implements Operations {
       const after = existing(work, containerId);
       if (migrationStatus(after.snapshot) !== "migrating") {
         // Thrown after deciding: the unit of work is dropped, so the attempt leaves no trace.
-        throw new Refusal("no_target", `${name} cannot be moved: ${work.lastMoveFailure(containerId)}`, "free or add a node", {
-          retryAfterMs: 5_000,
-        });
+        throw new Refusal(
+          "no_target",
+          `${name} cannot be moved: ${work.lastMoveFailure(containerId)}`,
+          "free or add a node",
+          {
+            retryAfterMs: 5_000,
+          },
+        );
       }
       return { migrationId: migrationId(containerId, after.snapshot.context.lastMove) };
     });

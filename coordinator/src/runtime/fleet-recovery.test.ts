@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
 import { containerStatus, migrationStatus } from "../domain/container/container-status.ts";
 import type { Refusal } from "../domain/refusal.ts";
-import { ActorSnapshotEntity } from "../store/entities/decision-entities.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
+import { ActorSnapshotEntity } from "../store/entities/decision-entities.ts";
 import type { DecisionStore } from "./decision-store.ts";
 import { type FleetRig, fleetRig, haContainer } from "./fleet-rig.ts";
 
@@ -12,7 +12,11 @@ afterEach(() => rig.close());
 const record = (id: string) => rig.runtime().state.container(id) ?? expect.fail(`no container ${id}`);
 const status = (id: string) => containerStatus(record(id).snapshot);
 const nodeOf = (id: string) => record(id).snapshot.context.placement?.nodeId ?? "";
-const refusal = (promise: Promise<unknown>) => promise.then(() => null, (error: Refusal) => error.code);
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (error: Refusal) => error.code,
+  );
 
 async function running(name = "web"): Promise<string> {
   const { containerId } = await rig.runtime().operations.createContainer(haContainer(name), "test");
@@ -93,7 +97,9 @@ test.each(["stored", "lost"])("a commit that fails without saying how is read ba
   failing = true;
   const wish = rig.runtime().operations.createContainer(haContainer("web"), "test");
   expect(await refusal(wish)).toBe("database_unavailable");
-  expect(await refusal(rig.runtime().operations.createContainer(haContainer("other"), "test"))).toBe("database_unavailable");
+  expect(await refusal(rig.runtime().operations.createContainer(haContainer("other"), "test"))).toBe(
+    "database_unavailable",
+  );
   failing = false;
   await until(() => rig.runtime().databaseReady());
   await rig.settle();
@@ -127,7 +133,9 @@ test("what a recovery reads does not replace what the next term has decided", as
   failing = true;
   const loads: (() => void)[] = [];
   held = loads;
-  expect(await refusal(rig.runtime().operations.createContainer(haContainer("web"), "test"))).toBe("database_unavailable");
+  expect(await refusal(rig.runtime().operations.createContainer(haContainer("web"), "test"))).toBe(
+    "database_unavailable",
+  );
   failing = false;
   await until(() => loads.length === 1);
   held = null;

@@ -121,7 +121,11 @@ const SPEC: WorkloadSpec = {
 };
 
 /** A wish for an HA container that fits anywhere. */
-export function haContainer(name: string, change: Partial<NewContainer> = {}, spec: Partial<WorkloadSpec> = {}): NewContainer {
+export function haContainer(
+  name: string,
+  change: Partial<NewContainer> = {},
+  spec: Partial<WorkloadSpec> = {},
+): NewContainer {
   return {
     name,
     eggId: "hello-http",

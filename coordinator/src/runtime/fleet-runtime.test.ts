@@ -23,7 +23,11 @@ const migrations = () =>
     return (await listMigrations(snapshot, filter)).rows;
   });
 const events = () => readSnapshot(rig.database.database.orm, (snapshot) => eventsAfter(snapshot, 0n, 1_000));
-const refusal = (promise: Promise<unknown>) => promise.then(() => null, (error: Refusal) => error.code);
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (error: Refusal) => error.code,
+  );
 
 async function running(name = "web", change = {}, spec = {}): Promise<string> {
   const { containerId } = await rig.runtime().operations.createContainer(haContainer(name, change, spec), "test");
@@ -44,7 +48,12 @@ test("an HA container of a dead node runs elsewhere after W, and every step says
   expect(nodeOf(id)).not.toBe(source);
   expect(rig.agents.overlaps).toEqual([]);
   const [{ row: migration, steps } = NOTHING] = await migrations();
-  expect(migration).toMatchObject({ outcome: "completed", trigger: "auto", sourceNodeId: source, targetNodeId: nodeOf(id) });
+  expect(migration).toMatchObject({
+    outcome: "completed",
+    trigger: "auto",
+    sourceNodeId: source,
+    targetNodeId: nodeOf(id),
+  });
   expect(migration?.decision?.candidates).toHaveLength(3);
   expect(migration?.downtimeMs).toBeGreaterThanOrEqual(6_632);
   expect(steps?.map((step) => step.name)).toEqual([
@@ -67,7 +76,13 @@ test("events are numbered from one without a gap", async () => {
   const all = await events();
   expect(all.map((event) => event.sequence)).toEqual(all.map((_, index) => index + 1));
   const types = all.map((event) => event.type);
-  for (const type of ["node.heartbeat_lost", "node.dead", "migration.started", "migration.target_chosen", "migration.completed"]) {
+  for (const type of [
+    "node.heartbeat_lost",
+    "node.dead",
+    "migration.started",
+    "migration.target_chosen",
+    "migration.completed",
+  ]) {
     expect(types).toContain(type);
   }
 });
@@ -89,7 +104,8 @@ test("a target that cannot start is closed, and the source runs again", async ()
   rig = await fleetRig(2);
   const id = await running();
   const source = nodeOf(id) ?? "";
-  rig.agents.failing = (nodeId, command) => (nodeId !== source && command.action.kind === "start" ? { code: "start_failed", message: "port in use" } : null);
+  rig.agents.failing = (nodeId, command) =>
+    nodeId !== source && command.action.kind === "start" ? { code: "start_failed", message: "port in use" } : null;
   await rig.runtime().operations.migrate(id, null, "test");
   await rig.settle();
   expect(status(id)).toBe("running");
@@ -149,10 +165,12 @@ test("a standard container is never moved, and starts again when its node is bac
 test("a container that finds no room waits, says why, and is placed when room comes", async () => {
   rig = await fleetRig(1);
   await running("big", { resources: { cpuMillis: 1_900, memoryBytes: 1, diskBytes: 0 } });
-  const { containerId } = await rig.runtime().operations.createContainer(
-    haContainer("second", { resources: { cpuMillis: 200, memoryBytes: 1, diskBytes: 0 } }),
-    "test",
-  );
+  const { containerId } = await rig
+    .runtime()
+    .operations.createContainer(
+      haContainer("second", { resources: { cpuMillis: 200, memoryBytes: 1, diskBytes: 0 } }),
+      "test",
+    );
   await rig.settle();
   expect(status(containerId)).toBe("unplaced");
   expect(rig.runtime().state.container(containerId)?.snapshot.context.reason).toContain("needs 200 m, 100 m of 2000 m");
@@ -166,10 +184,12 @@ test("a container that finds no room waits, says why, and is placed when room co
 test("what is promised on a node never exceeds what it has, however many ask at once", async () => {
   rig = await fleetRig(2);
   const wishes = Array.from({ length: 12 }, (_, index) =>
-    rig.runtime().operations.createContainer(
-      haContainer(`c-${index}`, { resources: { cpuMillis: 500, memoryBytes: 1, diskBytes: 0 } }),
-      "test",
-    ),
+    rig
+      .runtime()
+      .operations.createContainer(
+        haContainer(`c-${index}`, { resources: { cpuMillis: 500, memoryBytes: 1, diskBytes: 0 } }),
+        "test",
+      ),
   );
   await Promise.all(wishes);
   await rig.settle();
@@ -189,7 +209,10 @@ test("conflicting wishes during a migration are refused and name it", async () =
     rig.runtime().operations.restart(id, "test"),
     rig.runtime().operations.migrate(id, null, "test"),
   ]) {
-    await expect(wish).rejects.toMatchObject({ code: "migration_in_progress", message: expect.stringContaining(migrationId) });
+    await expect(wish).rejects.toMatchObject({
+      code: "migration_in_progress",
+      message: expect.stringContaining(migrationId),
+    });
   }
 });
 
@@ -260,7 +283,10 @@ test("a start that fails on a taken pool port is tried on another port, after th
   };
   const id = await running();
   expect(failures).toBe(1);
-  const holding = rig.runtime().state.room(rig.nodeIds[0] ?? "").holders.get(id);
+  const holding = rig
+    .runtime()
+    .state.room(rig.nodeIds[0] ?? "")
+    .holders.get(id);
   expect(holding?.ports.map((port) => port.hostPort)).toEqual([20_001]);
 });
 

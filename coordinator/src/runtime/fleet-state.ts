@@ -1,12 +1,5 @@
 import { lifeState } from "../domain/container/container-status.ts";
-import type {
-  ClusterRecord,
-  ContainerRecord,
-  FleetView,
-  NodeRecord,
-  NodeRoom,
-  PendingCommand,
-} from "./fleet-view.ts";
+import type { ClusterRecord, ContainerRecord, FleetView, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
 import { EMPTY_ROOM } from "./node-room.ts";
 
 /** The committed fleet, in memory. Written only by `apply*` after a commit, and by rehydration. */

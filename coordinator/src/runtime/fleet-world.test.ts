@@ -40,7 +40,8 @@ function wrong(story: WorldStory): string[] {
     if (state === "running") {
       if (context.desired !== "running" || copies.join() !== context.placement?.nodeId) say("is not as it is shown");
       const copy = world.node(context.placement?.nodeId ?? "").copies.get(context.id);
-      if (copy?.epoch !== context.placement?.epoch) say(`epoch ${copy?.epoch} runs, ${context.placement?.epoch} is shown`);
+      if (copy?.epoch !== context.placement?.epoch)
+        say(`epoch ${copy?.epoch} runs, ${context.placement?.epoch} is shown`);
     } else if (state === "stopped") {
       if (context.desired !== "stopped") say(`is wanted ${context.desired}`);
     } else if (excuse(story, container) === null) say(`is wanted ${context.desired}, reason "${context.reason}"`);
@@ -51,7 +52,8 @@ function wrong(story: WorldStory): string[] {
     }
   }
   for (const [id, migration] of world.records.migrations) {
-    if (migration.outcome === "running") problems.push(`migration ${id} of ${migration.containerId} stays in ${migration.state}`);
+    if (migration.outcome === "running")
+      problems.push(`migration ${id} of ${migration.containerId} stays in ${migration.state}`);
   }
   for (const node of world.nodes.values()) {
     for (const [containerId, copy] of node.copies) {
@@ -88,6 +90,12 @@ test("in any order of faults and wishes no HA container runs twice, nothing is o
     await tell(seed, seen).catch((error: Error) => failures.push(error.message));
     if (failures.length >= Number(process.env["LORMAS_STORY_FAILURES"] ?? 1)) break;
   }
-  if (process.env["LORMAS_STORY_SEEN"]) console.log([...seen].sort().map(([what, count]) => `${count} ${what}`).join("\n"));
+  if (process.env["LORMAS_STORY_SEEN"])
+    console.log(
+      [...seen]
+        .sort()
+        .map(([what, count]) => `${count} ${what}`)
+        .join("\n"),
+    );
   expect(failures).toEqual([]);
 }, 60_000);

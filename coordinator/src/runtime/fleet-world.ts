@@ -214,7 +214,8 @@ export class FleetWorld {
     if (!command) return;
     const before = node.running(command.containerId);
     node.obey(command, fault);
-    if (command.action.kind === "start" && !before && node.running(command.containerId)) this.#noteData(nodeId, command.containerId);
+    if (command.action.kind === "start" && !before && node.running(command.containerId))
+      this.#noteData(nodeId, command.containerId);
     this.check();
   }
 
@@ -312,7 +313,10 @@ export class FleetWorld {
     const due = [context.placement?.nodeId, context.move?.targetNodeId].filter((id) => id !== undefined && id !== null);
     // From the commit on the source's room is given back, and target and place are the same node.
     const expected = [...new Set(due)].sort().join();
-    const inMemory = [...this.nodes.keys()].filter((id) => this.state.room(id).holders.has(context.id)).sort().join();
+    const inMemory = [...this.nodes.keys()]
+      .filter((id) => this.state.room(id).holders.has(context.id))
+      .sort()
+      .join();
     const stored = [...(this.records.rooms.get(context.id) ?? [])].sort().join();
     if (inMemory !== expected || stored !== expected) {
       throw new Error(`${context.id} should hold room on [${expected}], holds [${inMemory}], stored [${stored}]`);

@@ -7,10 +7,10 @@ import {
   type NodeLedger,
   nextDueMs,
 } from "@lormas/lease/node-ledger.ts";
+import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 import type { AgentHeartbeat } from "./agent-intake.ts";
 import type { Clock } from "./clock.ts";
 import type { LiveNode } from "./operations.ts";
-import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 
 /** What the watch asks to be decided. Each resolves when committed, and rejects when it is not known to be. */
 export type NodeWatchPorts = {
@@ -77,7 +77,11 @@ export class NodeWatch {
       if (watched.ledger.phase === "deciding") {
         const phase = isDead(nodeId) ? "dead" : "silent";
         if (phase === "dead") dead.push(nodeId);
-        watched.ledger = { ...watched.ledger, phase, incarnation: phase === "dead" ? null : watched.ledger.incarnation };
+        watched.ledger = {
+          ...watched.ledger,
+          phase,
+          incarnation: phase === "dead" ? null : watched.ledger.incarnation,
+        };
       }
       this.#arm(nodeId);
     }

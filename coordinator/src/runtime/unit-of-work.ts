@@ -1,7 +1,8 @@
-import { transition, initialTransition } from "xstate";
-import { containerMachine } from "../domain/container/container-machine.ts";
+import { initialTransition, transition } from "xstate";
+import type { ContainerInput } from "../domain/container/container-context.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
 import type { ContainerEvent } from "../domain/container/container-events.ts";
+import { containerMachine } from "../domain/container/container-machine.ts";
 import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import type { OutboundAction } from "./agent-link.ts";
@@ -10,7 +11,6 @@ import { commandId, deterministicId, migrationId } from "./deterministic-id.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, ContainerRecord, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
 import { placeContainer } from "./place-container.ts";
-import type { ContainerInput } from "../domain/container/container-context.ts";
 
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
 const CASCADE_MAX = 100_000;
@@ -18,7 +18,16 @@ const CASCADE_MAX = 100_000;
 export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs">;
 
 const placementFacts = ({ schedulable, guarded, runtime, capacity, portPoolMin, portPoolMax }: NodeFacts): string =>
-  [schedulable, guarded, runtime, capacity.cpuMillis, capacity.memoryBytes, capacity.diskBytes, portPoolMin, portPoolMax].join();
+  [
+    schedulable,
+    guarded,
+    runtime,
+    capacity.cpuMillis,
+    capacity.memoryBytes,
+    capacity.diskBytes,
+    portPoolMin,
+    portPoolMax,
+  ].join();
 
 type Queued =
   | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
@@ -143,7 +152,8 @@ export class UnitOfWork extends FleetOverlay {
     const [snapshot, actions] = transition(nodeMachine, node.snapshot, event);
     if (snapshot === node.snapshot) return;
     this.setNode({ ...node, snapshot });
-    for (const action of actions) if (action.type === "effect") this.#nodeEffect(id, action.params as NodeEffect, event);
+    for (const action of actions)
+      if (action.type === "effect") this.#nodeEffect(id, action.params as NodeEffect, event);
   }
 
   #nodeEffect(nodeId: string, effect: NodeEffect, event: NodeEvent): void {
@@ -178,7 +188,11 @@ export class UnitOfWork extends FleetOverlay {
     }
   }
 
-  #tellContainersOf(nodeId: string, news: Extract<NodeEffect, { kind: "tellContainers" }>["news"], event: NodeEvent): void {
+  #tellContainersOf(
+    nodeId: string,
+    news: Extract<NodeEffect, { kind: "tellContainers" }>["news"],
+    event: NodeEvent,
+  ): void {
     const node = this.node(nodeId);
     if (!node) return;
     const cluster = this.cluster(node.facts.clusterId);
@@ -218,7 +232,8 @@ export class UnitOfWork extends FleetOverlay {
           message: effect.message,
           nodeId: effect.nodeId ?? null,
           containerId: id,
-          migrationId: context.lastMove > 0 && effect.type.startsWith("migration.") ? migrationId(id, context.lastMove) : null,
+          migrationId:
+            context.lastMove > 0 && effect.type.startsWith("migration.") ? migrationId(id, context.lastMove) : null,
           data: effect.data ?? {},
         });
         return;

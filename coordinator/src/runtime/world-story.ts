@@ -347,7 +347,9 @@ export class WorldStory {
     const { world } = this;
     this.#faults = false;
     this.#tell("quiet");
-    const gone = new Set([...world.nodes.values()].filter((node) => !node.up && this.#chance(60)).map((node) => node.id));
+    const gone = new Set(
+      [...world.nodes.values()].filter((node) => !node.up && this.#chance(60)).map((node) => node.id),
+    );
     for (const node of world.nodes.values()) {
       if (gone.has(node.id)) continue;
       node.up = true;

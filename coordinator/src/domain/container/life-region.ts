@@ -1,8 +1,6 @@
 import { containerSetup as s } from "./container-setup.ts";
 import {
   avoidThisPlace,
-  issueVacate,
-  tryEveryNodeAgain,
   awaitRestart,
   beginAutomaticMove,
   beginWishedMove,
@@ -11,6 +9,7 @@ import {
   issueRemove,
   issueStart,
   issueStop,
+  issueVacate,
   noPlace,
   noteCrash,
   noteGone,
@@ -27,6 +26,7 @@ import {
   place,
   retryLater,
   takePlace,
+  tryEveryNodeAgain,
   want,
 } from "./life-actions.ts";
 
@@ -55,10 +55,7 @@ export const lifeRegion = s.createStateConfig({
   states: {
     fresh: {
       on: {
-        CREATED: [
-          { guard: "isDesiredRunning", target: "placing" },
-          { target: "stopped" },
-        ],
+        CREATED: [{ guard: "isDesiredRunning", target: "placing" }, { target: "stopped" }],
       },
     },
     placing: {

@@ -113,7 +113,11 @@ export const migrationRegion = s.createStateConfig({
           },
         },
         transferring: {
-          entry: [step("transferring", (context) => (context.localData ? "data on local volumes is left behind, as allowed" : "no data to copy"))],
+          entry: [
+            step("transferring", (context) =>
+              context.localData ? "data on local volumes is left behind, as allowed" : "no data to copy",
+            ),
+          ],
           always: { target: "starting" },
         },
         starting: {

@@ -58,7 +58,8 @@ export const moveGuards = {
   isTargetCopyGone: (args: Args): boolean =>
     isTargetCopyExited(args) || (isTarget(args) && args.event.type === "OBSERVED" && args.event.state === "absent"),
   isVerified: ({ context }: Args): boolean => context.move?.verified === true,
-  isNothingAtTarget: ({ context }: Args): boolean => context.move?.targetNodeId === null || context.move?.targetDead === true,
+  isNothingAtTarget: ({ context }: Args): boolean =>
+    context.move?.targetNodeId === null || context.move?.targetDead === true,
   isDataLost: (args: Args): boolean => isSourceDead(args) && args.context.move?.error?.code === "data_on_dead_node",
   mayTryAnotherTarget: (args: Args): boolean =>
     isSourceDead(args) &&

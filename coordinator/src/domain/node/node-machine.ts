@@ -87,7 +87,11 @@ export const nodeMachine = s.createMachine({
     },
     rejoining: {
       entry: [
-        say("node.rejoining", "info", (context) => `${context.name} is here; what an older session left is being removed`),
+        say(
+          "node.rejoining",
+          "info",
+          (context) => `${context.name} is here; what an older session left is being removed`,
+        ),
       ],
       on: {
         CONFIRMED: {

@@ -71,7 +71,11 @@ export function chooseNode(request: PlacementRequest, nodes: readonly CandidateN
   return {
     ports,
     poolPorts: ports.filter((port) => !fixed.has(port.name)).map((port) => portKey(port.protocol, port.hostPort)),
-    decision: { candidates, chosenNodeId: best?.node.id ?? null, summary: summarise(request, best?.candidate, candidates) },
+    decision: {
+      candidates,
+      chosenNodeId: best?.node.id ?? null,
+      summary: summarise(request, best?.candidate, candidates),
+    },
   };
 }
 
@@ -117,7 +121,8 @@ function firstDrop(
   }
   if (!node.healthy) return ["unhealthy", "its heartbeats are missing"];
   if (!node.schedulable) return ["cordoned", "it takes no new containers"];
-  if (!clusterAllowed(request, node)) return ["other_cluster", `the policy keeps containers out of ${node.clusterName}`];
+  if (!clusterAllowed(request, node))
+    return ["other_cluster", `the policy keeps containers out of ${node.clusterName}`];
   if (!request.runtimes.includes(node.runtime)) {
     return ["runtime", `it runs ${node.runtime || "nothing"}, the egg needs ${request.runtimes.join(" or ")}`];
   }
@@ -193,7 +198,9 @@ function summarise(
 ): string {
   if (chosen) {
     const others = candidates.filter((candidate) => candidate.droppedBy === null).length - 1;
-    return others > 0 ? `best of ${others + 1} nodes; ${chosen.reason}` : `the only node that can take it; ${chosen.reason}`;
+    return others > 0
+      ? `best of ${others + 1} nodes; ${chosen.reason}`
+      : `the only node that can take it; ${chosen.reason}`;
   }
   if (candidates.length === 0) return "there are no nodes";
   const dropped = candidates

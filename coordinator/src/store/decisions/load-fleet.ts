@@ -7,7 +7,6 @@ import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
 import {
   ActorSnapshotEntity,
   type ActorSnapshotRow,
-  EventEntity,
   OutboxEntity,
 } from "../entities/decision-entities.ts";
 import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";

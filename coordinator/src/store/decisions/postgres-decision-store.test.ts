@@ -28,7 +28,11 @@ beforeEach(async () => {
   b = new PostgresDecisionStore(second);
   outside = new pg.Client({ connectionString: database.url });
   await outside.connect();
-  await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, { newId: () => clusterId, wallMs: () => 0 });
+  await seedFirstCluster(
+    database.database,
+    { clusterName: "local", profile: "default" },
+    { newId: () => clusterId, wallMs: () => 0 },
+  );
 });
 afterEach(async () => {
   await outside.end();
@@ -36,7 +40,8 @@ afterEach(async () => {
   await database.drop();
 });
 
-const names = async () => (await outside.query<{ name: string }>("select name from node order by name")).rows.map(({ name }) => name);
+const names = async () =>
+  (await outside.query<{ name: string }>("select name from node order by name")).rows.map(({ name }) => name);
 
 function node(name: string, id: string = randomUUID()): NodeRecord {
   const [snapshot] = initialTransition(nodeMachine, { id, name });
@@ -182,7 +187,15 @@ describe("a deposed leader", () => {
     const term = await take(a, "a");
     const twice = node("twice");
     const bad = { ...changes([node("ok")]), holdings: [{ containerId: randomUUID(), rooms: [] }], commands: [] };
-    const event = { type: "x", severity: "info" as const, message: "", nodeId: null, containerId: null, migrationId: null, data: {} };
+    const event = {
+      type: "x",
+      severity: "info" as const,
+      message: "",
+      nodeId: null,
+      containerId: null,
+      migrationId: null,
+      data: {},
+    };
     const events = [1, 1].map((sequence) => ({ ...event, sequence, atMs: 0 }));
     await expect(a.commit(term, { ...bad, events })).rejects.not.toBeInstanceOf(StaleTermError);
     expect(await names()).toEqual([]);

@@ -1,0 +1,208 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LEASE_PROFILES, unhealthyAfterMs, waitMs } from "./lease-policy.ts";
+import { due, heartbeatArrived, introduced, ledgerAtTermStart, type NodeLedger, nextDueMs } from "./node-ledger.ts";
+
+const POLICY = LEASE_PROFILES.fast;
+const GRACE_MS = 8_000;
+
+type Step =
+  | { readonly do: "pass"; readonly ms: number }
+  | { readonly do: "beat"; readonly run: string; readonly sequence: number; readonly lastAckSeen: number }
+  | { readonly do: "hello"; readonly run: string }
+  | { readonly do: "decide" | "declare" | "fail" | "look" };
+
+const run = fc.constantFrom("one", "two");
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.nat(2_500) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant("beat" as const), run, sequence: fc.nat(40), lastAckSeen: fc.nat(40) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("hello" as const), run }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("look" as const, "decide" as const, "declare" as const, "fail" as const),
+    }),
+  },
+);
+
+type Told = { nowMs: number; ackedMs: number | null; acks: Map<string, bigint[]>; ledger: NodeLedger };
+
+/** Plays steps; `each` looks at the ledger after every one of them. */
+function play(steps: readonly Step[], each: (told: Told, before: NodeLedger, one: Step) => void): Told {
+  const told: Told = { nowMs: 0, ackedMs: null, acks: new Map(), ledger: ledgerAtTermStart(0, false) };
+  for (const one of steps) {
+    const before = told.ledger;
+    if (one.do === "pass") told.nowMs += one.ms;
+    else if (one.do === "hello") told.ledger = introduced(told.ledger, one.run, told.nowMs);
+    else if (one.do === "beat") {
+      const { run: incarnation, sequence, lastAckSeen } = one;
+      const heartbeat = { incarnation, sequence: BigInt(sequence), lastAckSeen: BigInt(lastAckSeen) };
+      const outcome = heartbeatArrived(told.ledger, heartbeat, POLICY, told.nowMs);
+      told.ledger = outcome.ledger;
+      if (outcome.acknowledge) {
+        told.ackedMs = told.nowMs;
+        told.acks.set(incarnation, [...(told.acks.get(incarnation) ?? []), heartbeat.sequence]);
+      }
+    } else {
+      const what = due(told.ledger, POLICY, GRACE_MS, told.nowMs);
+      const { phase } = told.ledger;
+      if (one.do === "look" && what === "silent") told.ledger = { ...told.ledger, phase: "silent" };
+      if (one.do === "decide" && what === "wait_over") told.ledger = { ...told.ledger, phase: "deciding" };
+      if (one.do === "declare" && phase === "deciding")
+        told.ledger = { ...told.ledger, phase: "dead", incarnation: null };
+      if (one.do === "fail" && phase === "deciding") told.ledger = { ...told.ledger, phase: "silent" };
+    }
+    each(told, before, one);
+  }
+  return told;
+}
+
+const steps = fc.array(step, { maxLength: 80 });
+
+describe("the leader's account of a node", () => {
+  test("W is over only so long after the last acknowledgement, whoever says hello in between", () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        play(all, ({ ledger, nowMs, ackedMs }) => {
+          if (due(ledger, POLICY, GRACE_MS, nowMs) !== "wait_over") return;
+          expect(nowMs - (ackedMs ?? 0)).toBeGreaterThanOrEqual(waitMs(POLICY));
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a new run of the agent moves neither the end of W nor what is due", () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        play(all, ({ ledger, nowMs }, before, one) => {
+          if (one.do !== "hello" || before.phase === "dead") return;
+          expect(ledger.countsFromMs).toBe(before.countsFromMs);
+          expect(nextDueMs(ledger, POLICY, GRACE_MS)).toBe(nextDueMs(before, POLICY, GRACE_MS));
+          expect(due(ledger, POLICY, GRACE_MS, nowMs)).toBe(due(before, POLICY, GRACE_MS, nowMs));
+        });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("acknowledges only rising sequences of the run that is served, and nothing while deciding or dead", () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        let previous: bigint | null = null;
+        play(all, ({ ledger, acks }, before, one) => {
+          if (one.do === "hello") previous = null;
+          if (one.do !== "beat") return;
+          const acked =
+            acks.get(one.run)?.at(-1) === BigInt(one.sequence) && ledger !== before && ledger.countsFromMs !== -1;
+          const outcome = heartbeatArrived(
+            before,
+            { incarnation: one.run, sequence: BigInt(one.sequence), lastAckSeen: BigInt(one.lastAckSeen) },
+            POLICY,
+            ledger.countsFromMs,
+          );
+          if (!outcome.acknowledge) return;
+          expect(acked).toBe(true);
+          expect(before.incarnation).toBe(one.run);
+          expect(["live", "silent"]).toContain(before.phase);
+          if (previous !== null) expect(BigInt(one.sequence)).toBeGreaterThan(previous);
+          previous = BigInt(one.sequence);
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("the next moment at which something is due is exactly that", () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const { ledger } = play(all, () => {});
+        const next = nextDueMs(ledger, POLICY, GRACE_MS);
+        if (next === null) {
+          expect(due(ledger, POLICY, GRACE_MS, Number.MAX_SAFE_INTEGER)).toBeNull();
+          return;
+        }
+        expect(due(ledger, POLICY, GRACE_MS, next)).not.toBeNull();
+        if (next - 1 >= ledger.countsFromMs) expect(due(ledger, POLICY, GRACE_MS, next - 1)).toBeNull();
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a node whose heartbeats are acknowledged and whose agent sees that is never silent nor declared dead", () => {
+    const delays = fc.array(fc.nat(POLICY.intervalMs), { minLength: 50, maxLength: 200 });
+    fc.assert(
+      fc.property(delays, fc.integer({ min: 0, max: 5 }), (late, ackLag) => {
+        let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
+        late.forEach((delayMs, index) => {
+          const nowMs = index * POLICY.intervalMs + delayMs;
+          expect(due(ledger, POLICY, GRACE_MS, nowMs)).toBeNull();
+          const sequence = BigInt(index + 1);
+          const lastAckSeen = BigInt(Math.max(0, index - ackLag));
+          const outcome = heartbeatArrived(ledger, { incarnation: "one", sequence, lastAckSeen }, POLICY, nowMs);
+          expect(outcome.acknowledge).toBe(true);
+          ledger = outcome.ledger;
+        });
+      }),
+    );
+  });
+
+  test("when no acknowledgement arrives for 2 L, none is given any more, and W runs from the last one", () => {
+    let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
+    let lastAckedMs = 0;
+    let sequence = 0n;
+    for (let nowMs = 0; nowMs < 30_000; nowMs += POLICY.intervalMs) {
+      sequence += 1n;
+      const outcome = heartbeatArrived(ledger, { incarnation: "one", sequence, lastAckSeen: 0n }, POLICY, nowMs);
+      ledger = outcome.ledger;
+      if (outcome.acknowledge) lastAckedMs = nowMs;
+      const what = due(ledger, POLICY, GRACE_MS, nowMs);
+      if (what === "silent") ledger = { ...ledger, phase: "silent" };
+      if (what !== "wait_over") continue;
+      expect(lastAckedMs).toBe(2 * POLICY.leaseMs);
+      expect(nowMs).toBeGreaterThanOrEqual(lastAckedMs + waitMs(POLICY));
+      expect(nowMs).toBeLessThan(lastAckedMs + waitMs(POLICY) + POLICY.intervalMs);
+      return;
+    }
+    expect.fail("W never ended");
+  });
+
+  test("an acknowledgement that arrives late is enough to go on", () => {
+    let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
+    ledger = heartbeatArrived(ledger, { incarnation: "one", sequence: 1n, lastAckSeen: 0n }, POLICY, 0).ledger;
+    const lateMs = 2 * POLICY.leaseMs + 1;
+    expect(
+      heartbeatArrived(ledger, { incarnation: "one", sequence: 2n, lastAckSeen: 0n }, POLICY, lateMs).acknowledge,
+    ).toBe(false);
+    expect(
+      heartbeatArrived(ledger, { incarnation: "one", sequence: 2n, lastAckSeen: 1n }, POLICY, lateMs).acknowledge,
+    ).toBe(true);
+  });
+
+  test("is silent first, then W is over; a node that is heard in between is back", () => {
+    let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
+    ledger = heartbeatArrived(ledger, { incarnation: "one", sequence: 1n, lastAckSeen: 0n }, POLICY, 0).ledger;
+    expect(due(ledger, POLICY, GRACE_MS, unhealthyAfterMs(POLICY) - 1)).toBeNull();
+    expect(due(ledger, POLICY, GRACE_MS, unhealthyAfterMs(POLICY))).toBe("silent");
+    ledger = { ...ledger, phase: "silent" };
+    expect(due(ledger, POLICY, GRACE_MS, waitMs(POLICY) - 1)).toBeNull();
+    expect(due(ledger, POLICY, GRACE_MS, waitMs(POLICY))).toBe("wait_over");
+    const back = heartbeatArrived(
+      ledger,
+      { incarnation: "one", sequence: 2n, lastAckSeen: 1n },
+      POLICY,
+      waitMs(POLICY) - 1,
+    );
+    expect(back).toMatchObject({ acknowledge: true, back: true, ledger: { phase: "live" } });
+  });
+
+  test("W starts afresh with a term, and gives agents time to find the new leader", () => {
+    const ledger = ledgerAtTermStart(50_000, false);
+    expect(due(ledger, POLICY, GRACE_MS, 50_000 + GRACE_MS - 1)).not.toBe("wait_over");
+    expect(due(ledger, POLICY, GRACE_MS, 50_000 + GRACE_MS)).toBe("wait_over");
+    expect(nextDueMs(ledgerAtTermStart(50_000, true), POLICY, GRACE_MS)).toBeNull();
+  });
+});
