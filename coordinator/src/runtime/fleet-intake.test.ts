@@ -4,6 +4,7 @@ import { lifeState } from "../domain/container/container-status.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import type { AgentHello } from "./agent-intake.ts";
 import type { OutboundCommand } from "./agent-link.ts";
+import { WAITING_MAX } from "./decision-loop.ts";
 import { type FleetRig, fleetRig, haContainer } from "./fleet-rig.ts";
 
 let rig: FleetRig;
@@ -176,6 +177,16 @@ test("a node whose guard comes back takes the containers that waited for one", a
   rig.agents.beat(nodeId);
   await rig.settle();
   expect(life(id)).toBe("running");
+});
+
+test("a node that beats without measure, and each time of a change, leaves room for other decisions", async () => {
+  rig = await fleetRig(1);
+  const [nodeId = ""] = rig.nodeIds;
+  const { incarnation } = node(nodeId);
+  for (let n = 0; n <= WAITING_MAX; n++) {
+    intake().heartbeat(nodeId, incarnation, { ...beat(BigInt(n + 2)), guarded: false });
+  }
+  await expect(create()).resolves.toEqual(expect.any(String));
 });
 
 test("a node that says hello with more room takes the containers that waited for it", async () => {

@@ -34,6 +34,8 @@ export type FleetIntakePorts = {
 /** What agents say, turned into events of the actors concerned. */
 export class FleetIntake implements AgentIntake {
   readonly #ports: FleetIntakePorts;
+  /** Nodes of which a change of their guard is being decided. */
+  readonly #noting = new Set<string>();
 
   constructor(ports: FleetIntakePorts) {
     this.#ports = ports;
@@ -69,15 +71,23 @@ export class FleetIntake implements AgentIntake {
   }
 
   heartbeat(nodeId: string, incarnation: string, heartbeat: AgentHeartbeat): GrantedAck | null {
-    const { state, watch, loop } = this.#ports;
+    const { state, watch } = this.#ports;
     const term = this.#ports.term();
     const node = state.node(nodeId);
     if (term === null || !node || !watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
-    if (heartbeat.guarded !== node.facts.guarded) {
-      // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again.
-      loop.submit((work) => work.changeNode(nodeId, { guarded: heartbeat.guarded })).catch(() => undefined);
-    }
+    if (heartbeat.guarded !== node.facts.guarded) this.#noteGuarded(nodeId, heartbeat.guarded);
     return { sequence: heartbeat.sequence, term, session: node.snapshot.context.session };
+  }
+
+  // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again. One at a time for a node,
+  // however fast it beats: an agent gone mad must not fill the line of decisions.
+  #noteGuarded(nodeId: string, guarded: boolean): void {
+    if (this.#noting.has(nodeId)) return;
+    this.#noting.add(nodeId);
+    this.#ports.loop
+      .submit((work) => work.changeNode(nodeId, { guarded }))
+      .catch(() => undefined)
+      .finally(() => this.#noting.delete(nodeId));
   }
 
   async attach(nodeId: string, incarnation: string, session: number): Promise<{ term: number }> {
