@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type { AgentHello, AgentIntake } from "./agent-intake.ts";
 import type { AgentLink, OutboundCommand } from "./agent-link.ts";
@@ -31,6 +30,7 @@ export class FakeAgents implements AgentLink {
   readonly overlaps: string[] = [];
   readonly #answers: Promise<void>[] = [];
   #intake: AgentIntake | null = null;
+  #runs = 0;
 
   use(intake: AgentIntake): void {
     this.#intake = intake;
@@ -40,7 +40,7 @@ export class FakeAgents implements AgentLink {
   async connect(nodeId: string, change: Partial<AgentHello> = {}): Promise<void> {
     const node = this.nodes.get(nodeId) ?? fresh(nodeId);
     this.nodes.set(nodeId, node);
-    node.incarnation = randomUUID();
+    node.incarnation = `run-${++this.#runs}`;
     node.sequence = 0n;
     const terms = await this.#port().hello(nodeId, {
       ...HELLO,

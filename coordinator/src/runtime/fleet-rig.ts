@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import type { WorkloadSpec } from "../domain/workload.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
 import { JoinTokenStore } from "../store/join-token-store.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
 import type { DecisionStore } from "./decision-store.ts";
+import { deterministicId } from "./deterministic-id.ts";
 import { FakeAgents } from "./fake-agents.ts";
 import { FleetRuntime } from "./fleet-runtime.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -33,10 +33,12 @@ export async function fleetRig(
   nodeCount: number,
   wrap: (store: DecisionStore) => DecisionStore = (store) => store,
 ): Promise<FleetRig> {
+  let ids = 0;
+  const newId = (): string => deterministicId("rig", ++ids);
   const database = await testDatabase();
   const clock = new ManualClock();
   const agents = new FakeAgents();
-  const clusterId = randomUUID();
+  const clusterId = newId();
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
   const tokens = new JoinTokenStore(database.database);
@@ -47,7 +49,7 @@ export async function fleetRig(
       link: agents,
       clock,
       log: quiet,
-      newId: () => randomUUID(),
+      newId,
       instance: "rig",
       leaderTtlMs: 15_000,
     });
@@ -64,7 +66,7 @@ export async function fleetRig(
     }
   };
   for (let number = 1; number <= nodeCount; number++) {
-    const nodeId = randomUUID();
+    const nodeId = newId();
     const tokenHash = `hash-${number}`;
     const createdAtMs = clock.wallMs();
     await tokens.create({

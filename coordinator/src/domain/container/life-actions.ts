@@ -9,7 +9,7 @@ import {
   START_SLACK_MS,
   STOP_SLACK_MS,
 } from "./command-budget.ts";
-import type { ContainerContext, Placement } from "./container-context.ts";
+import type { Placement } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
 import { pinnedNodeId } from "./start-place.ts";
 

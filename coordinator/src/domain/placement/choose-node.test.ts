@@ -1,0 +1,292 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { PortDemand } from "../workload.ts";
+import { type CandidateNode, chooseNode, type PlacementRequest, portKey } from "./choose-node.ts";
+import type { PlacementFilter } from "./placement-decision.ts";
+
+const node = (name: string, change: Partial<CandidateNode> = {}): CandidateNode => ({
+  id: `id-${name}`,
+  name,
+  clusterId: "east",
+  clusterName: "East",
+  healthy: true,
+  schedulable: true,
+  guarded: true,
+  runtime: "docker",
+  capacity: { cpuMillis: 4_000, memoryBytes: 4_000, diskBytes: 4_000 },
+  allocated: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
+  portPool: { min: 20_000, max: 20_009 },
+  takenPorts: new Set(),
+  holdsRoom: false,
+  ...change,
+});
+
+const request = (change: Partial<PlacementRequest> = {}): PlacementRequest => ({
+  containerName: "web",
+  ha: true,
+  resources: { cpuMillis: 1_000, memoryBytes: 1_000, diskBytes: 1_000 },
+  ports: [],
+  runtimes: ["docker"],
+  preferredClusterId: null,
+  ownClusterId: "east",
+  allowOtherClusters: true,
+  requestedNodeId: null,
+  pinnedNodeId: null,
+  excludedNodeIds: [],
+  ...change,
+});
+
+const port = (name: string, fixedHostPort: number | null, protocol: "tcp" | "udp" = "tcp"): PortDemand => ({
+  name,
+  containerPort: 80,
+  protocol,
+  fixedHostPort,
+});
+const full = { cpuMillis: 3_500, memoryBytes: 3_500, diskBytes: 3_500 };
+
+/** What makes a node unfit, in the order in which it is looked for, with what the reason must say. */
+const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequest>, RegExp][] = [
+  ["data_elsewhere", {}, { pinnedNodeId: "id-other" }, /data is on another node/],
+  ["excluded", {}, { excludedNodeIds: ["id-a"] }, /source, or failed/],
+  ["not_requested", {}, { requestedNodeId: "id-other" }, /another node was asked for/],
+  ["unhealthy", { healthy: false }, {}, /heartbeats are missing/],
+  ["cordoned", { schedulable: false }, {}, /takes no new containers/],
+  [
+    "other_cluster",
+    { clusterId: "west", clusterName: "West" },
+    { allowOtherClusters: false },
+    /keeps containers out of West/,
+  ],
+  ["runtime", { runtime: "exec" }, {}, /it runs exec, the egg needs docker/],
+  ["unguarded", { guarded: false }, {}, /no guard/],
+  ["cpu", { allocated: { ...full, memoryBytes: 0, diskBytes: 0 } }, {}, /needs 1000 m, 500 m of 4000 m are free/],
+  ["memory", { allocated: { ...full, cpuMillis: 0, diskBytes: 0 } }, {}, /needs .* MiB, .* are free/],
+  ["disk", { allocated: { ...full, cpuMillis: 0, memoryBytes: 0 } }, {}, /needs .* MiB, .* are free/],
+  ["port", { takenPorts: new Set(["tcp/443"]) }, { ports: [port("https", 443)] }, /host port tcp\/443 is taken/],
+];
+
+describe("placement", () => {
+  test.each(OBSTACLES)("drops a node for %s and says why", (filter, nodeChange, requestChange, reason) => {
+    const { decision } = chooseNode(request(requestChange), [node("a", nodeChange)]);
+    expect(decision.chosenNodeId).toBeNull();
+    expect(decision.candidates).toMatchObject([{ droppedBy: filter, score: 0, reason: expect.stringMatching(reason) }]);
+  });
+
+  test("names the first obstacle in their order, whatever comes after it", () => {
+    for (let first = 0; first < OBSTACLES.length; first++) {
+      // Every obstacle from this one on, but for the three resources, which are set together.
+      const rest = OBSTACLES.slice(first);
+      const some = rest.filter(([filter]) => ["cpu", "memory", "disk"].includes(filter)).map(([filter]) => filter);
+      const allocated = {
+        cpuMillis: some.includes("cpu") ? 3_500 : 0,
+        memoryBytes: some.includes("memory") ? 3_500 : 0,
+        diskBytes: some.includes("disk") ? 3_500 : 0,
+      };
+      const nodeChange = Object.assign({}, ...rest.map(([, change]) => change), { allocated });
+      const requestChange = Object.assign({}, ...rest.map(([, , change]) => change));
+      const { decision } = chooseNode(request(requestChange), [node("a", nodeChange)]);
+      expect(decision.candidates[0]?.droppedBy).toBe(rest[0]?.[0]);
+    }
+  });
+
+  test("prefers the preferred cluster, then its own, then others, however full they are", () => {
+    const crowded = { cpuMillis: 3_000, memoryBytes: 3_000, diskBytes: 3_000 };
+    const own = node("own", { clusterId: "east", allocated: crowded });
+    const preferred = node("preferred", { clusterId: "north", allocated: crowded });
+    const other = node("other", { clusterId: "west" });
+    const wish = request({ preferredClusterId: "north" });
+    const chosen = (...nodes: CandidateNode[]) => chooseNode(wish, nodes).decision.chosenNodeId;
+    expect(chosen(other, own, preferred)).toBe("id-preferred");
+    expect(chosen(other, own)).toBe("id-own");
+    expect(chosen(other)).toBe("id-other");
+  });
+
+  test("within a cluster keeps the largest share of the scarcest resource free, then goes by name", () => {
+    const busy = node("a", { allocated: { cpuMillis: 0, memoryBytes: 2_000, diskBytes: 0 } });
+    expect(chooseNode(request(), [busy, node("b"), node("c")]).decision).toMatchObject({
+      chosenNodeId: "id-b",
+      summary: "best of 3 nodes; 75 % of its scarcest resource stays free",
+    });
+  });
+
+  test("a node that was asked for is taken although the policy keeps out its cluster, but not although it is full", () => {
+    const west = node("w", { clusterId: "west" });
+    const wish = request({ requestedNodeId: "id-w", allowOtherClusters: false });
+    expect(chooseNode(wish, [node("a"), west]).decision.chosenNodeId).toBe("id-w");
+    expect(chooseNode(wish, [node("a"), { ...west, allocated: full }]).decision.chosenNodeId).toBeNull();
+  });
+
+  test("a container with data goes to the node that has it, or nowhere", () => {
+    const wish = request({ pinnedNodeId: "id-b" });
+    expect(
+      chooseNode(wish, [
+        node("a"),
+        node("b", { allocated: { ...full, cpuMillis: 3_000, memoryBytes: 3_000, diskBytes: 3_000 } }),
+      ]).decision.chosenNodeId,
+    ).toBe("id-b");
+    expect(chooseNode(wish, [node("a"), node("b", { healthy: false })]).decision.chosenNodeId).toBeNull();
+  });
+
+  test("counts nothing twice where the container holds room already", () => {
+    const exact = { cpuMillis: 4_000, memoryBytes: 4_000, diskBytes: 4_000 };
+    const holding = node("a", { allocated: exact, holdsRoom: true });
+    expect(chooseNode(request(), [holding]).decision.chosenNodeId).toBe("id-a");
+    expect(chooseNode(request(), [{ ...holding, holdsRoom: false }]).decision.chosenNodeId).toBeNull();
+    expect(chooseNode(request(), [holding]).decision.candidates[0]?.scoreTerms).toMatchObject({ spread: 0 });
+  });
+
+  test("gives pool ports that collide with nothing, fixed ones first", () => {
+    const taken = new Set(["tcp/20000", "udp/20001"]);
+    const ports = [port("a", null), port("b", 20_001), port("c", null), port("d", null, "udp")];
+    const placed = chooseNode(request({ ports }), [node("a", { takenPorts: taken })]);
+    expect(placed.ports.map(({ name, hostPort }) => `${name} ${hostPort}`)).toEqual([
+      "a 20002",
+      "b 20001",
+      "c 20003",
+      "d 20000",
+    ]);
+    expect(placed.poolPorts).toEqual(["tcp/20002", "tcp/20003", "udp/20000"]);
+  });
+
+  test("says when the pool is used up, and when there are no nodes", () => {
+    const ports = [port("a", null), port("b", null)];
+    const small = node("a", { portPool: { min: 20_000, max: 20_000 } });
+    expect(chooseNode(request({ ports }), [small]).decision.summary).toMatch(/its port pool 20000-20000 is used up/);
+    expect(chooseNode(request(), []).decision).toMatchObject({ chosenNodeId: null, summary: "there are no nodes" });
+  });
+
+  const amount = (most: number) =>
+    fc.record({ cpuMillis: fc.nat(most), memoryBytes: fc.nat(most), diskBytes: fc.nat(most) });
+  const mostly = fc.constantFrom(true, true, true, true, false);
+  const protocol = fc.constantFrom("tcp" as const, "udp" as const);
+  const fleet = fc.array(
+    fc.record({
+      cluster: fc.constantFrom("east", "west", "north"),
+      healthy: mostly,
+      schedulable: mostly,
+      guarded: mostly,
+      holdsRoom: fc.boolean(),
+      runtime: fc.constantFrom("docker", "docker", "docker", "exec", ""),
+      capacity: amount(12),
+      allocated: amount(6),
+      poolSize: fc.nat(3),
+      taken: fc.array(fc.record({ protocol, hostPort: fc.integer({ min: 20_000, max: 20_004 }) }), { maxLength: 4 }),
+    }),
+    { maxLength: 6 },
+  );
+  const wish = fc.record({
+    ha: fc.boolean(),
+    resources: amount(4),
+    ports: fc.array(
+      fc.record({ protocol, fixed: fc.option(fc.integer({ min: 20_000, max: 20_004 }), { freq: 2, nil: null }) }),
+      { maxLength: 3 },
+    ),
+    preferred: fc.option(fc.constantFrom("east", "west", "north"), { nil: null }),
+    own: fc.option(fc.constantFrom("east", "west", "north"), { nil: null }),
+    allowOther: fc.boolean(),
+    excluded: fc.array(fc.constantFrom("id-n0", "id-n1", "id-n2"), { maxLength: 2 }),
+    requested: fc.option(fc.constantFrom("id-n0", "id-n1"), { freq: 4, nil: null }),
+    pinned: fc.option(fc.constantFrom("id-n0", "id-n1"), { freq: 6, nil: null }),
+  });
+
+  test("chooses a node exactly when there is a fit one, and never one that lacks anything", () => {
+    let chosenRuns = 0;
+    fc.assert(
+      fc.property(fleet, wish, fc.integer(), (all, wanted, seed) => {
+        const nodes = all.map((one, index) =>
+          node(`n${index}`, {
+            ...one,
+            clusterId: one.cluster,
+            clusterName: one.cluster,
+            portPool: one.poolSize === 0 ? { min: 0, max: 0 } : { min: 20_000, max: 19_999 + one.poolSize },
+            takenPorts: new Set(one.taken.map((taken) => portKey(taken.protocol, taken.hostPort))),
+          }),
+        );
+        const asked = request({
+          ha: wanted.ha,
+          resources: wanted.resources,
+          ports: wanted.ports.map((one, index) => port(`p${index}`, one.fixed, one.protocol)),
+          preferredClusterId: wanted.preferred,
+          ownClusterId: wanted.own,
+          allowOtherClusters: wanted.allowOther,
+          excludedNodeIds: wanted.excluded,
+          requestedNodeId: wanted.requested,
+          pinnedNodeId: wanted.pinned,
+        });
+        const placed = chooseNode(asked, nodes);
+        const { chosenNodeId } = placed.decision;
+        const fit = nodes.filter((one) => isFit(asked, one));
+        expect(fit.map(({ id }) => id)).toEqual(
+          placed.decision.candidates.filter(({ droppedBy }) => droppedBy === null).map(({ nodeId }) => nodeId),
+        );
+        expect(chosenNodeId !== null).toBe(fit.length > 0);
+        // The order in which nodes come makes no difference.
+        const shuffled = [...nodes].sort(
+          (a, b) => ((a.name.charCodeAt(1) * seed) % 7) - ((b.name.charCodeAt(1) * seed) % 7),
+        );
+        expect(chooseNode(asked, shuffled)).toEqual(placed);
+        const chosen = nodes.find(({ id }) => id === chosenNodeId);
+        if (!chosen) {
+          expect(placed.ports).toEqual([]);
+          return;
+        }
+        chosenRuns += 1;
+        const rank = (one: CandidateNode) =>
+          one.clusterId === asked.preferredClusterId
+            ? 2
+            : asked.ownClusterId === null || one.clusterId === asked.ownClusterId
+              ? 1
+              : 0;
+        expect(rank(chosen)).toBe(Math.max(...fit.map(rank)));
+        checkPorts(asked, chosen, placed.ports);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(chosenRuns).toBeGreaterThan(100);
+  });
+});
+
+/** The rules of placement, said once more and in another way: by what must be there. */
+function isFit(asked: PlacementRequest, one: CandidateNode): boolean {
+  const needed = one.holdsRoom ? { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 } : asked.resources;
+  const enough = (["cpuMillis", "memoryBytes", "diskBytes"] as const).every(
+    (name) => asked.resources[name] === 0 || one.capacity[name] - one.allocated[name] >= needed[name],
+  );
+  const named = [asked.pinnedNodeId, asked.requestedNodeId].every((id) => id === null || id === one.id);
+  const nearBy = asked.ownClusterId === null || [asked.ownClusterId, asked.preferredClusterId].includes(one.clusterId);
+  const mayCross = nearBy || asked.allowOtherClusters || asked.requestedNodeId === one.id;
+  const able = one.healthy && one.schedulable && asked.runtimes.includes(one.runtime) && (one.guarded || !asked.ha);
+  return enough && named && mayCross && able && !asked.excludedNodeIds.includes(one.id) && portsFit(asked, one);
+}
+
+function portsFit(asked: PlacementRequest, one: CandidateNode): boolean {
+  const fixed = asked.ports.filter((demand) => demand.fixedHostPort !== null);
+  const keys = fixed.map((demand) => portKey(demand.protocol, demand.fixedHostPort ?? 0));
+  if (new Set(keys).size < keys.length || keys.some((key) => one.takenPorts.has(key))) return false;
+  for (const protocol of ["tcp", "udp"]) {
+    let free = 0;
+    for (let hostPort = one.portPool.min; hostPort > 0 && hostPort <= one.portPool.max; hostPort++) {
+      const key = portKey(protocol, hostPort);
+      if (!one.takenPorts.has(key) && !keys.includes(key)) free++;
+    }
+    if (asked.ports.filter((demand) => demand.fixedHostPort === null && demand.protocol === protocol).length > free)
+      return false;
+  }
+  return true;
+}
+
+function checkPorts(
+  asked: PlacementRequest,
+  one: CandidateNode,
+  ports: readonly { name: string; hostPort: number; protocol: string }[],
+): void {
+  expect(ports.map(({ name }) => name)).toEqual(asked.ports.map(({ name }) => name));
+  const keys = ports.map(({ protocol, hostPort }) => portKey(protocol, hostPort));
+  expect(new Set(keys).size).toBe(keys.length);
+  for (const [index, demand] of asked.ports.entries()) {
+    const given = ports[index]?.hostPort ?? 0;
+    expect(one.takenPorts.has(keys[index] ?? "")).toBe(false);
+    if (demand.fixedHostPort !== null) expect(given).toBe(demand.fixedHostPort);
+    else expect(given >= one.portPool.min && given <= one.portPool.max).toBe(true);
+  }
+}
