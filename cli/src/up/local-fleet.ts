@@ -2,8 +2,10 @@
 export interface FleetNode {
   readonly id: string;
   readonly name: string;
-  /** Heartbeats of it arrive. */
+  /** As the coordinator has it stored: right after a restart it tells of the time before. */
   readonly healthy: boolean;
+  /** Changes with every heartbeat; empty when there was none. */
+  readonly heardAt: string;
 }
 
 /** What the supervisor needs of the coordinator's API. */

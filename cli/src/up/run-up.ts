@@ -176,6 +176,7 @@ function localFleet(context: CliContext, ready: CoordinatorReady, dataDir: DataD
         id: node.id,
         name: node.name,
         healthy: node.status === NodeStatus.HEALTHY,
+        heardAt: node.lastHeartbeat === undefined ? "" : `${node.lastHeartbeat.seconds}.${node.lastHeartbeat.nanos}`,
       }));
     },
   };

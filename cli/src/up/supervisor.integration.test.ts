@@ -76,7 +76,9 @@ function make(coordinator = coordinatorSource, changed: Partial<SupervisorParts>
         ["node-1", "node-2"].map((name) => ({
           id: `id-${name}`,
           name,
-          healthy: alivePid(name) > 0 && runs(alivePid(name)),
+          // Stored, and so true of a node that ran before: only what is heard anew tells that it runs now.
+          healthy: alivePid(name) > 0,
+          heardAt: alivePid(name) > 0 && runs(alivePid(name)) ? `since ${alivePid(name)}` : "",
         })),
     }),
     newMark: () => fixture.newMark(),

@@ -198,7 +198,8 @@ export class Supervisor {
 
   /** Starts every agent. Resolves with the names of the nodes that were not healthy within the bound: none is well. */
   async startAgents(): Promise<string[]> {
-    const { clock, bounds } = this.#parts;
+    const { clock, bounds, connect } = this.#parts;
+    const earlier = new Map((await connect(this.#requireReady()).nodes()).map(({ name, heardAt }) => [name, heardAt]));
     for (const agent of this.#agents.values()) {
       await agent.start();
       this.#sayDeathsOf(agent);
@@ -209,7 +210,7 @@ export class Supervisor {
       bounds.nodesHealthyMs,
       healthPollMs,
       async () => {
-        missing = await this.#notHealthy();
+        missing = await this.#notHealthy(earlier);
         return missing.length === 0 ? true : undefined;
       },
       this.stopping,
@@ -217,10 +218,13 @@ export class Supervisor {
     return missing;
   }
 
-  async #notHealthy(): Promise<string[]> {
+  /** Names of the nodes that are not healthy, or were not heard of since `earlier`. */
+  async #notHealthy(earlier: ReadonlyMap<string, string> = new Map()): Promise<string[]> {
     const nodes = await this.#parts.connect(this.#requireReady()).nodes();
     for (const node of nodes) this.#nodeIds.set(node.name, node.id);
-    const healthy = new Set(nodes.filter((node) => node.healthy).map((node) => node.name));
+    const healthy = new Set(
+      nodes.filter((node) => node.healthy && node.heardAt !== earlier.get(node.name)).map((node) => node.name),
+    );
     return [...this.#agents.keys()].filter((name) => !healthy.has(name));
   }
 
