@@ -7,6 +7,7 @@ import { startSystemPostgres, systemPostgresBinaries } from "../coordinator/src/
 import { testServerUrl } from "../coordinator/src/store/test-database.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { copiesOf } from "./fleet/fleet-processes.ts";
+import { until } from "./fleet/until.ts";
 
 // The machine's own PostgreSQL (≥ 15) where it has one, else the server that LORMAS_TEST_PG_URL names.
 const folder = mkdtempSync(join(tmpdir(), "lormas-pg-"));
@@ -60,6 +61,6 @@ test("the state is in that database: the next start shows it", async () => {
   await fleet.nodes("HEALTHY");
   const after = await fleet.container("demo-1", "RUNNING");
   expect(after.id).toBe(before.id);
-  expect(copiesOf(fleet.processes(), "demo-1")).toHaveLength(1);
+  await until("demo-1 runs again", 30_000, () => copiesOf(fleet.processes(), "demo-1").length === 1);
   expect((await fleet.rest().get("/api/v1/containers/demo-1/migration-history")).body["migrations"]).toHaveLength(1);
 });

@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
 import { Fleet } from "./fleet/fleet.ts";
-import { describe as listed } from "./fleet/fleet-processes.ts";
+import { copiesOf, describe as listed } from "./fleet/fleet-processes.ts";
+import { until } from "./fleet/until.ts";
 
 const fleet = new Fleet({ environment: { LORMAS_PROFILE: "fast" } });
 afterAll(() => fleet.dispose());
@@ -48,6 +49,9 @@ test("the second start shows the same fleet, without a password", async () => {
   await fleet.start();
   expect(await healthyNodes()).toEqual(["node-1", "node-2", "node-3"]);
   expect(fleet.output).not.toContain("Password");
+  expect(kinds()).toMatchObject({ agents: 3, guards: 3 });
+  // The status is stored: only its process tells that it runs again.
+  await until("web runs again", 30_000, () => copiesOf(fleet.processes(), "web").length === 1);
   await fleet.container("web", "RUNNING");
   const { body } = await fleet.rest().get("/api/v1/nodes");
   expect(body["nodes"]).toHaveLength(3);

@@ -46,7 +46,7 @@ const program = { executable: process.execPath, args: [${JSON.stringify(child)}]
 const supervisor = new Supervisor({
   dataDir: DataDir.prepare(${JSON.stringify(join(fixture.directory, "data"))}), clock: systemClock,
   coordinator: program, agent: () => program, nodes: planNodes(1, undefined),
-  connect: () => ({ createJoinToken: async () => "t", nodes: async () => [{ id: "", name: "node-1", healthy: true }] }),
+  connect: () => ({ createJoinToken: async () => "t", nodes: async () => [{ id: "", name: "node-1", healthy: true, heardAt: String(process.hrtime.bigint()) }] }),
   newMark: () => marks.shift(), say: () => undefined, bounds: defaultBounds,
 });
 const fd = process.env.LORMAS_LIFELINE_FD;
