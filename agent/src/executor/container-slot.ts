@@ -17,6 +17,8 @@ export class ContainerSlot {
   busy = false;
   /** True from a start's last look until the runtime has answered: a copy may appear although none is listed yet. */
   appearing = false;
+  /** Counts operations: what was seen before the present one began may speak of a copy that is gone. */
+  turn = 0;
   #tail: Promise<void> = Promise.resolve();
   #waiting = 0;
   #watch: AbortController | null = null;
@@ -40,6 +42,7 @@ export class ContainerSlot {
     this.#waiting += 1;
     const run = this.#tail.then(async () => {
       this.busy = true;
+      this.turn += 1;
       try {
         await operation();
       } finally {

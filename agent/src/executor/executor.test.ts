@@ -236,6 +236,28 @@ describe("the executor", () => {
     expect(await run(testCommand(spec.containerId, start(spec)))).toMatchObject({ errorCode: "stale_session" });
   });
 
+  test("an end that is seen late takes nothing from the copy that was started since", async () => {
+    const spec = testSpec({ health });
+    await run(testCommand(spec.containerId, start(spec)));
+    const look = runtime.inspect.bind(runtime);
+    let seeLate = () => {};
+    const late = new Promise<void>((resolve) => {
+      seeLate = resolve;
+    });
+    runtime.inspect = async (id) => {
+      runtime.inspect = look;
+      const seen = await look(id);
+      await late;
+      return seen;
+    };
+    runtime.crash(spec.containerId, 7);
+    expect(await run(testCommand(spec.containerId, start(spec), { epoch: 2n }))).toMatchObject({ ok: true });
+    seeLate();
+    await waitFor("the late look", () => runtime.inspect === look);
+    runtime.setHealth(spec.containerId, 1);
+    await waitFor("UNHEALTHY", () => reports.at(-1)?.state === WorkloadState.UNHEALTHY);
+  });
+
   test("what the engine is still starting when the agent leaves is waited for and stopped", async () => {
     const spec = testSpec();
     let engineAnswers = () => {};

@@ -264,7 +264,7 @@ export class Executor {
       case undefined:
         return failed("unknown_command", "this agent does not know the command: update the agent");
       default:
-        return noSuchAction(action);
+        throw new Error(`unknown action ${JSON.stringify(action satisfies never)}`);
     }
   }
 
@@ -395,7 +395,10 @@ export class Executor {
   }
 
   async #observe(slot: ContainerSlot): Promise<void> {
+    const { turn } = slot;
     const observed = await this.#options.runtime.inspect(slot.containerId);
+    // Another copy may run by now, which must not lose its watch and its guard; it is looked at after that operation.
+    if (slot.turn !== turn) return;
     if (observed?.state === "exited") {
       slot.endWatch();
       await this.#options.guard.forget(slot.containerId);
@@ -443,8 +446,4 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 function noHealthCheck(): never {
   throw new Error("a health watch without a health check");
-}
-
-function noSuchAction(action: never): never {
-  throw new Error(`unknown action ${JSON.stringify(action)}`);
 }
