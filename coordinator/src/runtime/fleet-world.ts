@@ -1,5 +1,5 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
-import { containerMachine } from "../domain/container/container-machine.ts";
+import { type ContainerSnapshot, containerMachine } from "../domain/container/container-machine.ts";
 import { lifeState, migrationStatus } from "../domain/container/container-status.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import { portKey } from "../domain/placement/choose-node.ts";
@@ -21,6 +21,17 @@ export function seeded(seed: number): (below: number) => number {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) % below;
   };
+}
+
+/** The innermost state of the migration under way: "preparing", "rolling_back.closing_target". */
+export function migrationStep({ value }: ContainerSnapshot): string {
+  const path: string[] = [];
+  for (let at: unknown = value.migration; ; ) {
+    if (typeof at === "string") return [...path, at].slice(1).join(".");
+    const [[name, inner] = ["", ""]] = Object.entries(at as object);
+    path.push(name);
+    at = inner;
+  }
 }
 
 /**
@@ -289,6 +300,41 @@ export class FleetWorld {
         due: deadline.at,
       }),
     );
+  }
+
+  /**
+   * Does one thing that is left to do and needs no fault; false when there is none. Nodes that are `gone` stay dead, all
+   * others come back. Deadlines come last: they are long, and messages are not.
+   */
+  async work(gone: ReadonlySet<string> = new Set(), tell: (what: string) => void = () => {}): Promise<boolean> {
+    for (const node of this.nodes.values()) {
+      const { id } = node;
+      const chart = this.chart(id);
+      if (node.up && node.inbox.length > 0) {
+        const [command] = node.inbox;
+        this.obey(id, 0, null);
+        tell(`${id} obeys ${command?.action.kind} ${command?.containerId}@${command?.epoch}`);
+      } else if (node.outgoing.length > 0) {
+        tell(`hears ${id}: ${JSON.stringify(node.outgoing[0])}`);
+        await this.hear(id);
+      } else if (gone.has(id)) {
+        if (chart === "healthy") await this.missHeartbeats(id);
+        else if (chart === "unhealthy" || chart === "rejoining") await this.declareDead(id);
+        else continue;
+        tell(`${id} is gone (${this.chart(id)})`);
+      } else if (!node.attached) {
+        await this.attach(id);
+        tell(`${id} says hello (${this.chart(id)})`);
+      } else if (chart === "unhealthy") {
+        await this.hearHeartbeats(id);
+      } else continue;
+      return true;
+    }
+    const deadline = this.nextDeadline();
+    if (!deadline) return false;
+    tell(`deadline ${deadline.name} of ${deadline.containerId}`);
+    await this.fire(deadline);
+    return true;
   }
 
   /** Where a container's copies run. */

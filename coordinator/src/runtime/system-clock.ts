@@ -1,11 +1,31 @@
+import { openSync, readSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 
 /** Node's timers are signed 32-bit milliseconds; a longer delay is cut in pieces. */
 const TIMER_MAX_MS = 0x7fffffff;
 
+/**
+ * CLOCK_BOOTTIME as /proc/uptime tells it (steps of 10 ms, rounded down). Node's own monotonic clock stops while the machine is
+ * suspended: a leader that wakes would take the lease that another one has taken over meanwhile for its own. Where there is
+ * no /proc that clock is all there is.
+ */
+function bootClock(): () => number {
+  let fd: number;
+  try {
+    fd = openSync("/proc/uptime", "r");
+  } catch {
+    return () => performance.now();
+  }
+  const buffer = Buffer.alloc(64);
+  return () => {
+    const length = readSync(fd, buffer, 0, buffer.length, 0);
+    return Math.round(Number.parseFloat(buffer.toString("latin1", 0, length)) * 1_000);
+  };
+}
+
 /** The machine's own clocks. */
 export const systemClock: Clock = {
-  bootMs: () => performance.now(),
+  bootMs: bootClock(),
   wallMs: () => Date.now(),
   schedule(delayMs, callback) {
     let timer: NodeJS.Timeout;

@@ -1,7 +1,7 @@
 import { lifeState } from "../domain/container/container-status.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { haContainer } from "./fleet-rig.ts";
-import { FleetWorld, seeded } from "./fleet-world.ts";
+import { FleetWorld, migrationStep, seeded } from "./fleet-world.ts";
 
 const FAULTS = ["start_failed", "health_timeout", "image_unavailable", "disk_full", "runtime_error"];
 /** Steps of the quiet end; a fleet that is not at rest by then never will be. */
@@ -69,6 +69,7 @@ export class WorldStory {
 
   #pick(): [string, () => void | Promise<void>] {
     const trouble = this.#trouble;
+    const moving = this.world.containers().some(({ snapshot }) => snapshot.context.move !== null);
     const ways: [number, string, () => void | Promise<void>][] = [
       [60, "obey", () => this.#obey()],
       [60, "hear", () => this.#hear()],
@@ -82,7 +83,7 @@ export class WorldStory {
       [trouble * 2, "detach", () => this.#detach()],
       [trouble * 3, "silence", () => this.#silence()],
       [trouble * 2, "power off", () => this.#powerOff()],
-      [trouble * 2, "sudden death", () => this.#suddenDeath()],
+      [moving ? 8 + trouble * 2 : trouble, "sudden death", () => this.#suddenDeath()],
       [10, "fence", () => this.#fence()],
       [15, "misses", () => this.#misses()],
       [10, "declare", () => this.#declare()],
@@ -143,12 +144,18 @@ export class WorldStory {
       const node = this.#oneOf([...this.world.nodes.values()].filter((one) => one.up && one.inbox.length > 0));
       const speaker = this.#oneOf([...this.world.nodes.values()].filter((one) => one.outgoing.length > 0));
       if (node && this.#chance(50)) {
-        this.#tell(`${node.id} obeys ${node.inbox[0]?.action.kind} ${node.inbox[0]?.containerId}`);
+        const [command] = node.inbox;
+        this.#tell(`${node.id} obeys ${command?.action.kind} ${command?.containerId}`);
         this.world.obey(node.id, 0, null);
       } else if (speaker) {
         this.#tell(`hears ${speaker.id}: ${JSON.stringify(speaker.outgoing[0])}`);
         await this.world.hear(speaker.id);
-      } else return;
+      } else {
+        const deadline = this.world.nextDeadline();
+        if (deadline?.name !== "restart") return;
+        this.#tell(`deadline ${deadline.name} of ${deadline.containerId}`);
+        await this.world.fire(deadline);
+      }
     }
   }
 
@@ -275,12 +282,11 @@ export class WorldStory {
   #noteDeath(nodeId: string): void {
     for (const { snapshot } of this.world.containers()) {
       const { move, placement } = snapshot.context;
-      const value: unknown = snapshot.value.migration;
       if (!move) {
         if (placement?.nodeId === nodeId) this.#note(`home dies in ${lifeState(snapshot)}`);
         continue;
       }
-      const step = JSON.stringify(value);
+      const step = migrationStep(snapshot);
       if (move.sourceNodeId === nodeId && !move.sourceDead) this.#note(`source dies in ${step}`);
       if (move.targetNodeId === nodeId) this.#note(`target dies in ${step}`);
     }
@@ -355,7 +361,7 @@ export class WorldStory {
       node.up = true;
       node.reachable = true;
     }
-    for (let steps = 0; await this.#quietStep(gone); steps++) {
+    for (let steps = 0; await world.work(gone, (what) => this.#tell(what)); steps++) {
       world.nowMs += 1;
       if (steps >= QUIET_STEPS_MAX) throw new Error(`the fleet is not at rest after ${steps} steps`);
     }
@@ -364,51 +370,10 @@ export class WorldStory {
       this.#note("started again by hand");
       await world.operations.setDesired(facts.id, "running", "story");
     }
-    for (let steps = 0; await this.#quietStep(gone); steps++) {
+    for (let steps = 0; await world.work(gone, (what) => this.#tell(what)); steps++) {
       world.nowMs += 1;
       if (steps >= QUIET_STEPS_MAX) throw new Error(`the fleet is not at rest after ${steps} steps`);
     }
-  }
-
-  /** One thing that is left to do; false when there is none. Deadlines come last: they are long, and messages are not. */
-  async #quietStep(gone: ReadonlySet<string>): Promise<boolean> {
-    const { world } = this;
-    for (const node of world.nodes.values()) {
-      const { id } = node;
-      if (node.up && node.inbox.length > 0) {
-        const [command] = node.inbox;
-        world.obey(id, 0, null);
-        this.#tell(`${id} obeys ${command?.action.kind} ${command?.containerId}@${command?.epoch}`);
-        return true;
-      }
-      if (node.outgoing.length > 0) {
-        this.#tell(`hears ${id}: ${JSON.stringify(node.outgoing[0])}`);
-        await world.hear(id);
-        return true;
-      }
-      const chart = world.chart(id);
-      if (gone.has(id)) {
-        if (chart === "healthy") await world.missHeartbeats(id);
-        else if (chart === "unhealthy" || chart === "rejoining") await world.declareDead(id);
-        else continue;
-        this.#tell(`${id} is gone (${world.chart(id)})`);
-        return true;
-      }
-      if (!node.attached) {
-        await world.attach(id);
-        this.#tell(`${id} says hello (${world.chart(id)})`);
-        return true;
-      }
-      if (chart === "unhealthy") {
-        await world.hearHeartbeats(id);
-        return true;
-      }
-    }
-    const deadline = world.nextDeadline();
-    if (!deadline) return false;
-    this.#tell(`deadline ${deadline.name} of ${deadline.containerId}`);
-    await world.fire(deadline);
-    return true;
   }
 
   #chance(percent: number): boolean {
