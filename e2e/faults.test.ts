@@ -106,6 +106,14 @@ async function expectWell(name: string, coordinatorPid: number): Promise<void> {
     async () => (await fleet.rest().get("/health/ready")).status === 200,
   );
   expect(await fleet.childPid("coordinator")).toBe(coordinatorPid);
+  // What was under way is read back first; until then changes are refused, with a hint to come again.
+  const refusals: unknown[] = [];
+  await until("changes are taken again", 20_000, async () => {
+    const { status, body } = await fleet.rest().post(`/api/v1/containers/${name}/start`);
+    if (status !== 200) refusals.push({ status, ...body });
+    return status === 200;
+  });
+  for (const refusal of refusals) expect(refusal).toMatchObject({ status: 503, error: { retryable: true } });
   const acknowledged = await fleet.container(name, "RUNNING");
   expect(copies(name).map(({ environment }) => environment.get("LORMAS_NODE"))).toEqual([acknowledged.nodeName]);
   await fleet.nodes("HEALTHY");
