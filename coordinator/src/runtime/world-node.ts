@@ -12,6 +12,9 @@ export type WorldMessage =
 
 export type Copy = { epoch: number; session: number; state: "created" | "running" | "exited"; ports: string[] };
 
+/** Failures of a start after which something may run all the same. */
+const LEFT_RUNNING = ["health_timeout", "disk_full"];
+
 /**
  * One host with its agent, in the simulated world of fleet-world.ts: it obeys the rules of docs/fencing.md for sessions,
  * epochs and repeated commands, and keeps its journal when it loses power.
@@ -88,7 +91,12 @@ export class WorldNode {
       this.epochs.set(containerId, { ...record, started: epoch });
       const ports = action.workload.ports.map((port) => portKey(port.protocol, port.hostPort));
       const code = fault ?? (ports.some((port) => this.#portTaken(containerId, port)) ? "port_taken" : null);
-      this.copies.set(containerId, { epoch, session, state: code === null ? "running" : "exited", ports });
+      this.copies.set(containerId, {
+        epoch,
+        session,
+        state: code === null || LEFT_RUNNING.includes(code) ? "running" : "exited",
+        ports,
+      });
       return code;
     }
     this.epochs.set(containerId, { ...record, closed: Math.max(record.closed, epoch) });
