@@ -163,9 +163,14 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     coordinator.heard.messages.length = 0;
     await waitFor("a Hello of the old session", () => coordinator.heard.hellos.length === 2);
     const beats = coordinator.heard.heartbeats.length;
-    await waitFor("heartbeats", () => coordinator.heard.heartbeats.length > beats + 2);
-    // The engine is down, so nothing could be removed: the new session is not confirmed and nothing is attached.
-    expect(coordinator.heard.heartbeats.at(-1)).toMatchObject({ session: 1n, remainingMs: 0 });
+    // The engine is down, so nothing could be removed: the new session is not confirmed, what it acknowledges extends no lease
+    // (the old one runs out), and nothing is attached.
+    const last = () => coordinator.heard.heartbeats.at(-1);
+    await waitFor(
+      "the old lease's end",
+      () => coordinator.heard.heartbeats.length > beats + 2 && last()?.remainingMs === 0,
+    );
+    expect(last()).toMatchObject({ session: 1n, remainingMs: 0 });
     expect(inventories()).toHaveLength(0);
     runtime.engineUp = true;
     await attached();
