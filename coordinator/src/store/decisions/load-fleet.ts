@@ -4,11 +4,7 @@ import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machin
 import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
 import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
-import {
-  ActorSnapshotEntity,
-  type ActorSnapshotRow,
-  OutboxEntity,
-} from "../entities/decision-entities.ts";
+import { ActorSnapshotEntity, type ActorSnapshotRow, OutboxEntity } from "../entities/decision-entities.ts";
 import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
 
