@@ -17,13 +17,26 @@ async function machines(): Promise<Map<string, StateDefinition>> {
     for (const [name, value] of Object.entries(module)) {
       if (!name.endsWith("Machine") || !isMachine(value)) continue;
       const drawing = name.slice(0, -"Machine".length).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      found.set(drawing, value.root.definition);
+      found.set(drawing, withEventless(value.root));
     }
   }
   return found;
 }
 
-function isMachine(value: unknown): value is { readonly root: { readonly definition: StateDefinition } } {
+type StateNode = {
+  readonly definition: StateDefinition;
+  readonly always?: StateDefinition["transitions"] | undefined;
+  readonly states: { readonly [key: string]: StateNode };
+};
+
+/** XState leaves transitions that need no event out of a definition; they are drawn as "at once". */
+function withEventless({ definition, always = [], states }: StateNode): StateDefinition {
+  const inner = Object.entries(states).map(([key, state]) => [key, withEventless(state)] as const);
+  const eventless = always.map((transition) => ({ ...transition, eventType: "at once" }));
+  return { ...definition, states: Object.fromEntries(inner), transitions: [...definition.transitions, ...eventless] };
+}
+
+function isMachine(value: unknown): value is { readonly root: StateNode } {
   return typeof value === "object" && value !== null && "root" in value && "transition" in value;
 }
 
