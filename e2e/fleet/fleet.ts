@@ -74,9 +74,10 @@ export class Fleet {
     const begunMs = performance.now();
     this.#output = "";
     const args = ["up", "--data-dir", this.dataDir.path, "--runtime", "exec", ...(this.#options.args ?? [])];
+    // The fourth is a lifeline: a fleet does not outlive the tests that started it, however those end.
     const child = spawn(launcher, args, {
-      env: this.#environment(),
-      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...this.#environment(), LORMAS_LIFELINE_FD: "3" },
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
       detached: true,
     });
     this.#supervisor = child;
