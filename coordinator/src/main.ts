@@ -1,3 +1,4 @@
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import pino from "pino";
 import manifest from "../package.json" with { type: "json" };
@@ -40,6 +41,7 @@ async function serve(): Promise<void> {
     const { stop, ...running } = await runCoordinator({
       config,
       clock: systemClock,
+      random: { bytes: (count) => randomBytes(count), uuid: randomUUID },
       log,
       version: manifest.version,
       lifelineFd,

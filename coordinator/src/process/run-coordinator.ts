@@ -1,9 +1,9 @@
-import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { AgentPlane } from "../agents/agent-plane.ts";
 import { parseListenAddress } from "../agents/listen-address.ts";
+import type { RandomSource } from "../agents/random-source.ts";
 import { startPublicPlane } from "../api/start-public-plane.ts";
 import type { CoordinatorConfig } from "../config/config-keys.ts";
 import { instanceIdentity } from "../config/instance-identity.ts";
@@ -15,12 +15,14 @@ import { startEmbeddedPostgres } from "../store/embedded/embedded-postgres.ts";
 import { JoinTokenStore } from "../store/join-token-store.ts";
 import { NodeRegisterStore } from "../store/node-register-store.ts";
 import { openDatabase } from "../store/open-database.ts";
-import { lockDataDirectory } from "./data-directory-lock.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
+import { lockDataDirectory } from "./data-directory-lock.ts";
+import { keepRetention } from "./keep-retention.ts";
 
 export type CoordinatorParts = {
   readonly config: CoordinatorConfig;
   readonly clock: Clock;
+  readonly random: RandomSource;
   readonly log: Logger;
   readonly version: string;
   readonly lifelineFd: number | null;
@@ -40,7 +42,7 @@ export type RunningCoordinator = {
  * is stopped again, in reverse, when a later part cannot start.
  */
 export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCoordinator> {
-  const { config, clock, log, version, lifelineFd } = parts;
+  const { config, clock, random, log, version, lifelineFd } = parts;
   const undo: (() => Promise<unknown> | unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (let step = undo.pop(); step; step = undo.pop()) {
@@ -57,15 +59,16 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     const databaseUrl = config.databaseUrl ?? (await embedded(config, lifelineFd, log, undo));
     const database = await openDatabase({ url: databaseUrl, log });
     undo.push(() => database.close());
-    await seedFirstCluster(database, config, { newId: randomUUID, wallMs: clock.wallMs });
+    await seedFirstCluster(database, config, { newId: random.uuid, wallMs: clock.wallMs });
     await seedEggs(database, clock);
+    undo.push(keepRetention(database, clock, log));
     const plane = new AgentPlane({
       listen: config.agentListen,
       dataDir: config.dataDir,
       nodes: new NodeRegisterStore(database),
       joinTokens: new JoinTokenStore(database),
       clock,
-      random: { bytes: (count) => randomBytes(count), uuid: randomUUID },
+      random,
       log,
     });
     const runtime = new FleetRuntime({
@@ -73,7 +76,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       link: plane.link,
       clock,
       log,
-      newId: randomUUID,
+      newId: random.uuid,
       instance: config.instanceName ?? instanceIdentity(config.dataDir),
       leaderTtlMs: config.leaderTtlMs,
     });

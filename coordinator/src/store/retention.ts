@@ -1,0 +1,60 @@
+import type { Database } from "./open-database.ts";
+
+/** How much of the past is kept; older rows go, whatever nobody refers to any more. */
+export type Retention = {
+  /** Events kept behind the newest; a watcher that asks for older ones lists again. */
+  readonly eventsMax: number;
+  /** Answered and void commands, for people who look for what happened. */
+  readonly commandsMs: number;
+  /** Ended jobs and migrations, with their steps. */
+  readonly historyMs: number;
+};
+
+const DAY_MS = 86_400_000;
+export const DEFAULT_RETENTION: Retention = { eventsMax: 1_000_000, commandsMs: DAY_MS, historyMs: 400 * DAY_MS };
+
+/** Rows that one statement deletes at most, so that none runs into the statement's time limit. */
+const ROWS_MAX = 5_000;
+
+/** Deletes what is older than the retention allows, in small bites; answers how many rows went. May be repeated. */
+export async function forgetThePast(database: Database, retention: Retention, nowMs: number): Promise<number> {
+  const commandsBefore = new Date(nowMs - retention.commandsMs);
+  const historyBefore = new Date(nowMs - retention.historyMs);
+  const bites: [sql: string, parameters: unknown[]][] = [
+    [
+      `delete from event where sequence in
+         (select sequence from event where sequence <= (select max(sequence) from event) - ? order by sequence limit ?)`,
+      [retention.eventsMax, ROWS_MAX],
+    ],
+    [
+      `delete from outbox where command_id in
+         (select command_id from outbox where state <> 'pending' and ended_at < ? limit ?)`,
+      [commandsBefore, ROWS_MAX],
+    ],
+    ["delete from job where id in (select id from job where ended_at < ? limit ?)", [historyBefore, ROWS_MAX]],
+    [
+      `delete from migration_step where migration_id in
+         (select id from migration where ended_at < ? order by ended_at limit ?)`,
+      [historyBefore, ROWS_MAX / 20],
+    ],
+    [
+      `delete from migration where id in (select id from migration m where ended_at < ?
+         and not exists (select from migration_step s where s.migration_id = m.id) limit ?)`,
+      [historyBefore, ROWS_MAX],
+    ],
+  ];
+  let forgotten = 0;
+  for (const [sql, parameters] of bites) {
+    for (let gone = 1; gone > 0; ) {
+      const [row] = await database.orm.em
+        .fork()
+        .execute<{ gone: number }[]>(
+          `with gone as (${sql} returning 1) select count(*)::int as gone from gone`,
+          parameters,
+        );
+      gone = row?.gone ?? 0;
+      forgotten += gone;
+    }
+  }
+  return forgotten;
+}
