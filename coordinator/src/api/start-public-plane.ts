@@ -134,7 +134,7 @@ async function serve(
   stopping: AbortSignal,
 ): Promise<{ server: PublicServer }> {
   const { clock, log, operations, status, link, createJoinToken, version } = options;
-  const readiness = databaseReadiness(options.database);
+  const readiness = databaseReadiness(options.database, status);
   const { orm } = options.database;
   const plane: PlaneContext = { orm, operations, status, link, createJoinToken, clock, version, stopping };
   const endpoint = new RpcEndpoint(

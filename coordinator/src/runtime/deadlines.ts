@@ -1,6 +1,12 @@
 import type { Clock } from "./clock.ts";
 import type { ContainerRecord } from "./fleet-view.ts";
 
+/**
+ * No wait of an actor is longer. A wall clock that was set back between two runs would otherwise make a stored moment as
+ * late as the step was long.
+ */
+const DELAY_MAX_MS = 30 * 60_000;
+
 export type DueDeadline = { readonly containerId: string; readonly name: string; readonly due: number };
 
 /**
@@ -40,7 +46,8 @@ export class Deadlines {
     armed?.cancel();
     this.#armed.delete(key);
     if (!deadline) return;
-    const cancel = this.#clock.schedule(Math.max(0, deadline.at - this.#clock.wallMs()), () => {
+    const delayMs = Math.min(DELAY_MAX_MS, Math.max(0, deadline.at - this.#clock.wallMs()));
+    const cancel = this.#clock.schedule(delayMs, () => {
       this.#armed.delete(key);
       this.#onDue({ containerId, name: deadline.name, due: deadline.at });
     });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Refusal } from "../domain/refusal.ts";
 import { DecisionLoop, type DecisionLoopPorts } from "./decision-loop.ts";
-import { type DecisionChanges, StaleTermError } from "./decision-store.ts";
+import { type DecisionChanges, StaleTermError, UnstorableChangesError } from "./decision-store.ts";
 import { FleetState } from "./fleet-state.ts";
 import type { NodeFacts } from "./fleet-view.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -90,6 +90,29 @@ describe("the decision loop", () => {
     expect(commits[0]?.changes.nodes.map(({ facts }) => [facts.id, facts.address])).toEqual([["a", ""]]);
     expect(commits[0]?.changes.events).toEqual([]);
     expect(state.node("b")).toBeUndefined();
+  });
+
+  test("one decision that the database refuses takes none of its neighbours along", async () => {
+    const [first, poison, last] = [add("a"), add("b"), add("c")].map((decide) => loop.submit(decide));
+    const refused = code(poison ?? Promise.resolve());
+    await turn();
+    const unstorable = new UnstorableChangesError(new Error("invalid byte sequence"));
+    commits[0]?.fail(unstorable); // All three together.
+    await turn();
+    commits[1]?.end();
+    await first;
+    await turn();
+    commits[2]?.fail(unstorable);
+    expect(await refused).toBe(unstorable);
+    await turn();
+    commits[3]?.end();
+    await last;
+    expect([state.node("a"), state.node("b"), state.node("c")].map((node) => node?.facts.name)).toEqual([
+      "a",
+      undefined,
+      "c",
+    ]);
+    expect(await code(loop.submit(() => 1).then(() => "still decides"))).toBe("still decides");
   });
 
   test("a later decision of the same transaction sees what the earlier ones decided", async () => {
@@ -191,6 +214,7 @@ const FACTS: NodeFacts = {
   clusterId: "local",
   schedulable: true,
   guarded: true,
+  runtimeReady: true,
   address: "",
   runtime: "exec",
   architecture: "",

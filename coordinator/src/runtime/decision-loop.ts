@@ -1,6 +1,6 @@
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "./clock.ts";
-import { type DecisionChanges, type DecisionStore, StaleTermError } from "./decision-store.ts";
+import { type DecisionChanges, type DecisionStore, StaleTermError, UnstorableChangesError } from "./decision-store.ts";
 import type { FleetState } from "./fleet-state.ts";
 import { UnitOfWork } from "./unit-of-work.ts";
 
@@ -16,6 +16,8 @@ type Waiting = {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 };
+
+type Decided = { readonly waiting: Waiting; readonly value: unknown };
 
 export type DecisionLoopPorts = {
   readonly state: FleetState;
@@ -93,7 +95,7 @@ export class DecisionLoop {
   async #commitBatch(batch: readonly Waiting[], term: number): Promise<void> {
     const { state, store, clock } = this.#ports;
     const work = new UnitOfWork(state, clock.wallMs(), term);
-    const decided: { waiting: Waiting; value: unknown }[] = [];
+    const decided: Decided[] = [];
     for (const waiting of batch) {
       const inner = new UnitOfWork(work, work.atMs, term);
       try {
@@ -110,6 +112,10 @@ export class DecisionLoop {
     try {
       if (!isEmpty(changes)) await store.commit(term, changes);
     } catch (error) {
+      if (error instanceof UnstorableChangesError) {
+        await this.#separate(decided, error, term);
+        return;
+      }
       this.#broken = true;
       const stale = error instanceof StaleTermError;
       for (const { waiting } of decided) waiting.reject(stale ? notLeading() : unknownOutcome());
@@ -120,6 +126,12 @@ export class DecisionLoop {
     state.newestSequence = changes.newestSequence;
     for (const { waiting, value } of decided) waiting.resolve(value);
     this.#ports.afterCommit(changes);
+  }
+
+  // One decision that cannot be stored must not take its neighbours along: each is decided again on its own.
+  async #separate(decided: readonly Decided[], error: UnstorableChangesError, term: number): Promise<void> {
+    if (decided.length === 1) decided[0]?.waiting.reject(error);
+    else for (const { waiting } of decided) await this.#commitBatch([waiting], term);
   }
 }
 

@@ -112,11 +112,19 @@ export class UnreadableFleetError extends Error {
   }
 }
 
+/** The database refused what was to be written, definitely: nothing of the transaction was stored. A bug, or bad data. */
+export class UnstorableChangesError extends Error {
+  constructor(cause: unknown) {
+    super(`the database refuses a decision: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = "UnstorableChangesError";
+  }
+}
+
 /**
  * Where decisions are kept. PostgreSQL is its only implementation and its own fake.
  *
- * What must be durable before anything leaves this process: all of `commit`. A commit that fails with StaleTermError has
- * written nothing; with any other error its outcome is unknown, and the caller reads everything back before it goes on.
+ * What must be durable before anything leaves this process: all of `commit`. A commit that fails with StaleTermError or
+ * UnstorableChangesError has written nothing; with any other error its outcome is unknown, and the caller reads everything back before it goes on.
  */
 export interface DecisionStore {
   /** Writes all changes in one transaction that holds the leadership row of this term. */

@@ -110,7 +110,6 @@ export class FakeAgents implements AgentLink {
 
   disconnect(): void {}
 
-  // biome-ignore lint/correctness/useYield: nothing ever writes logs here, so there is nothing to yield
   async *readLogs(): AsyncIterable<never> {}
 
   async #obey(node: FakeNode, command: OutboundCommand): Promise<void> {

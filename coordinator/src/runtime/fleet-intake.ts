@@ -55,6 +55,7 @@ export class FleetIntake implements AgentIntake {
         portPoolMax: hello.portPoolMax,
         capacity: hello.capacity,
         guarded: hello.guarded,
+        runtimeReady: true,
       });
       work.tellNode(nodeId, { type: "HELLO", at: work.atMs });
       return { session: node.snapshot.context.session, term: work.term };
@@ -75,17 +76,20 @@ export class FleetIntake implements AgentIntake {
     const term = this.#ports.term();
     const node = state.node(nodeId);
     if (term === null || !node || !watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
-    if (heartbeat.guarded !== node.facts.guarded) this.#noteGuarded(nodeId, heartbeat.guarded);
+    const { guarded, runtimeReady } = heartbeat;
+    if (guarded !== node.facts.guarded || runtimeReady !== node.facts.runtimeReady) {
+      this.#noteFitness(nodeId, { guarded, runtimeReady });
+    }
     return { sequence: heartbeat.sequence, term, session: node.snapshot.context.session };
   }
 
   // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again. One at a time for a node,
   // however fast it beats: an agent gone mad must not fill the line of decisions.
-  #noteGuarded(nodeId: string, guarded: boolean): void {
+  #noteFitness(nodeId: string, fitness: Pick<AgentHeartbeat, "guarded" | "runtimeReady">): void {
     if (this.#noting.has(nodeId)) return;
     this.#noting.add(nodeId);
     this.#ports.loop
-      .submit((work) => work.changeNode(nodeId, { guarded }))
+      .submit((work) => work.changeNode(nodeId, fitness))
       .catch(() => undefined)
       .finally(() => this.#noting.delete(nodeId));
   }

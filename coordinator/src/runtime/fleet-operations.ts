@@ -34,6 +34,7 @@ export class FleetOperations implements Operations {
   }
 
   createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string }> {
+    const jobId = this.#ports.newId();
     const containerId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       if (work.containerByName(wish.name)) {
@@ -47,7 +48,7 @@ export class FleetOperations implements Operations {
         { id: containerId, name, eggId, environment, spec, createdAtMs: work.atMs },
         containerInput(containerId, wish),
       );
-      work.beginJob(containerId, name, "create", requestedBy, 0);
+      work.beginJob(jobId, containerId, name, "create", requestedBy);
       work.addEvent({
         type: "container.created",
         severity: "info",
@@ -63,6 +64,7 @@ export class FleetOperations implements Operations {
   }
 
   setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<void> {
+    const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       const container = existing(work, containerId);
       const state = lifeState(container.snapshot);
@@ -73,12 +75,13 @@ export class FleetOperations implements Operations {
       if (already && desired !== "removed") return;
       const job = desired === "running" ? "start" : desired === "stopped" ? "stop" : "delete";
       work.replaceJobs(containerId, CONTRARY_JOBS[desired], job);
-      work.beginJob(containerId, container.facts.name, job, requestedBy, container.snapshot.context.lastOrdinal);
+      work.beginJob(jobId, containerId, container.facts.name, job, requestedBy);
       work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired });
     });
   }
 
   restart(containerId: string, requestedBy: string): Promise<void> {
+    const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       const container = existing(work, containerId);
       refuseWhileRemoved(container);
@@ -87,12 +90,13 @@ export class FleetOperations implements Operations {
       if (state !== "running" && state !== "failed") {
         throw new Refusal("not_running", `${container.facts.name} does not run (${state})`, "start it instead");
       }
-      work.beginJob(containerId, container.facts.name, "restart", requestedBy, container.snapshot.context.lastOrdinal);
+      work.beginJob(jobId, containerId, container.facts.name, "restart", requestedBy);
       work.tellContainer(containerId, { type: "RESTART", at: work.atMs });
     });
   }
 
   migrate(containerId: string, targetNodeId: string | null, requestedBy: string): Promise<{ migrationId: string }> {
+    const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       const container = existing(work, containerId);
       const { context } = container.snapshot;
@@ -118,7 +122,7 @@ export class FleetOperations implements Operations {
         );
       }
       if (targetNodeId !== null) refuseTarget(work, container, targetNodeId);
-      work.beginJob(containerId, name, "migrate", requestedBy, context.lastOrdinal);
+      work.beginJob(jobId, containerId, name, "migrate", requestedBy);
       work.tellContainer(containerId, { type: "MIGRATE", at: work.atMs, trigger: "manual", targetNodeId });
       const after = existing(work, containerId);
       if (migrationStatus(after.snapshot) !== "migrating") {
@@ -165,6 +169,7 @@ export class FleetOperations implements Operations {
         clusterId: cluster.id,
         schedulable: true,
         guarded: false,
+        runtimeReady: true,
         address: "",
         runtime: "",
         architecture: "",

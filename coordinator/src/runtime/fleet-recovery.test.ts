@@ -2,7 +2,6 @@ import { afterEach, expect, test } from "vitest";
 import { containerStatus, migrationStatus } from "../domain/container/container-status.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
-import { ActorSnapshotEntity } from "../store/entities/decision-entities.ts";
 import type { DecisionStore } from "./decision-store.ts";
 import { type FleetRig, fleetRig, haContainer } from "./fleet-rig.ts";
 
@@ -154,7 +153,9 @@ test("what a recovery reads does not replace what the next term has decided", as
 test("a snapshot of another machine version fails the start, and says what to do", async () => {
   rig = await fleetRig(1);
   const id = await running();
-  await rig.database.database.orm.em.fork().nativeUpdate(ActorSnapshotEntity, { id }, { machineVersion: 99 });
+  await rig.database.database.orm.em
+    .fork()
+    .execute("update actor_snapshot set machine_version = 99 where id = ?", [id]);
   await expect(rig.restart()).rejects.toThrow(
     /stored actor of web is of machine version 99, this coordinator knows 1: run the version that wrote it/,
   );

@@ -242,7 +242,9 @@ export class FleetRuntime implements CoordinatorStatus {
   #act(changes: DecisionChanges): void {
     for (const container of changes.containers) this.#deadlines.follow(container);
     for (const containerId of changes.forgotten) this.#deadlines.forget(containerId);
-    this.#sender.send(changes.commands);
+    // A command that the same decisions made void must not leave: the session it was meant for is over.
+    const ended = new Set(changes.endedCommands.map(({ commandId }) => commandId));
+    this.#sender.send(changes.commands.filter(({ command }) => !ended.has(command.commandId)));
     if (changes.events.length > 0) this.#tellListeners();
   }
 

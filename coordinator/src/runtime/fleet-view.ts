@@ -22,6 +22,8 @@ export type NodeFacts = {
   readonly clusterId: string;
   readonly schedulable: boolean;
   readonly guarded: boolean;
+  /** Its container engine answers, as its last heartbeat said; taken for granted until one has. Not stored. */
+  readonly runtimeReady: boolean;
   readonly address: string;
   readonly runtime: string;
   readonly architecture: string;

@@ -51,6 +51,7 @@ function candidate(
     healthy: node.snapshot.value === "healthy",
     schedulable: facts.schedulable,
     guarded: facts.guarded,
+    runtimeReady: facts.runtimeReady,
     runtime: facts.runtime,
     capacity: facts.capacity,
     allocated: room.allocated,

@@ -7,7 +7,7 @@ import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import type { OutboundAction } from "./agent-link.ts";
 import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
-import { commandId, deterministicId, migrationId } from "./deterministic-id.ts";
+import { commandId, migrationId } from "./deterministic-id.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, ContainerRecord, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
 import { placeContainer } from "./place-container.ts";
@@ -17,10 +17,12 @@ const CASCADE_MAX = 100_000;
 
 export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs">;
 
-const placementFacts = ({ schedulable, guarded, runtime, capacity, portPoolMin, portPoolMax }: NodeFacts): string =>
-  [
+const placementFacts = (facts: NodeFacts): string => {
+  const { schedulable, guarded, runtimeReady, runtime, capacity, portPoolMin, portPoolMax } = facts;
+  return [
     schedulable,
     guarded,
+    runtimeReady,
     runtime,
     capacity.cpuMillis,
     capacity.memoryBytes,
@@ -28,6 +30,7 @@ const placementFacts = ({ schedulable, guarded, runtime, capacity, portPoolMin, 
     portPoolMin,
     portPoolMax,
   ].join();
+};
 
 type Queued =
   | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
@@ -79,8 +82,7 @@ export class UnitOfWork extends FleetOverlay {
     this.#usedTokens.push({ tokenHash, nodeId });
   }
 
-  beginJob(containerId: string, containerName: string, job: string, requestedBy: string, ordinal: number): void {
-    const id = deterministicId(containerId, "job", job, ordinal, this.atMs);
+  beginJob(id: string, containerId: string, containerName: string, job: string, requestedBy: string): void {
     this.#jobs.push({ kind: "begun", id, containerId, containerName, job, requestedBy });
   }
 

@@ -171,30 +171,6 @@ export const avoidThisPlace = s.enqueueActions(({ context, event, enqueue }) => 
   }
 });
 
-/** Closes the epoch where the start failed, so that the next one may start anywhere. */
-export const issueVacate = s.enqueueActions(({ context, event, enqueue }) => {
-  const placement = context.placement;
-  if (!placement) return;
-  const ordinal = context.lastOrdinal + 1;
-  enqueue.assign({
-    lastOrdinal: ordinal,
-    awaited: { ordinal, kind: "remove", nodeId: placement.nodeId },
-    deadline: { name: "vacate", at: event.at + REMOVE_TIMEOUT_MS },
-  });
-  enqueue({
-    type: "effect",
-    params: {
-      kind: "command",
-      ordinal,
-      command: "remove",
-      nodeId: placement.nodeId,
-      epoch: placement.epoch,
-      timeoutMs: REMOVE_TIMEOUT_MS,
-      removeVolumes: false,
-    },
-  });
-});
-
 export const tryEveryNodeAgain = s.assign({ avoidNodes: [] });
 
 export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
@@ -279,28 +255,35 @@ export const noteStopped = s.enqueueActions(({ context, enqueue }) => {
   });
 });
 
-export const issueRemove = s.enqueueActions(({ context, event, enqueue }) => {
-  const placement = context.placement;
-  if (!placement || placement.nodeDead) return;
-  const ordinal = context.lastOrdinal + 1;
-  enqueue.assign({
-    lastOrdinal: ordinal,
-    awaited: { ordinal, kind: "remove", nodeId: placement.nodeId },
-    deadline: { name: "remove", at: event.at + REMOVE_TIMEOUT_MS },
+/** Commands the removal of the copy that is placed now, which closes its epoch. */
+const removal = (deadline: string, removeVolumes: boolean) =>
+  s.enqueueActions(({ context, event, enqueue }) => {
+    const placement = context.placement;
+    if (!placement || placement.nodeDead) return;
+    const ordinal = context.lastOrdinal + 1;
+    enqueue.assign({
+      lastOrdinal: ordinal,
+      awaited: { ordinal, kind: "remove", nodeId: placement.nodeId },
+      deadline: { name: deadline, at: event.at + REMOVE_TIMEOUT_MS },
+    });
+    enqueue({
+      type: "effect",
+      params: {
+        kind: "command",
+        ordinal,
+        command: "remove",
+        nodeId: placement.nodeId,
+        epoch: placement.epoch,
+        timeoutMs: REMOVE_TIMEOUT_MS,
+        removeVolumes,
+      },
+    });
   });
-  enqueue({
-    type: "effect",
-    params: {
-      kind: "command",
-      ordinal,
-      command: "remove",
-      nodeId: placement.nodeId,
-      epoch: placement.epoch,
-      timeoutMs: REMOVE_TIMEOUT_MS,
-      removeVolumes: true,
-    },
-  });
-});
+
+export const issueRemove = removal("remove", true);
+
+/** Closes the epoch where the start failed, so that the next one may start anywhere; volumes stay. */
+export const issueVacate = removal("vacate", false);
 
 export const retryLater = s.assign({
   awaited: null,

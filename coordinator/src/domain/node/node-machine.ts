@@ -53,7 +53,7 @@ const dies = {
       noteHeartbeat,
       say("node.dead", "error", (context, event) =>
         event.type === "LEASE_OVER"
-          ? `${context.name}: its lease is over, ${(event.waitMs / 1000).toFixed(1)} s after its last heartbeat; nothing runs there any more`
+          ? `${context.name}: its lease is over, ${(event.waitMs / 1000).toFixed(1)} s after its last heartbeat; no HA container runs there any more`
           : "",
       ),
       endSession,

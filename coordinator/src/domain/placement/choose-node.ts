@@ -11,6 +11,8 @@ export type CandidateNode = {
   readonly healthy: boolean;
   readonly schedulable: boolean;
   readonly guarded: boolean;
+  /** Its container engine answers. */
+  readonly runtimeReady: boolean;
   readonly runtime: string;
   readonly capacity: Resources;
   /** What is promised to containers, this one included when it holds room here already. */
@@ -126,6 +128,7 @@ function firstDrop(
   if (!request.runtimes.includes(node.runtime)) {
     return ["runtime", `it runs ${node.runtime || "nothing"}, the egg needs ${request.runtimes.join(" or ")}`];
   }
+  if (!node.runtimeReady) return ["runtime", `its ${node.runtime} runtime does not answer`];
   if (request.ha && !node.guarded) return ["unguarded", "no guard holds its lease"];
   if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis", (n) => `${n} m`)];
   if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes", mebibytes)];

@@ -64,6 +64,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
           clusterId: row.clusterId,
           schedulable: row.schedulable,
           guarded: row.guarded,
+          runtimeReady: true,
           address: row.address,
           runtime: row.runtime,
           architecture: row.architecture,

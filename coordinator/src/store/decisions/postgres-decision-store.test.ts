@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { initialTransition } from "xstate";
 import { nodeMachine } from "../../domain/node/node-machine.ts";
-import { type DecisionChanges, StaleTermError } from "../../runtime/decision-store.ts";
+import { type DecisionChanges, StaleTermError, UnstorableChangesError } from "../../runtime/decision-store.ts";
 import type { NodeRecord } from "../../runtime/fleet-view.ts";
 import { openDatabase } from "../open-database.ts";
 import { seedFirstCluster } from "../seed-first-cluster.ts";
@@ -48,7 +48,10 @@ function node(name: string, id: string = randomUUID()): NodeRecord {
   const capacity = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
   const told = { address: "", runtime: "", architecture: "", platform: "", agentVersion: "", certificateSerial: "" };
   const numbers = { portPoolMin: 0, portPoolMax: 0, enrolledAtMs: 0, capacity };
-  return { facts: { id, name, clusterId, schedulable: true, guarded: false, ...told, ...numbers }, snapshot };
+  return {
+    facts: { id, name, clusterId, schedulable: true, guarded: false, runtimeReady: true, ...told, ...numbers },
+    snapshot,
+  };
 }
 
 const changes = (nodes: NodeRecord[]): DecisionChanges => ({
@@ -181,6 +184,14 @@ describe("a deposed leader", () => {
     await outside.query("commit");
     expect(await written).toBeInstanceOf(StaleTermError);
     expect(await names()).toEqual([]);
+  });
+
+  test("what the server refuses is said to be not stored, definitely", async () => {
+    const term = (await a.takeLeadership(null, "a", TTL_MS))?.term ?? 0;
+    await expect(a.commit(term, changes([node("bad\u0000name")]))).rejects.toBeInstanceOf(UnstorableChangesError);
+    expect(await names()).toEqual([]);
+    await a.commit(term, changes([node("good")]));
+    expect(await names()).toEqual(["good"]);
   });
 
   test("a commit writes all of it or nothing", async () => {

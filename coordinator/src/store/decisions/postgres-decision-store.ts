@@ -5,6 +5,7 @@ import {
   type HealthSample,
   type LoadedFleet,
   StaleTermError,
+  UnstorableChangesError,
 } from "../../runtime/decision-store.ts";
 import { ActorSnapshotEntity, EventEntity, LeadershipEntity, OutboxEntity } from "../entities/decision-entities.ts";
 import { JoinTokenEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
@@ -28,6 +29,14 @@ export class PostgresDecisionStore implements DecisionStore {
   }
 
   async commit(term: number, changes: DecisionChanges): Promise<void> {
+    try {
+      await this.#write(term, changes);
+    } catch (error) {
+      throw isRefusal(error) ? new UnstorableChangesError(error) : error;
+    }
+  }
+
+  async #write(term: number, changes: DecisionChanges): Promise<void> {
     await this.#database.orm.em.fork().transactional(async (em) => {
       // The lock conflicts with a takeover's FOR UPDATE, and with nothing else: a write of an old term can then not
       // commit after the takeover, which a mere comparison of the term would let it.
@@ -155,4 +164,10 @@ export class PostgresDecisionStore implements DecisionStore {
       .findOne(JoinTokenEntity, { secretHash: tokenHash, usedAt: null, expiresAt: { $gt: new Date(nowMs) } });
     return token?.clusterId ?? null;
   }
+}
+
+/** The server's own word that a statement's data is wrong (classes 22, 23, and 08P01): the transaction is rolled back. */
+function isRefusal(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" && /^(22|23|08P01)/.test(code);
 }
