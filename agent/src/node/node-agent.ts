@@ -196,10 +196,11 @@ export class NodeAgent {
 
   /** Confirms the session, then keeps the command stream until the connection ends. */
   async #serve(client: CoordinatorClient, welcome: Welcome, signal: AbortSignal): Promise<void> {
-    const { journal, timers, random, log, incarnation } = this.#options;
+    const { journal, timers, random, log, incarnation, clock } = this.#options;
     if (welcome.term > journal.state.term) await journal.append({ kind: "term", term: String(welcome.term) });
     await this.#confirmSession(welcome.session, signal);
     for (let attempt = 0; !signal.aborted; attempt += 1) {
+      const startedMs = clock.nowMs();
       const reason = await commandSession({
         call: client.commands(),
         incarnation,
@@ -213,7 +214,6 @@ export class NodeAgent {
         openLogs: (request) => this.#logs.open(client, request),
         closeLogs: (request) => this.#logs.close(request.logId),
         attached: (stream) => {
-          attempt = 0;
           this.#stream = stream;
           log.info({ session: welcome.session }, "attached");
           // The goodbye of an earlier run may have been lost: the session is over here, and is said so until it is heard.
@@ -227,6 +227,8 @@ export class NodeAgent {
       });
       this.#stream = null;
       if (signal.aborted) return;
+      // A stream that is taken and ended at once, again and again, must not be dialled without a pause.
+      if (clock.nowMs() - startedMs > GOOD_LINK_MS) attempt = 0;
       const waitMs = backOffMs(attempt, random());
       log.warn({ reason, waitMs }, "command stream ended");
       await timers.sleep(waitMs, signal);

@@ -14,8 +14,8 @@ import { createValidateInterceptor } from "@connectrpc/validate";
 import { ContainerStatus, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ContainerService, EventService, NodeService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { connectInvoke } from "./connect-invoke.ts";
 import { createRestHandler } from "./rest-handler.ts";
+import { connectInvoke } from "./test-connect-invoke.ts";
 
 const BODY_BYTES_MAX = 2_000;
 const addressKey = createContextKey("nowhere");

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { lifeState } from "../domain/container/container-status.ts";
-import { haContainer } from "./fleet-rig.ts";
+import { lifeState } from "../../domain/container/container-status.ts";
+import { haContainer } from "../fleet-rig.ts";
 import { FleetWorld, migrationStep } from "./fleet-world.ts";
 
 const NODES = ["node-1", "node-2", "node-3"];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { lifeState } from "../domain/container/container-status.ts";
-import type { ContainerRecord } from "./fleet-view.ts";
+import { lifeState } from "../../domain/container/container-status.ts";
+import type { ContainerRecord } from "../fleet-view.ts";
 import { type Seen, WorldStory } from "./world-story.ts";
 
 const RUNS = Number(process.env["LORMAS_STORIES"] ?? 400);

@@ -1,7 +1,7 @@
-import { portKey } from "../domain/placement/choose-node.ts";
-import type { ObservedWorkload } from "../domain/workload.ts";
-import type { AgentCommandResult } from "./agent-intake.ts";
-import type { OutboundCommand } from "./agent-link.ts";
+import { portKey } from "../../domain/placement/choose-node.ts";
+import type { ObservedWorkload } from "../../domain/workload.ts";
+import type { AgentCommandResult } from "../agent-intake.ts";
+import type { OutboundCommand } from "../agent-link.ts";
 
 /** What an agent says on its command stream; the stream keeps the order. */
 export type WorldMessage =

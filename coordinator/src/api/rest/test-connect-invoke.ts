@@ -24,7 +24,7 @@ export type ConnectInvokeOptions = {
 const OWN_HEADERS = /^(content-|connect-|grpc-)|^(transfer-encoding|connection|host|te|accept|accept-encoding)$/;
 
 /**
- * Calls the routes that Connect and gRPC callers reach, in this process, so that one set of interceptors signs in,
+ * For tests of the REST front alone: calls routes in this process through Connect, so that one set of interceptors signs in,
  * permits, validates and maps errors for every protocol.
  */
 export function connectInvoke({ routes, router: options, contextValues }: ConnectInvokeOptions): UnaryInvoke {

@@ -1,4 +1,4 @@
-import type { DecisionChanges } from "./decision-store.ts";
+import type { DecisionChanges } from "../decision-store.ts";
 
 /**
  * What the tables would hold after every commit, in the simulated world of fleet-world.ts; a write that their keys would

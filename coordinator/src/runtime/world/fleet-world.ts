@@ -1,14 +1,14 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
-import { type ContainerSnapshot, containerMachine } from "../domain/container/container-machine.ts";
-import { lifeState, migrationStatus } from "../domain/container/container-status.ts";
-import { nodeMachine } from "../domain/node/node-machine.ts";
-import { portKey } from "../domain/placement/choose-node.ts";
-import { Refusal } from "../domain/refusal.ts";
-import { FleetIntake } from "./fleet-intake.ts";
-import { FleetOperations } from "./fleet-operations.ts";
-import { FleetState } from "./fleet-state.ts";
-import type { ContainerRecord } from "./fleet-view.ts";
-import { UnitOfWork } from "./unit-of-work.ts";
+import { type ContainerSnapshot, containerMachine } from "../../domain/container/container-machine.ts";
+import { lifeState, migrationStatus } from "../../domain/container/container-status.ts";
+import { nodeMachine } from "../../domain/node/node-machine.ts";
+import { portKey } from "../../domain/placement/choose-node.ts";
+import { Refusal } from "../../domain/refusal.ts";
+import { FleetIntake } from "../fleet-intake.ts";
+import { FleetOperations } from "../fleet-operations.ts";
+import { FleetState } from "../fleet-state.ts";
+import type { ContainerRecord } from "../fleet-view.ts";
+import { UnitOfWork } from "../unit-of-work.ts";
 import { type WorldMessage, WorldNode } from "./world-node.ts";
 import { WorldRecords } from "./world-records.ts";
 

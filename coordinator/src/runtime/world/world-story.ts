@@ -1,6 +1,6 @@
-import { lifeState } from "../domain/container/container-status.ts";
-import { Refusal } from "../domain/refusal.ts";
-import { haContainer } from "./fleet-rig.ts";
+import { lifeState } from "../../domain/container/container-status.ts";
+import { Refusal } from "../../domain/refusal.ts";
+import { haContainer } from "../fleet-rig.ts";
 import { FleetWorld, migrationStep, seeded } from "./fleet-world.ts";
 
 const FAULTS = ["start_failed", "health_timeout", "image_unavailable", "disk_full", "runtime_error"];
