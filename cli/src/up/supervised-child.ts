@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { BackOff } from "./back-off.ts";
 import { cgroupPids, hostMarkVariable, killAll, markedPids } from "./host-mark.ts";
 import { LogFile } from "./log-file.ts";
+import { readProcess, stillRuns } from "./npm-ancestors.mjs";
 
 /** What a child is and how it is started. */
 export interface ChildProgram {
@@ -47,6 +48,8 @@ export class SupervisedChild extends EventEmitter<ChildEvents> {
   readonly #backOff = new BackOff();
   /** Write ends. Older ones stay while a guard of an earlier run still holds the other end. */
   readonly #lifelines = new Set<Socket>();
+  /** Pids and start times of what was found running, until it is gone. */
+  readonly #seen = new Map<number, string>();
   #state: ChildState = "stopped";
   #process: ChildProcess | undefined;
   #cancelRestart: (() => void) | undefined;
@@ -126,6 +129,7 @@ export class SupervisedChild extends EventEmitter<ChildEvents> {
    */
   async stop(graceMs: number, nodeId: string): Promise<void> {
     const child = this.#process;
+    this.#everything(nodeId);
     this.#leave("stopping");
     if (child !== undefined && isAlive(child)) {
       const cancel = this.#clock.after(graceMs, () => child.kill("SIGKILL"));
@@ -156,8 +160,14 @@ export class SupervisedChild extends EventEmitter<ChildEvents> {
     this.#state = state;
   }
 
+  /** All that runs of it. A process that is dying shows its mark no more, so whatever was seen once counts until it is gone. */
   #everything(nodeId: string): number[] {
-    return [...new Set([...markedPids(this.mark), ...cgroupPids(nodeId)])];
+    for (const pid of [...markedPids(this.mark), ...cgroupPids(nodeId)]) {
+      const start = readProcess(pid)?.startTime;
+      if (start !== undefined) this.#seen.set(pid, start);
+    }
+    for (const [pid, startTime] of this.#seen) if (!stillRuns({ pid, startTime })) this.#seen.delete(pid);
+    return [...this.#seen.keys()];
   }
 
   async #waitUntilSwept(boundMs: number, nodeId: string): Promise<void> {

@@ -9,7 +9,7 @@ import {
   type WorkloadSpec,
 } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bootClock, systemTimers, wallClock } from "../../clock/clock.ts";
 import { waitFor } from "../../clock/wait-for-clock.ts";
 import { testId, testSpec } from "../../node/test-command.ts";
@@ -29,7 +29,6 @@ import { engineProblem, TEST_IMAGE, TestEngine } from "./test-engine.ts";
 
 const problem = engineProblem();
 const skip = problem !== null && process.env["LORMAS_TEST_REQUIRE"] !== "1";
-if (skip) console.warn(`docker tests skipped: ${problem}`);
 
 const clock = bootClock();
 const parent = `/lormas-dockertest-${process.pid}`;
@@ -68,8 +67,12 @@ async function lines(id: string, request: Partial<LogRequest> = {}): Promise<Run
   return seen;
 }
 
-describe.skipIf(skip)("the docker runtime on a real engine", { timeout: 60_000 }, () => {
+describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
+  beforeEach((context) => {
+    if (skip) context.skip(problem);
+  });
   beforeAll(async () => {
+    if (skip) return;
     if (problem !== null) throw new Error(problem);
     engine = await TestEngine.start();
     runtime = await open();
