@@ -57,7 +57,12 @@ export type StartRequest = {
   readonly release: (group: GuardedGroup | null) => Promise<void>;
 };
 
-export type RuntimeLogLine = { readonly at: Date; readonly stream: "stdout" | "stderr"; readonly text: string };
+export type RuntimeLogLine = {
+  /** When it was written; null where that is not known, as for lines that were found in a file. */
+  readonly at: Date | null;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+};
 
 export type LogRequest = { readonly tailLines: number; readonly follow: boolean; readonly signal: AbortSignal };
 

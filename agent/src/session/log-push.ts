@@ -111,7 +111,11 @@ async function turnOfTheLoop(): Promise<null> {
 }
 
 function toWire(line: RuntimeLogLine): LogLine {
-  return create(LogLineSchema, { at: timestampFromDate(line.at), stream: line.stream, text: line.text });
+  return create(LogLineSchema, {
+    ...(line.at === null ? {} : { at: timestampFromDate(line.at) }),
+    stream: line.stream,
+    text: line.text,
+  });
 }
 
 function write(

@@ -169,7 +169,10 @@ export class Supervisor {
 
   #coordinatorFailure(death: string | undefined): CliFailure {
     const path = this.#parts.dataDir.log("coordinator");
-    const tail = logTail(path, tailLines).map((line) => `\n    ${line}`);
+    const lines = logTail(path, tailLines);
+    // What it says to people stands last, below what it says to machines; only where it said nothing are those shown.
+    const said = lines.slice(lines.findLastIndex((line) => line.startsWith("{")) + 1);
+    const tail = (said.length > 0 ? said : lines).map((line) => `\n    ${line}`);
     const seconds = this.#parts.bounds.coordinatorReadyMs / 1000;
     const why = death === undefined ? `was not ready within ${seconds} s` : `ended before it was ready (${death})`;
     const log = tail.length === 0 ? "" : `; the end of its log:${tail.join("")}`;

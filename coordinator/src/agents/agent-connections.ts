@@ -81,9 +81,12 @@ export class AgentConnections {
     await new Promise<void>((resolve, reject) => {
       this.#tcp.once("error", (error) =>
         reject(
-          new Error(`the agent plane cannot listen on ${address} (${error.message}): free it or choose another`, {
-            cause: error,
-          }),
+          new Error(
+            `the agent plane cannot listen on ${address} (${error.message}): free it or choose another with --agent-listen HOST:PORT (LORMAS_AGENT_LISTEN)`,
+            {
+              cause: error,
+            },
+          ),
         ),
       );
       this.#tcp.listen(port, host, resolve);

@@ -190,7 +190,7 @@ function specTo(containerId: string, workload: OutboundWorkload): MessageInitSha
 
 export function logLineOf(wire: LogLine): AgentLogLine {
   return {
-    atMs: wire.at === undefined ? 0 : safe(wire.at.seconds) * 1_000 + Math.floor(wire.at.nanos / 1_000_000),
+    atMs: wire.at === undefined ? null : safe(wire.at.seconds) * 1_000 + Math.floor(wire.at.nanos / 1_000_000),
     stream: wire.stream === "stderr" ? "stderr" : "stdout",
     text: wire.text.slice(0, LOG_TEXT_CHARS_MAX),
   };

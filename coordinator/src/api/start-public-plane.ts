@@ -122,7 +122,11 @@ async function listen(server: PublicServer, at: PublicPlaneOptions["listen"], hu
   } catch (error) {
     hub.stop();
     await server.stop(0);
-    throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `dashboard and API cannot listen on ${at.host}:${at.port} (${reason}): free it or choose another with --http-listen HOST:PORT (LORMAS_HTTP_LISTEN)`,
+      { cause: error },
+    );
   }
 }
 

@@ -29,6 +29,10 @@ async function* checked<T extends Message>(
   }
 }
 
+/** The rule of names as the protos write it, and as people read it. */
+const NAME_PATTERN = "[a-z0-9][a-z0-9-]{0,61}[a-z0-9]";
+const NAME_RULE = "use 2 to 63 lower-case letters, digits and hyphens, no hyphen at either end";
+
 function check(validator: Validator, schema: DescMessage, message: Message): void {
   const result = validator.validate(schema, message);
   if (result.kind === "valid") return;
@@ -47,5 +51,6 @@ function check(validator: Validator, schema: DescMessage, message: Message): voi
 
 function sentence(violation: Violation): string {
   const field = pathToString(violation.field);
-  return field === "" ? violation.message : `${field}: ${violation.message}`;
+  const message = violation.message.includes(NAME_PATTERN) ? NAME_RULE : violation.message;
+  return field === "" ? message : `${field}: ${message}`;
 }

@@ -103,8 +103,8 @@ export const CONFIG_KEYS = {
     secret: true,
     description: "First password of that administrator; absent: a random one, shown once",
     defaultText: null,
-    wanted: "8 to 128 characters",
-    schema: text.min(8, "is shorter than 8 characters").max(128, "is longer than 128 characters"),
+    wanted: "12 to 128 characters",
+    schema: text.min(12, "is shorter than 12 characters").max(128, "is longer than 128 characters"),
   },
   databaseUrl: {
     env: "DATABASE_URL",

@@ -48,4 +48,9 @@ export interface AgentLink {
   ): AsyncIterable<readonly AgentLogLine[]>;
 }
 
-export type AgentLogLine = { readonly atMs: number; readonly stream: "stdout" | "stderr"; readonly text: string };
+/** atMs: when it was written, wall clock; null where the runtime does not know. */
+export type AgentLogLine = {
+  readonly atMs: number | null;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+};

@@ -29,8 +29,8 @@ export async function rotateLogFiles(folder: string, bytesMax = LOG_FILE_BYTES_M
 
 /**
  * The last lines of both outputs, then with `follow` what is added. Within one output lines are in order; which of two
- * outputs wrote first is not known from files, so the tail gives standard output before standard error. Reads no further
- * than the reader takes.
+ * outputs wrote first is not known from files, so the tail gives standard output before standard error; nor is when, so its
+ * lines carry no time. Reads no further than the reader takes.
  */
 export async function* readLogFiles(
   folder: string,
@@ -48,7 +48,7 @@ export async function* readLogFiles(
     if (lines.length < request.tailLines) {
       lines.unshift(...(await lastLines(`${path}.1`, await sizeOf(`${path}.1`), request.tailLines - lines.length)));
     }
-    tails.push(...lines.map((text) => ({ at: wall.now(), stream, text })));
+    tails.push(...lines.map((text) => ({ at: null, stream, text })));
     followers.push(new LogFollower(path, stream, sizeBytes));
   }
   yield* tails.slice(Math.max(0, tails.length - request.tailLines));

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { ContainerSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type ContainerSchema, ContainerStatus, DesiredState } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { containersById, listContainers } from "../../store/read-model/container-readings.ts";
@@ -57,9 +57,11 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
       const id = await idOf(request.id);
       const before = await view(id);
       await plane.operations.setDesired(id, "removed", requestedBy(context));
-      // A container that was on no node is gone at once; then the answer shows it as it was.
+      // A container that was on no node is gone at once; then the answer shows it as it was, on its way out.
       const after = await read(plane, async (snapshot) => (await containersById(snapshot, [id])).get(id));
-      return { container: after === undefined ? before : containerView(after) };
+      if (after !== undefined) return { container: containerView(after) };
+      const [desiredState, status] = [DesiredState.REMOVED, ContainerStatus.REMOVING];
+      return { container: { ...before, desiredState, status, statusReason: "" } };
     },
 
     startContainer: (request, context) => desire(request.id, "running", context),

@@ -29,7 +29,8 @@ export async function* streamLogs(
   try {
     for await (const batch of plane.link.readLogs(nodeId, { containerId, tailLines, follow }, signal)) {
       for (const line of batch) {
-        yield { at: timestampFromMs(Math.round(line.atMs)), stream: line.stream, text: line.text };
+        const at = line.atMs === null ? {} : { at: timestampFromMs(Math.round(line.atMs)) };
+        yield { ...at, stream: line.stream, text: line.text };
       }
     }
   } catch (thrown) {

@@ -1197,7 +1197,7 @@ export const PushLogsRequestSchema: GenMessage<PushLogsRequest> = /*@__PURE__*/
  */
 export type LogLine = Message<"lormas.agent.v1.LogLine"> & {
   /**
-   * When the agent saw it.
+   * When it was written; absent where the runtime does not know (lines that were found in a file).
    *
    * @generated from field: google.protobuf.Timestamp at = 1;
    */

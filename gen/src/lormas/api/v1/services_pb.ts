@@ -917,7 +917,7 @@ export const StreamLogsRequestSchema: GenMessage<StreamLogsRequest> = /*@__PURE_
  */
 export type StreamLogsResponse = Message<"lormas.api.v1.StreamLogsResponse"> & {
   /**
-   * When the agent saw the line.
+   * When it was written; absent where the runtime does not know (exec: lines from before this reading).
    *
    * @generated from field: google.protobuf.Timestamp at = 1;
    */
