@@ -93,7 +93,7 @@ describe("the leader's account of a node", () => {
     fc.assert(
       fc.property(steps, (all) => {
         let previous: bigint | null = null;
-        play(all, ({ ledger, acks }, before, one) => {
+        play(all, ({ ledger, acks, nowMs }, before, one) => {
           if (one.do === "hello") previous = null;
           if (one.do !== "beat") return;
           const acked =
@@ -102,7 +102,7 @@ describe("the leader's account of a node", () => {
             before,
             { incarnation: one.run, sequence: BigInt(one.sequence), lastAckSeen: BigInt(one.lastAckSeen) },
             POLICY,
-            ledger.countsFromMs,
+            nowMs,
           );
           if (!outcome.acknowledge) return;
           expect(acked).toBe(true);

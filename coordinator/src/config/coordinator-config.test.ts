@@ -49,7 +49,7 @@ const samples: Record<ConfigKeyName, readonly [string, string, string]> = {
   httpListen: ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3"],
   agentListen: ["127.0.0.1:4", "[::1]:5", "0.0.0.0:6"],
   adminEmail: ["a@example.org", "b@example.org", "c@example.org"],
-  adminPassword: ["password-a", "password-b", "password-c"],
+  adminPassword: ["password-aaaa", "password-bbbb", "password-cccc"],
   databaseUrl: ["postgres://a@h/d", "postgres://b@h/d", "postgresql://c@h/d"],
   clusterName: ["aa", "bb", "cc"],
   profile: ["lan", "fast", "large"],
@@ -131,10 +131,10 @@ test("a secret may come from a file, named in the environment, the file or a fla
 
 test("a secret on the command line, both ways at once, or in a missing file is refused", () => {
   expect(problemsOf({ argv: ["--admin-password", "x"] })[0]?.wanted).toContain("--admin-password-file FILE");
-  const both = { LORMAS_ADMIN_PASSWORD: "password-a", LORMAS_ADMIN_PASSWORD_FILE: "pw" };
+  const both = { LORMAS_ADMIN_PASSWORD: "password-aaaa", LORMAS_ADMIN_PASSWORD_FILE: "pw" };
   expect(problemsOf({ env: both }).map(({ key }) => key)).toEqual(["adminPassword"]);
   expect(problemsOf({ env: { DATABASE_URL_FILE: "gone" } })[0]?.problem).toContain("ENOENT");
-  const yaml = "adminPassword: password-a\nadminPasswordFile: pw\n";
+  const yaml = "adminPassword: password-aaaa\nadminPasswordFile: pw\n";
   expect(problemsOf({ env: { LORMAS_CONFIG: "/c" }, files: { "/c": yaml } }).map(({ key }) => key)).toEqual([
     "adminPasswordFile",
   ]);
@@ -186,7 +186,7 @@ test("whatever is written, it is taken or refused with reasons, never thrown", (
 
 test("a described configuration shows no secret", () => {
   const env = {
-    LORMAS_ADMIN_PASSWORD: "geheim-1234",
+    LORMAS_ADMIN_PASSWORD: "geheim-1234-lang",
     DATABASE_URL: "postgres://u:geheim-5678@h/d?sslpassword=geheim-9",
   };
   const shown = JSON.stringify(describeConfig(configOf({ env }).config));
@@ -195,7 +195,7 @@ test("a described configuration shows no secret", () => {
 });
 
 test("config validate says what holds and where it comes from, or all that is wrong, on the right stream", () => {
-  const right = runConfigValidate(["--log-level=debug"], { LORMAS_ADMIN_PASSWORD: "geheim-1234" });
+  const right = runConfigValidate(["--log-level=debug"], { LORMAS_ADMIN_PASSWORD: "geheim-1234-lang" });
   expect(right).toMatchObject({ exitCode: 0, stderr: "" });
   expect(right.stdout).toMatch(/logLevel +debug {2}\[flag --log-level\]/);
   expect(right.stdout).toMatch(/adminPassword +\*\*\* {2}\[environment LORMAS_ADMIN_PASSWORD\]/);

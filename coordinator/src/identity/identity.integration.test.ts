@@ -175,6 +175,7 @@ test("a random first password is shown once, and is easy to read", async () => {
 test("a port that is taken is said, and nothing is left behind", async () => {
   const { port } = new URL(rig.plane.url);
   await expect(startPublicPlaneRig({ listen: { host: "127.0.0.1", port: Number(port) } })).rejects.toMatchObject({
-    code: "EADDRINUSE",
+    message: expect.stringMatching(/cannot listen on 127\.0\.0\.1:\d+ .*--http-listen/),
+    cause: { code: "EADDRINUSE" },
   });
 });
