@@ -10,6 +10,7 @@ import { guardRunDir } from "./guard/guard-settings.ts";
 import { lifelineFd, watchLifeline } from "./guard/lifeline.ts";
 import { enforceDeadline } from "./guard-client/deadline-enforcer.ts";
 import { GuardClient } from "./guard-client/guard-client.ts";
+import { guardProcessDoor } from "./guard-client/guard-process-door.ts";
 import { Journal } from "./journal/journal.ts";
 import { takeDataDir } from "./node/data-dir-lock.ts";
 import { NodeAgent } from "./node/node-agent.ts";
@@ -92,12 +93,14 @@ async function main(): Promise<void> {
     process.exit(1);
   });
   const guard = await GuardClient.open({
-    settings: {
-      runDir: guardRunDir(config.dataDir, config.runDir),
-      logPath: join(config.dataDir, "guard.log"),
-      cgroups: cgroups && paths,
-    },
-    lifelineFd: fd,
+    door: guardProcessDoor(
+      {
+        runDir: guardRunDir(config.dataDir, config.runDir),
+        logPath: join(config.dataDir, "guard.log"),
+        cgroups: cgroups && paths,
+      },
+      fd,
+    ),
     timers: systemTimers,
     log,
   });

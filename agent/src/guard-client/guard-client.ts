@@ -1,12 +1,8 @@
-import { spawn } from "node:child_process";
-import { closeSync, openSync, statSync, truncateSync } from "node:fs";
-import { connect, type Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import type { Timers } from "../clock/clock.ts";
-import { type GuardAnswer, type GuardRequest, lineSplitter } from "../guard/guard-message.ts";
-import { type GuardSettings, guardSocketPath } from "../guard/guard-settings.ts";
+import type { GuardAnswer, GuardRequest } from "../guard/guard-message.ts";
 import { type GuardedGroup, RuntimeFault } from "../runtime/container-runtime.ts";
+import type { GuardConnection, GuardDoor } from "./guard-door.ts";
 import type { GuardLink } from "./guard-link.ts";
 
 /** How long the guard may take for one answer; beyond it counts as not answering. */
@@ -14,7 +10,6 @@ const ANSWER_MS = 1_000;
 const CONNECT_PAUSE_MS = 25;
 /** After this many tries to connect, one more guard is started. */
 const TRIES_PER_SPAWN = 120;
-const LOG_BYTES_MAX = 1 << 20;
 /** Questions that may be open at once; above it the guard counts as not answering. */
 const OPEN_MAX = 10_000;
 
@@ -23,33 +18,30 @@ type OpenQuestion = { done: (answer: GuardAnswer | null) => void; cancel: () => 
 
 /** Keeps a guard process running beside the agent and speaks to it. */
 export class GuardClient implements GuardLink {
-  readonly #settings: GuardSettings;
-  readonly #lifelineFd: number | null;
+  readonly #door: GuardDoor;
   readonly #timers: Timers;
   readonly #log: Logger;
   readonly #end = new AbortController();
   readonly #open = new Map<number, OpenQuestion>();
   readonly #groups = new Map<string, GuardedGroup>();
-  #socket: Socket | null = null;
+  #connection: GuardConnection | null = null;
   #nextId = 1;
   #deadlineMs: number | null = null;
   #answering = false;
 
-  private constructor(settings: GuardSettings, lifelineFd: number | null, timers: Timers, log: Logger) {
-    this.#settings = settings;
-    this.#lifelineFd = lifelineFd;
+  private constructor(door: GuardDoor, timers: Timers, log: Logger) {
+    this.#door = door;
     this.#timers = timers;
     this.#log = log;
   }
 
   /** Connects to this node's guard, starting one if none lives; resolves when it answers. It is kept alive from then on. */
   static async open(options: {
-    readonly settings: GuardSettings;
-    readonly lifelineFd: number | null;
+    readonly door: GuardDoor;
     readonly timers: Timers;
     readonly log: Logger;
   }): Promise<GuardClient> {
-    const client = new GuardClient(options.settings, options.lifelineFd, options.timers, options.log);
+    const client = new GuardClient(options.door, options.timers, options.log);
     await client.#connect();
     return client;
   }
@@ -92,21 +84,20 @@ export class GuardClient implements GuardLink {
   async dismiss(): Promise<void> {
     this.#end.abort();
     await this.#ask({ type: "dismiss" });
-    this.#socket?.destroy();
+    this.#connection?.close();
   }
 
   /** Lets go of the guard, which goes on by itself. */
   close(): void {
     this.#end.abort();
-    this.#socket?.destroy();
+    this.#connection?.close();
   }
 
   async #connect(): Promise<void> {
-    const path = guardSocketPath(this.#settings);
     for (let attempt = 0; !this.#end.signal.aborted; attempt += 1) {
-      const socket = await dial(path);
-      if (socket) {
-        this.#serve(socket);
+      const connection = await this.#door.dial();
+      if (connection) {
+        this.#serve(connection);
         const answer = await this.#ask({ type: "hello" });
         if (answer?.type === "ok") {
           for (const group of answer.groups ?? [])
@@ -115,33 +106,32 @@ export class GuardClient implements GuardLink {
           this.#answering = true;
           return;
         }
-        socket.destroy();
+        connection.close();
       }
       if (attempt % TRIES_PER_SPAWN === 0) this.#spawn();
       await this.#timers.sleep(CONNECT_PAUSE_MS, this.#end.signal);
     }
   }
 
-  #serve(socket: Socket): void {
-    const split = lineSplitter();
-    this.#socket = socket;
-    socket.setEncoding("utf8");
-    socket.on("error", () => socket.destroy());
-    socket.on("data", (text: string) => {
-      const lines = split(text);
-      if (!lines) socket.destroy();
-      for (const line of lines ?? []) this.#answered(JSON.parse(line) as GuardAnswer);
-    });
-    socket.on("close", () => {
-      if (this.#socket !== socket) return;
-      this.#socket = null;
-      for (const id of [...this.#open.keys()]) this.#settle(id, null);
-      const served = this.#answering;
-      this.#answering = false;
-      if (!served || this.#end.signal.aborted) return;
-      this.#log.error("the guard is gone, starting another");
-      this.#connect().catch((error: unknown) => this.#log.error({ err: error }, "no guard could be started"));
-    });
+  #spawn(): void {
+    this.#door.spawn((error) => this.#log.error({ err: error }, "the guard could not be started"));
+  }
+
+  #serve(connection: GuardConnection): void {
+    this.#connection = connection;
+    connection.serve(
+      (answer) => this.#answered(answer),
+      () => {
+        if (this.#connection !== connection) return;
+        this.#connection = null;
+        for (const id of [...this.#open.keys()]) this.#settle(id, null);
+        const served = this.#answering;
+        this.#answering = false;
+        if (!served || this.#end.signal.aborted) return;
+        this.#log.error("the guard is gone, starting another");
+        this.#connect().catch((error: unknown) => this.#log.error({ err: error }, "no guard could be started"));
+      },
+    );
   }
 
   #answered(answer: GuardAnswer): void {
@@ -159,50 +149,18 @@ export class GuardClient implements GuardLink {
 
   /** Null when there was no answer in time; the connection is then given up, so that a stopped guard is seen as none. */
   #ask(question: Question): Promise<GuardAnswer | null> {
-    const socket = this.#socket;
-    if (!socket || this.#open.size >= OPEN_MAX) return Promise.resolve(null);
+    const connection = this.#connection;
+    if (!connection || this.#open.size >= OPEN_MAX) return Promise.resolve(null);
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((done) => {
       const cancel = this.#timers.after(ANSWER_MS, () => {
         this.#log.error({ asked: question.type }, `the guard did not answer within ${ANSWER_MS} ms`);
-        socket.destroy();
+        connection.close();
         this.#settle(id, null);
       });
       this.#open.set(id, { done, cancel });
-      socket.write(`${JSON.stringify({ ...question, id })}\n`);
+      connection.send({ ...question, id });
     });
   }
-
-  #spawn(): void {
-    const { logPath } = this.#settings;
-    try {
-      if (statSync(logPath).size > LOG_BYTES_MAX) truncateSync(logPath, 0);
-    } catch {
-      // Not there yet.
-    }
-    const out = openSync(logPath, "a", 0o600);
-    const { LORMAS_JOIN_TOKEN: _token, LORMAS_LIFELINE_FD: _fd, ...env } = process.env;
-    try {
-      const main = fileURLToPath(new URL("../guard/main.ts", import.meta.url));
-      const child = spawn(process.execPath, ["--max-old-space-size=64", main, JSON.stringify(this.#settings)], {
-        detached: true,
-        cwd: "/",
-        env: this.#lifelineFd === null ? env : { ...env, LORMAS_LIFELINE_FD: "3" },
-        stdio: ["ignore", out, out, ...(this.#lifelineFd === null ? [] : [this.#lifelineFd])],
-      });
-      child.on("error", (error) => this.#log.error({ err: error }, "the guard could not be started"));
-      child.unref();
-    } finally {
-      closeSync(out);
-    }
-  }
-}
-
-function dial(path: string): Promise<Socket | null> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => resolve(socket));
-    socket.once("error", () => resolve(null));
-  });
 }

@@ -1,7 +1,5 @@
-import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { syncFolder, writeDurably } from "./durable-file.ts";
+import { DiskJournalFile, type JournalFile } from "./journal-file.ts";
 import { applyRecord, compactRecords, EMPTY_JOURNAL, type JournalRecord, type JournalState } from "./journal-state.ts";
 
 /** Records that may wait for the disk at once; above it `append` rejects, so that a dead disk cannot fill memory. */
@@ -17,7 +15,7 @@ export class JournalFault extends Error {
  * fsynced. It is compacted when opened; a torn last line (a crash while writing) is dropped, any other damage is refused.
  */
 export class Journal {
-  readonly #file: FileHandle;
+  readonly #file: JournalFile;
   readonly #path: string;
   #state: JournalState;
   #pending: { record: JournalRecord; done: () => void; failed: (error: Error) => void }[] = [];
@@ -25,21 +23,22 @@ export class Journal {
   #fault: JournalFault | null = null;
   readonly #broken = Promise.withResolvers<JournalFault>();
 
-  private constructor(path: string, file: FileHandle, state: JournalState) {
-    this.#path = path;
+  private constructor(file: JournalFile, state: JournalState) {
+    this.#path = file.path;
     this.#file = file;
     this.#state = state;
   }
 
   /** Opens the journal in a data folder, or starts an empty one. Throws JournalFault when it is damaged. */
-  static async open(dataDir: string): Promise<Journal> {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const path = join(dataDir, "journal.log");
-    const state = readJournal(path, await readIfThere(path));
-    await writeDurably(path, compactRecords(state).map(encodeLine).join(""));
-    const file = await open(path, "a", 0o600);
-    await syncFolder(dataDir);
-    return new Journal(path, file, state);
+  static open(dataDir: string): Promise<Journal> {
+    return Journal.over(new DiskJournalFile(dataDir));
+  }
+
+  /** Opens the journal that a file holds. */
+  static async over(file: JournalFile): Promise<Journal> {
+    const state = readJournal(file.path, await file.read());
+    await file.replace(compactRecords(state).map(encodeLine).join(""));
+    return new Journal(file, state);
   }
 
   /** What is on disk, and nothing that is not. */
@@ -86,8 +85,7 @@ export class Journal {
       const batch = this.#pending;
       this.#pending = [];
       try {
-        await this.#file.appendFile(batch.map(({ record }) => encodeLine(record)).join(""));
-        await this.#file.datasync();
+        await this.#file.append(batch.map(({ record }) => encodeLine(record)).join(""));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#fault = new JournalFault(
@@ -142,13 +140,4 @@ function decodeLine(line: string): JournalRecord | null {
 
 function checksum(json: string): string {
   return crc32(json).toString(16).padStart(8, "0");
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
 }

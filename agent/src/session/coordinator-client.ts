@@ -1,6 +1,5 @@
 import {
   type ChannelOptions,
-  type ClientDuplexStream,
   type ClientWritableStream,
   credentials,
   makeClientConstructor,
@@ -21,9 +20,10 @@ import {
   type RenewCertificateResponse,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { grpcService } from "@lormas/wire/grpc-service.ts";
+import type { StreamCall } from "./stream-call.ts";
 
-export type HeartbeatCall = ClientDuplexStream<HeartbeatRequest, HeartbeatResponse>;
-export type CommandsCall = ClientDuplexStream<CommandsRequest, CommandsResponse>;
+export type HeartbeatCall = StreamCall<HeartbeatRequest, HeartbeatResponse>;
+export type CommandsCall = StreamCall<CommandsRequest, CommandsResponse>;
 export type PushLogsCall = ClientWritableStream<PushLogsRequest>;
 
 type Answer<T> = (error: ServiceError | null, response?: T) => void;

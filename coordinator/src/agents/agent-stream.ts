@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { ServerDuplexStream } from "@grpc/grpc-js";
+import type { AgentCall } from "./agent-call.ts";
 import type { NodePeer } from "./node-peer.ts";
 import type { RpcStatus } from "./rpc-status.ts";
 
@@ -9,11 +9,11 @@ import type { RpcStatus } from "./rpc-status.ts";
  */
 export class AgentStream<In extends Message, Out extends Message> {
   readonly peer: NodePeer;
-  readonly #call: ServerDuplexStream<In, Out>;
+  readonly #call: AgentCall<In, Out>;
   readonly #closed: (() => void)[] = [];
   #state: "open" | "ended" | "closed" = "open";
 
-  constructor(call: ServerDuplexStream<In, Out>, peer: NodePeer) {
+  constructor(call: AgentCall<In, Out>, peer: NodePeer) {
     this.#call = call;
     this.peer = peer;
     const close = (): void => {

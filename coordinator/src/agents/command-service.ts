@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import type { ServerDuplexStream } from "@grpc/grpc-js";
 import {
   type Attach,
   type CommandsRequest,
@@ -7,6 +6,7 @@ import {
   type CommandsResponse,
   CommandsResponseSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { AgentCall } from "./agent-call.ts";
 import { AgentStream } from "./agent-stream.ts";
 import type { CommandStream } from "./agent-streams.ts";
 import type { StreamServiceParts } from "./heartbeat-service.ts";
@@ -31,7 +31,7 @@ export class CommandService {
   }
 
   /** Serves one command stream of an authenticated node. */
-  handle(call: ServerDuplexStream<CommandsRequest, CommandsResponse>, peer: NodePeer): void {
+  handle(call: AgentCall<CommandsRequest, CommandsResponse>, peer: NodePeer): void {
     const { failures, validator, limits, clock, streams } = this.#parts;
     const stream: CommandStream = new AgentStream(call, peer);
     const cancelDeadline = clock.schedule(limits.firstMessageMs, () =>

@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import type { ServerDuplexStream } from "@grpc/grpc-js";
 import {
   type Heartbeat,
   type HeartbeatRequest,
@@ -10,6 +9,7 @@ import {
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { AgentIntake } from "../runtime/agent-intake.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { AgentCall } from "./agent-call.ts";
 import { AgentStream } from "./agent-stream.ts";
 import type { AgentStreams, HeartbeatStream } from "./agent-streams.ts";
 import type { MessageValidator } from "./message-validator.ts";
@@ -43,7 +43,7 @@ export class HeartbeatService {
   }
 
   /** Serves one heartbeat stream of an authenticated node. */
-  handle(call: ServerDuplexStream<HeartbeatRequest, HeartbeatResponse>, peer: NodePeer): void {
+  handle(call: AgentCall<HeartbeatRequest, HeartbeatResponse>, peer: NodePeer): void {
     const { failures, validator, limits, clock, streams } = this.#parts;
     const stream: HeartbeatStream = new AgentStream(call, peer);
     const cancelDeadline = clock.schedule(limits.firstMessageMs, () =>
