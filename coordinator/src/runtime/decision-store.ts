@@ -1,3 +1,4 @@
+import type { AlertRecord, AlertTransition } from "../domain/alert/alert.ts";
 import type { LeadershipRecord } from "../domain/leadership/leader-lease.ts";
 import type { PlacementDecision } from "../domain/placement/placement-decision.ts";
 import type { Resources } from "../domain/resources.ts";
@@ -17,8 +18,20 @@ export type DecisionChanges = {
   readonly commands: readonly PendingCommand[];
   readonly endedCommands: readonly EndedCommand[];
   readonly usedTokens: readonly { tokenHash: string; nodeId: string }[];
+  /** Alerts that were opened, said again, acknowledged or resolved, as they are now. */
+  readonly alerts: readonly AlertRecord[];
+  /** What receivers outside are to be told of, in order. */
+  readonly alertNotices: readonly AlertNotice[];
   /** Sequence number of the newest event, of this transaction or before. */
   readonly newestSequence: number;
+  readonly atMs: number;
+};
+
+/** A transition of an alert, with the alert as it was right after it. */
+export type AlertNotice = {
+  readonly id: string;
+  readonly transition: AlertTransition;
+  readonly alert: AlertRecord;
   readonly atMs: number;
 };
 
@@ -85,6 +98,7 @@ export type LoadedFleet = {
   readonly containers: readonly ContainerRecord[];
   readonly rooms: ReadonlyMap<string, NodeRoom>;
   readonly pending: readonly PendingCommand[];
+  readonly unresolvedAlerts: readonly AlertRecord[];
   readonly newestSequence: number;
   readonly newestPosition: number;
 };

@@ -11,6 +11,7 @@ export type FakeNode = {
   sequence: bigint;
   term: number;
   attached: boolean;
+  guarded: boolean;
 };
 
 /**
@@ -42,6 +43,7 @@ export class FakeAgents implements AgentLink {
     this.nodes.set(nodeId, node);
     node.incarnation = `run-${++this.#runs}`;
     node.sequence = 0n;
+    node.guarded = change.guarded ?? true;
     const terms = await this.#port().hello(nodeId, {
       ...HELLO,
       incarnation: node.incarnation,
@@ -68,7 +70,7 @@ export class FakeAgents implements AgentLink {
       heldForMs: 0,
       remainingMs: 0,
       lastAckSeen: node.sequence - 1n,
-      guarded: true,
+      guarded: node.guarded,
       runtimeReady: true,
     });
     return acked !== null;
@@ -180,6 +182,7 @@ const fresh = (nodeId: string): FakeNode => ({
   sequence: 0n,
   term: 0,
   attached: false,
+  guarded: true,
 });
 
 const observed = (containerId: string, epoch: number, session: number): ObservedWorkload => ({

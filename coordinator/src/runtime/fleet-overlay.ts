@@ -1,4 +1,6 @@
+import type { AlertRecord } from "../domain/alert/alert.ts";
 import { lifeState } from "../domain/container/container-status.ts";
+import { AlertDraft } from "./alert-draft.ts";
 import type { EndedCommand } from "./decision-store.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type {
@@ -21,9 +23,11 @@ export class FleetOverlay implements FleetView {
   readonly #holdingsChanged = new Set<string>();
   readonly #pending = new Map<string, PendingCommand>();
   readonly #ended = new Map<string, EndedCommand>();
+  protected readonly alertDraft: AlertDraft;
 
   constructor(base: FleetView) {
     this.#base = base;
+    this.alertDraft = new AlertDraft(base);
   }
 
   cluster(id: string): ClusterRecord | undefined {
@@ -70,6 +74,14 @@ export class FleetOverlay implements FleetView {
     return ids;
   }
 
+  unresolvedAlert(key: string): AlertRecord | undefined {
+    return this.alertDraft.unresolved(key);
+  }
+
+  unresolvedAlerts(): Iterable<AlertRecord> {
+    return this.alertDraft.allUnresolved();
+  }
+
   setNode(node: NodeRecord): void {
     this.#nodes.set(node.facts.id, node);
   }
@@ -101,6 +113,7 @@ export class FleetOverlay implements FleetView {
     for (const id of inner.#holdingsChanged) this.#holdingsChanged.add(id);
     for (const [id, pending] of inner.#pending) this.#pending.set(id, pending);
     for (const [id, ended] of inner.#ended) this.#ended.set(id, ended);
+    this.alertDraft.merge(inner.alertDraft);
   }
 
   changedNodes(): NodeRecord[] {
@@ -146,5 +159,6 @@ export class FleetOverlay implements FleetView {
     for (const [id, room] of this.#rooms) state.applyRoom(id, room);
     for (const pending of commands) state.applyPending(pending.command.commandId, pending);
     for (const id of this.#ended.keys()) state.applyPending(id, null);
+    for (const alert of this.alertDraft.changed()) state.applyAlert(alert);
   }
 }

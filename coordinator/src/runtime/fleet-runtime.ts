@@ -11,6 +11,7 @@ import { FleetState } from "./fleet-state.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
+import { OperatorOperations } from "./operator-operations.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 
 export type FleetRuntimePorts = {
@@ -33,10 +34,12 @@ const SHOWN = { pending: "dead", rejoining: "live", healthy: "live", unhealthy: 
 /** Hosts the actors of the fleet: holds their committed state, lets them decide, and acts on what was committed. */
 export class FleetRuntime implements CoordinatorStatus {
   readonly operations: FleetOperations;
+  readonly operators: OperatorOperations;
   readonly intake: FleetIntake;
   readonly state = new FleetState();
   readonly #ports: FleetRuntimePorts;
-  readonly #loop: DecisionLoop;
+  /** Every decision goes through it. */
+  readonly loop: DecisionLoop;
   readonly #watch: NodeWatch;
   readonly #deadlines: Deadlines;
   readonly #leadership: LeadershipKeeper;
@@ -62,7 +65,7 @@ export class FleetRuntime implements CoordinatorStatus {
       onDeposed: (reason) => this.#endTerm(reason),
     });
     this.#sender = new CommandSender({ link: ports.link, pendingOf: (nodeId) => this.state.pendingOf(nodeId), term });
-    this.#loop = new DecisionLoop({
+    this.loop = new DecisionLoop({
       state: this.state,
       store,
       clock,
@@ -71,7 +74,7 @@ export class FleetRuntime implements CoordinatorStatus {
       onBroken: (error) => this.#recover(error),
     });
     this.#deadlines = new Deadlines(clock, ({ containerId, name, due }) => {
-      this.#loop
+      this.loop
         .submit((work) => work.tellContainer(containerId, { type: "DEADLINE", at: work.atMs, name, due }))
         .catch((error: unknown) => this.#deadlineLater(containerId, error));
     });
@@ -79,20 +82,21 @@ export class FleetRuntime implements CoordinatorStatus {
       clock,
       policyOf: (nodeId) => this.#policyOf(nodeId),
       heartbeatsMissing: (nodeId, lastHeartbeatAt) =>
-        this.#loop.submit((work) =>
+        this.loop.submit((work) =>
           work.tellNode(nodeId, { type: "HEARTBEATS_MISSING", at: work.atMs, lastHeartbeatAt }),
         ),
       heartbeatsBack: (nodeId) =>
-        this.#loop.submit((work) => work.tellNode(nodeId, { type: "HEARTBEATS_BACK", at: work.atMs })),
+        this.loop.submit((work) => work.tellNode(nodeId, { type: "HEARTBEATS_BACK", at: work.atMs })),
       leaseOver: (nodeId, lastHeartbeatAt) => this.#declareDead(nodeId, lastHeartbeatAt),
     });
     this.operations = new FleetOperations({
-      loop: this.#loop,
+      loop: this.loop,
       newId: ports.newId,
       tokenCluster: (hash) => store.tokenCluster(hash, clock.wallMs()),
     });
+    this.operators = new OperatorOperations({ loop: this.loop });
     this.intake = new FleetIntake({
-      loop: this.#loop,
+      loop: this.loop,
       state: this.state,
       watch: this.#watch,
       term,
@@ -113,13 +117,13 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#cancelFlush?.();
     this.#watch.clear();
     this.#deadlines.clear();
-    await Promise.all([this.#loop.idle(), this.#flushing, this.#recovery]);
+    await Promise.all([this.loop.idle(), this.#flushing, this.#recovery]);
     await this.#leadership.stop();
   }
 
   /** Resolves when no decision is being committed. */
   idle(): Promise<void> {
-    return this.#loop.idle();
+    return this.loop.idle();
   }
 
   /** Drops everything as it stands, as the end of the process would; for tests of what is found afterwards. */
@@ -129,7 +133,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#watch.clear();
     this.#deadlines.clear();
     this.#leadership.abandon();
-    await Promise.all([this.#loop.idle(), this.#flushing]);
+    await Promise.all([this.loop.idle(), this.#flushing]);
   }
 
   leading(): { leader: boolean; term: number } {
@@ -170,7 +174,7 @@ export class FleetRuntime implements CoordinatorStatus {
         lastHeartbeatAtMs: snapshot.context.lastHeartbeatAt,
       })),
     );
-    this.#loop.mend();
+    this.loop.mend();
     this.#ports.log.info({ term, nodes: [...this.state.nodes()].length }, "this coordinator leads");
   }
 
@@ -196,6 +200,7 @@ export class FleetRuntime implements CoordinatorStatus {
     }
     for (const [nodeId, room] of loaded.rooms) this.state.applyRoom(nodeId, room);
     for (const pending of loaded.pending) this.state.applyPending(pending.command.commandId, pending);
+    for (const alert of loaded.unresolvedAlerts) this.state.applyAlert(alert);
     this.state.newestSequence = loaded.newestSequence;
     this.state.newestPosition = Math.max(this.state.newestPosition, loaded.newestPosition);
     this.#databaseReady = true;
@@ -216,7 +221,7 @@ export class FleetRuntime implements CoordinatorStatus {
       try {
         await this.#read();
         const dead = this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
-        this.#loop.mend();
+        this.loop.mend();
         for (const nodeId of dead) this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");
         for (const node of this.state.nodes()) this.#sender.sendAll(node.facts.id);
         this.#tellListeners();
@@ -231,7 +236,7 @@ export class FleetRuntime implements CoordinatorStatus {
 
   async #declareDead(nodeId: string, lastHeartbeatAt: number | null): Promise<number> {
     const waitedMs = Math.max(0, this.#ports.clock.wallMs() - (lastHeartbeatAt ?? this.#ports.clock.wallMs()));
-    const present = await this.#loop.submit((work) => {
+    const present = await this.loop.submit((work) => {
       work.tellNode(nodeId, { type: "LEASE_OVER", at: work.atMs, lastHeartbeatAt, waitMs: waitedMs });
       return work.node(nodeId)?.snapshot.context.session ?? 0;
     });

@@ -1,3 +1,4 @@
+import { type AlertRecord, alertKey } from "../domain/alert/alert.ts";
 import { lifeState } from "../domain/container/container-status.ts";
 import type { ClusterRecord, ContainerRecord, FleetView, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
 import { EMPTY_ROOM } from "./node-room.ts";
@@ -12,6 +13,8 @@ export class FleetState implements FleetView {
   readonly #pending = new Map<string, PendingCommand>();
   readonly #pendingOf = new Map<string, Map<string, PendingCommand>>();
   readonly #unplaced = new Set<string>();
+  /** Unresolved alerts by key: at most one for a kind and a subject. */
+  readonly #alerts = new Map<string, AlertRecord>();
   /** Sequence number of the newest committed event. */
   newestSequence = 0;
   /** Position of the newest committed command. */
@@ -25,6 +28,8 @@ export class FleetState implements FleetView {
   nodes = (): Iterable<NodeRecord> => this.#nodes.values();
   containers = (): Iterable<ContainerRecord> => this.#containers.values();
   unplaced = (): string[] => [...this.#unplaced];
+  unresolvedAlert = (key: string): AlertRecord | undefined => this.#alerts.get(key);
+  unresolvedAlerts = (): Iterable<AlertRecord> => this.#alerts.values();
 
   containerByName(name: string): ContainerRecord | undefined {
     const id = this.#byName.get(name);
@@ -60,6 +65,12 @@ export class FleetState implements FleetView {
     if (lifeState(container.snapshot) === "unplaced") this.#unplaced.add(id);
   }
 
+  applyAlert(alert: AlertRecord): void {
+    const key = alertKey(alert.kind, alert.subject.id);
+    if (alert.state !== "resolved") this.#alerts.set(key, alert);
+    else if (this.#alerts.get(key)?.id === alert.id) this.#alerts.delete(key);
+  }
+
   applyPending(commandId: string, pending: PendingCommand | null): void {
     const before = this.#pending.get(commandId);
     if (before) this.#pendingOf.get(before.nodeId)?.delete(commandId);
@@ -84,6 +95,7 @@ export class FleetState implements FleetView {
     }
     this.#pendingOf.clear();
     this.#unplaced.clear();
+    this.#alerts.clear();
     this.newestSequence = 0;
     this.newestPosition = 0;
   }

@@ -1,4 +1,5 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
 import type { NodeSnapshot } from "../domain/node/node-machine.ts";
 import type { Resources } from "../domain/resources.ts";
@@ -80,4 +81,8 @@ export interface FleetView {
   nodes(): Iterable<NodeRecord>;
   /** Containers that wait for room. */
   unplaced(): string[];
+  /** The unresolved alert under a key of domain/alert `alertKey`. */
+  unresolvedAlert(key: string): AlertRecord | undefined;
+  /** All of them: at most one for a kind and a thing. */
+  unresolvedAlerts(): Iterable<AlertRecord>;
 }

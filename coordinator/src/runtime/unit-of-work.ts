@@ -1,4 +1,5 @@
 import { initialTransition, transition } from "xstate";
+import type { AlertKind, AlertRaise, AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerInput } from "../domain/container/container-context.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
 import type { ContainerEvent } from "../domain/container/container-events.ts";
@@ -6,31 +7,18 @@ import { containerMachine } from "../domain/container/container-machine.ts";
 import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import type { OutboundAction } from "./agent-link.ts";
+import { alertEvent } from "./alert-event.ts";
 import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, ContainerRecord, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
+import { noteGuard, placementFacts } from "./node-fitness.ts";
 import { placeContainer } from "./place-container.ts";
 
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
 const CASCADE_MAX = 100_000;
 
 export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs">;
-
-const placementFacts = (facts: NodeFacts): string => {
-  const { schedulable, guarded, runtimeReady, runtime, capacity, portPoolMin, portPoolMax } = facts;
-  return [
-    schedulable,
-    guarded,
-    runtimeReady,
-    runtime,
-    capacity.cpuMillis,
-    capacity.memoryBytes,
-    capacity.diskBytes,
-    portPoolMin,
-    portPoolMax,
-  ].join();
-};
 
 type Queued =
   | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
@@ -70,6 +58,7 @@ export class UnitOfWork extends FleetOverlay {
     const facts = { ...node.facts, ...change };
     this.setNode({ ...node, facts });
     if (placementFacts(facts) !== placementFacts(node.facts)) this.#roomFreed = true;
+    if (change.guarded !== undefined) noteGuard(this, facts);
   }
 
   /** Stores a new container; its actor begins to live. */
@@ -93,6 +82,29 @@ export class UnitOfWork extends FleetOverlay {
 
   addEvent(event: FleetEvent): void {
     this.#events.push(event);
+  }
+
+  /**
+   * Says that something is wrong: opens an alert, or says the unresolved one of this kind and subject once more, with these
+   * words.
+   */
+  raiseAlert(raise: AlertRaise): void {
+    const opened = this.alertDraft.raise(raise, this.atMs);
+    if (opened) this.addEvent(alertEvent("opened", opened));
+  }
+
+  /** Says that it is wrong no more; nothing when it was not. */
+  resolveAlert(kind: AlertKind, subject: { readonly id: string }): void {
+    const resolved = this.alertDraft.resolve(kind, subject.id, this.atMs);
+    if (resolved) this.addEvent(alertEvent("resolved", resolved));
+  }
+
+  /** Somebody has taken the alert on; one that only tells of what is past is resolved by it. */
+  acknowledgeAlert(alert: AlertRecord, by: string): void {
+    if (alert.state !== "open") return;
+    const acknowledged = this.alertDraft.acknowledge(alert, by, this.atMs);
+    this.addEvent(alertEvent("acknowledged", acknowledged));
+    if (acknowledged.endsWhenAcknowledged) this.resolveAlert(acknowledged.kind, acknowledged.subject);
   }
 
   /** Lets an actor take an event, and everything that follows from it within this decision. */
@@ -184,6 +196,12 @@ export class UnitOfWork extends FleetOverlay {
             errorMessage: "",
           });
         }
+        return;
+      case "alert":
+        this.raiseAlert({ ...effect.alert, subject: { kind: "node", id: nodeId } });
+        return;
+      case "alertOver":
+        for (const kind of effect.alerts) this.resolveAlert(kind, { id: nodeId });
         return;
       default:
         effect satisfies never;
@@ -320,7 +338,16 @@ export class UnitOfWork extends FleetOverlay {
       case "jobsEnded":
         this.#jobs.push({ kind: "ended", containerId: id, jobs: effect.jobs, error: effect.error });
         return;
+      case "alert":
+        this.raiseAlert({ ...effect.alert, subject: { kind: "container", id } });
+        return;
+      case "alertOver":
+        for (const kind of effect.alerts) this.resolveAlert(kind, { id });
+        return;
       case "forget":
+        for (const alert of [...this.unresolvedAlerts()]) {
+          if (alert.subject.id === id) this.resolveAlert(alert.kind, alert.subject);
+        }
         this.setContainer(id, null);
         return;
       default:
@@ -369,6 +396,8 @@ export class UnitOfWork extends FleetOverlay {
       commands: this.newCommands().map((pending) => ({ ...pending, position: ++position })),
       endedCommands: this.endedCommands(),
       usedTokens: this.#usedTokens,
+      alerts: this.alertDraft.changed(),
+      alertNotices: this.alertDraft.notices(),
       newestSequence: sequence,
       atMs: this.atMs,
     };

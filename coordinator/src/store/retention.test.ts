@@ -6,7 +6,7 @@ import { type TestDatabase, testDatabase } from "./test-database.ts";
 const NOW_MS = Date.UTC(2026, 0, 31);
 const old = new Date(NOW_MS - 10_000);
 const recent = new Date(NOW_MS - 1_000);
-const RETENTION = { eventsMax: 3, commandsMs: 5_000, historyMs: 5_000 };
+const RETENTION = { eventsMax: 3, commandsMs: 5_000, historyMs: 5_000, alertsMs: 5_000 };
 
 let store: TestDatabase;
 beforeEach(async () => {
@@ -66,4 +66,21 @@ test("an old migration goes with its steps, one under way stays", async () => {
   }
   expect(await forgetThePast(store.database, RETENTION, NOW_MS)).toBe(2);
   expect([await count("migration"), await count("migration_step")]).toEqual([2, 2]);
+});
+
+test("a resolved alert goes when it is old, one that is still wrong stays however old", async () => {
+  for (const [state, resolvedAt] of [
+    ["open", null],
+    ["acknowledged", null],
+    ["resolved", old],
+    ["resolved", recent],
+  ]) {
+    await run(
+      `insert into alert (id, kind, severity, subject_kind, subject_id, message, next_step, data, state, opened_at, raised_at, resolved_at)
+       values (?, 'node_dead', 'error', 'node', ?, '', '', '{}', ?, ?, ?, ?)`,
+      [randomUUID(), randomUUID(), state, old, old, resolvedAt],
+    );
+  }
+  expect(await forgetThePast(store.database, RETENTION, NOW_MS)).toBe(1);
+  expect(await count("alert")).toBe(3);
 });

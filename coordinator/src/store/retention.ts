@@ -8,10 +8,17 @@ export type Retention = {
   readonly commandsMs: number;
   /** Ended jobs and migrations, with their steps. */
   readonly historyMs: number;
+  /** Resolved alerts. */
+  readonly alertsMs: number;
 };
 
 const DAY_MS = 86_400_000;
-export const DEFAULT_RETENTION: Retention = { eventsMax: 1_000_000, commandsMs: DAY_MS, historyMs: 400 * DAY_MS };
+export const DEFAULT_RETENTION: Retention = {
+  eventsMax: 1_000_000,
+  commandsMs: DAY_MS,
+  historyMs: 400 * DAY_MS,
+  alertsMs: 30 * DAY_MS,
+};
 
 /** Rows that one statement deletes at most, so that none runs into the statement's time limit. */
 const ROWS_MAX = 5_000;
@@ -41,6 +48,10 @@ export async function forgetThePast(database: Database, retention: Retention, no
       `delete from migration where id in (select id from migration m where ended_at < ?
          and not exists (select from migration_step s where s.migration_id = m.id) limit ?)`,
       [historyBefore, ROWS_MAX],
+    ],
+    [
+      "delete from alert where id in (select id from alert where resolved_at < ? limit ?)",
+      [new Date(nowMs - retention.alertsMs), ROWS_MAX],
     ],
   ];
   let forgotten = 0;

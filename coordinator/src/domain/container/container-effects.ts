@@ -1,3 +1,4 @@
+import type { AlertKind, AlertRaise } from "../alert/alert.ts";
 import type { CommandKind, MigrationTrigger } from "./container-context.ts";
 import type { PlacementPurpose } from "./container-events.ts";
 
@@ -53,4 +54,8 @@ export type ContainerEffect =
       readonly errorMessage: string;
     }
   | { readonly kind: "jobsEnded"; readonly jobs: readonly string[]; readonly error: string }
+  /** Something is wrong with this container from now on. */
+  | { readonly kind: "alert"; readonly alert: Omit<AlertRaise, "subject"> }
+  /** These are wrong no more. */
+  | { readonly kind: "alertOver"; readonly alerts: readonly AlertKind[] }
   | { readonly kind: "forget" };

@@ -13,6 +13,9 @@ import type { Placement } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
 import { pinnedNodeId } from "./start-place.ts";
 
+/** What is wrong with a container that shall run; nothing of it matters once it shall not. */
+const STANDING_ALERTS = ["container_failed", "data_on_dead_node", "migration_failed"] as const;
+
 export const place = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ awaited: null, deadline: null });
   enqueue({
@@ -37,6 +40,7 @@ export const takePlace = s.enqueueActions(({ context, event, enqueue }) => {
     enqueue({ type: "effect", params: { kind: "release", nodeId: before.nodeId } });
   }
   enqueue.assign({ placement, reason: "", poolPorts: event.poolPorts });
+  enqueue({ type: "effect", params: { kind: "alertOver", alerts: ["migration_failed"] } });
   enqueue({
     type: "effect",
     params: {
@@ -107,6 +111,7 @@ export const noteRunning = s.enqueueActions(({ context, event, enqueue }) => {
     avoidNodes: [],
   });
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "restart"], error: "" } });
+  enqueue({ type: "effect", params: { kind: "alertOver", alerts: ["container_failed", "data_on_dead_node"] } });
   enqueue({
     type: "effect",
     params: {
@@ -203,6 +208,18 @@ export const giveUp = s.enqueueActions(({ context, enqueue }) => {
       nodeId: context.placement?.nodeId ?? null,
     },
   });
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "alert",
+      alert: {
+        kind: "container_failed",
+        severity: "error",
+        message: `${context.name} is ${reason}`,
+        nextStep: `look at its logs, then start it again: lormas container start ${context.name}`,
+      },
+    },
+  });
 });
 
 export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
@@ -243,6 +260,7 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
 export const noteStopped = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ awaited: null, deadline: null, restarts: 0, reason: "", runningSince: null });
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "stop"], error: "" } });
+  enqueue({ type: "effect", params: { kind: "alertOver", alerts: STANDING_ALERTS } });
   enqueue({
     type: "effect",
     params: {
@@ -292,6 +310,7 @@ export const retryLater = s.assign({
 
 export const noteGone = s.enqueueActions(({ context, enqueue }) => {
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "stop", "delete"], error: "" } });
+  enqueue({ type: "effect", params: { kind: "alertOver", alerts: STANDING_ALERTS } });
   enqueue({
     type: "effect",
     params: { kind: "event", type: "container.removed", severity: "info", message: `${context.name} is removed` },
@@ -346,6 +365,19 @@ export const noteLost = s.enqueueActions(({ context, event, enqueue }) => {
       severity: "error",
       message: `${context.name}: ${reason}`,
       nodeId: context.placement?.nodeId ?? null,
+    },
+  });
+  if (event.type !== "MOVE_DATA_ON_DEAD_NODE") return;
+  enqueue({
+    type: "effect",
+    params: {
+      kind: "alert",
+      alert: {
+        kind: "data_on_dead_node",
+        severity: "error",
+        message: `${context.name} does not run: its data is on a dead node, and it would start empty elsewhere`,
+        nextStep: "bring the node back, or create the container with data loss allowed",
+      },
     },
   });
 });

@@ -270,6 +270,7 @@ export const endCompleted = s.enqueueActions(({ context, event, enqueue }) => {
       errorMessage: "",
     },
   });
+  enqueue({ type: "effect", params: { kind: "alertOver", alerts: ["migration_failed"] } });
   enqueue.raise({ type: "MOVE_COMPLETED", at: event.at });
 });
 
@@ -319,6 +320,26 @@ export const endFailed = (
         errorMessage: error.message,
       },
     });
+    // Data on a dead node is an alert of its own: what failed is not the migration.
+    if (then !== "MOVE_DATA_ON_DEAD_NODE") {
+      const serves = then === "MOVE_BACK_AT_SOURCE";
+      enqueue({
+        type: "effect",
+        params: {
+          kind: "alert",
+          alert: {
+            kind: "migration_failed",
+            severity: serves ? "warning" : "error",
+            message: `${context.name} was not moved: ${error.message} (${error.code})`,
+            nextStep: serves
+              ? "it runs where it was; look at the migration's steps, then move it again"
+              : "look at the migration's steps and at the container's status; free or add a node if none had room",
+            data: { errorCode: error.code, trigger: move.trigger },
+            endsWhenAcknowledged: serves,
+          },
+        },
+      });
+    }
     if (then === "MOVE_NOWHERE" || then === "MOVE_DATA_ON_DEAD_NODE") {
       enqueue.raise({ type: then, at: event.at, error });
     } else {

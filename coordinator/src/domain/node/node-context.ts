@@ -1,3 +1,5 @@
+import type { AlertKind, AlertRaise } from "../alert/alert.ts";
+
 /** What one node's actor knows. Plain data: it is the persisted snapshot. */
 export type NodeContext = {
   readonly id: string;
@@ -35,5 +37,9 @@ export type NodeEffect =
     }
   /** Its containers must hear that it is silent, heard again, dead or back. */
   | { readonly kind: "tellContainers"; readonly news: "NODE_SILENT" | "NODE_HEARD" | "NODE_DEAD" | "NODE_BACK" }
+  /** Something is wrong with this node from now on. */
+  | { readonly kind: "alert"; readonly alert: Omit<AlertRaise, "subject"> }
+  /** These are wrong no more. */
+  | { readonly kind: "alertOver"; readonly alerts: readonly AlertKind[] }
   /** Commands of the session that ended can never take effect. */
   | { readonly kind: "voidCommands" };

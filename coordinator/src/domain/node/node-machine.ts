@@ -25,6 +25,12 @@ const say = (
 const tell = (news: Extract<NodeEffect, { kind: "tellContainers" }>["news"]) =>
   ({ type: "effect", params: { kind: "tellContainers", news } }) as const;
 
+const alertDeath = (severity: "warning" | "error", how: string, nextStep: string) =>
+  s.enqueueActions(({ context, enqueue }) => {
+    const message = `${context.name} ${how}; its HA containers go elsewhere, its standard ones wait for it`;
+    enqueue({ type: "effect", params: { kind: "alert", alert: { kind: "node_dead", severity, message, nextStep } } });
+  });
+
 const noteHeartbeat = s.assign({
   lastHeartbeatAt: ({ context, event }) =>
     "lastHeartbeatAt" in event ? (event.lastHeartbeatAt ?? context.lastHeartbeatAt) : event.at,
@@ -56,6 +62,7 @@ const dies = {
           ? `${context.name}: its lease is over, ${(event.waitMs / 1000).toFixed(1)} s after its last heartbeat; no HA container runs there any more`
           : "",
       ),
+      alertDeath("error", "is dead: its lease is over", "look after the host and its network, then start its agent"),
       endSession,
     ],
   },
@@ -65,6 +72,7 @@ const dies = {
     actions: [
       noteHeartbeat,
       say("node.dead", "warning", (context) => `${context.name} said goodbye: it stopped everything before it left`),
+      alertDeath("warning", "said goodbye", "start its agent again when the host is to take part"),
       endSession,
     ],
   },
@@ -100,6 +108,7 @@ export const nodeMachine = s.createMachine({
           actions: [
             noteHeartbeat,
             say("node.healthy", "info", (context) => `${context.name} is healthy (session ${context.session})`),
+            { type: "effect", params: { kind: "alertOver", alerts: ["node_dead"] } },
             tell("NODE_BACK"),
           ],
         },

@@ -4,9 +4,11 @@ import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machin
 import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
 import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
+import { AlertEntity } from "../entities/alert-entities.ts";
 import { ActorSnapshotEntity, type ActorSnapshotRow, OutboxEntity } from "../entities/decision-entities.ts";
 import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
+import { alertOfRow } from "./alert-rows.ts";
 
 type PersistedActor = { readonly value: unknown; readonly context: unknown };
 type NodeState = Parameters<typeof nodeMachine.resolveState>[0];
@@ -27,6 +29,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
     await em.find(OutboxEntity, { state: "pending" }, { orderBy: { position: "asc" } }),
     await em.find(ActorSnapshotEntity, {}),
   ];
+  const alerts = await em.find(AlertEntity, { resolvedAt: null });
   const snapshotOf = new Map(snapshots.map((row) => [`${row.kind}/${row.id}`, row]));
   const [numbers] = await em.execute<{ sequence: string; position: string }[]>(
     `select coalesce((select max(sequence) from event), 0) as sequence,
@@ -104,6 +107,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
         action: row.action,
       },
     })),
+    unresolvedAlerts: alerts.map(alertOfRow),
     newestSequence: Number(numbers?.sequence ?? 0),
     newestPosition: Number(numbers?.position ?? 0),
   };

@@ -65,6 +65,8 @@ const changes = (nodes: NodeRecord[]): DecisionChanges => ({
   commands: [],
   endedCommands: [],
   usedTokens: [],
+  alerts: [],
+  alertNotices: [],
   newestSequence: 0,
   atMs: 0,
 });

@@ -11,6 +11,7 @@ import { ActorSnapshotEntity, EventEntity, LeadershipEntity, OutboxEntity } from
 import { JoinTokenEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
 import type { Database } from "../open-database.ts";
+import { writeAlerts } from "./alert-rows.ts";
 import { containerRow, eventRow, holdingRows, nodeRow, outboxRow, snapshotRows } from "./decision-rows.ts";
 import { writeJobs } from "./job-writer.ts";
 import { loadFleet } from "./load-fleet.ts";
@@ -23,9 +24,12 @@ const ROWS_PER_STATEMENT = 500;
 /** Decisions and leadership in PostgreSQL. */
 export class PostgresDecisionStore implements DecisionStore {
   readonly #database: Database;
+  readonly #deliverAlerts: boolean;
 
-  constructor(database: Database) {
+  /** `deliverAlerts`: transitions of alerts are kept for the webhook's receiver too. */
+  constructor(database: Database, { deliverAlerts = false }: { deliverAlerts?: boolean } = {}) {
     this.#database = database;
+    this.#deliverAlerts = deliverAlerts;
   }
 
   async commit(term: number, changes: DecisionChanges): Promise<void> {
@@ -75,6 +79,7 @@ export class PostgresDecisionStore implements DecisionStore {
       if (ports.length > 0) await em.insertMany(PortReservationEntity, ports);
       await writeMigrations(em, changes.migrations, at, asOf);
       await writeJobs(em, changes.jobs, at);
+      await writeAlerts(em, changes, this.#deliverAlerts);
       if (changes.commands.length > 0) {
         await em.insertMany(
           OutboxEntity,

@@ -1,3 +1,4 @@
+import { AlertDeliveryEntity, AlertEntity } from "./alert-entities.ts";
 import {
   ActorSnapshotEntity,
   EventEntity,
@@ -35,4 +36,6 @@ export const allEntities = [
   OutboxEntity,
   LeadershipEntity,
   ActorSnapshotEntity,
+  AlertEntity,
+  AlertDeliveryEntity,
 ] as const;

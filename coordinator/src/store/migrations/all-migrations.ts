@@ -1,4 +1,5 @@
 import { Migration20261121114500Initial } from "./migration-20261121114500-initial.ts";
+import { Migration20261121143357Alerts } from "./migration-20261121143357-alerts.ts";
 
 /**
  * In the order in which they run. One that has been released is never changed: `node
@@ -6,4 +7,5 @@ import { Migration20261121114500Initial } from "./migration-20261121114500-initi
  */
 export const allMigrations = [
   { name: "migration-20261121114500-initial", class: Migration20261121114500Initial },
+  { name: "migration-20261121143357-alerts", class: Migration20261121143357Alerts },
 ] as const;

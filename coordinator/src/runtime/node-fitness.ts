@@ -1,0 +1,32 @@
+import { alertKey } from "../domain/alert/alert.ts";
+import type { NodeFacts } from "./fleet-view.ts";
+import type { UnitOfWork } from "./unit-of-work.ts";
+
+/** What of a node decides on placement, in one text to compare. */
+export function placementFacts(facts: NodeFacts): string {
+  const { schedulable, guarded, runtimeReady, runtime, capacity, portPoolMin, portPoolMax } = facts;
+  return [
+    schedulable,
+    guarded,
+    runtimeReady,
+    runtime,
+    capacity.cpuMillis,
+    capacity.memoryBytes,
+    capacity.diskBytes,
+    portPoolMin,
+    portPoolMax,
+  ].join();
+}
+
+/** A node that is heard and has no guard takes no HA containers; one that has got it back does. */
+export function noteGuard(work: UnitOfWork, { id, name, guarded }: NodeFacts): void {
+  if (guarded) return work.resolveAlert("node_unguarded", { id });
+  if (work.unresolvedAlert(alertKey("node_unguarded", id))) return;
+  work.raiseAlert({
+    kind: "node_unguarded",
+    severity: "error",
+    subject: { kind: "node", id },
+    message: `${name} has no guard: nothing would end its HA containers if its agent hung, so it takes none`,
+    nextStep: "look at the agent's log on that host and restart the agent",
+  });
+}
