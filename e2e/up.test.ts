@@ -14,7 +14,7 @@ const kinds = () => {
     supervisor: count("cli/src/main.ts up"),
     coordinator: count("coordinator/src/main.ts"),
     agents: count("agent/src/main.ts"),
-    guards: count("agent/src/guard/main.ts"),
+    guards: count("guard/main.mjs"),
     postgres: lines.filter((line) => /bin\/postgres |^postgres: /.test(line)).length,
     containers: fleet.processes().filter(({ environment }) => environment.has("LORMAS_CONTAINER")).length,
   };

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, statSync, truncateSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import { type GuardAnswer, lineSplitter } from "../guard/guard-message.ts";
 import { type GuardSettings, guardSocketPath } from "../guard/guard-settings.ts";
 import type { GuardConnection, GuardDoor } from "./guard-door.ts";
+import { GUARD_FLAGS, installGuardProgram } from "./guard-program.ts";
 
 const LOG_BYTES_MAX = 1 << 20;
 
@@ -57,8 +57,8 @@ function spawnGuard(settings: GuardSettings, lifelineFd: number | null, failed: 
   const out = openSync(logPath, "a", 0o600);
   const { LORMAS_JOIN_TOKEN: _token, LORMAS_LIFELINE_FD: _fd, ...env } = process.env;
   try {
-    const main = fileURLToPath(new URL("../guard/main.ts", import.meta.url));
-    const child = spawn(process.execPath, ["--max-old-space-size=64", main, JSON.stringify(settings)], {
+    const main = installGuardProgram(settings.runDir);
+    const child = spawn(process.execPath, [...GUARD_FLAGS, main, JSON.stringify(settings)], {
       detached: true,
       cwd: "/",
       env: lifelineFd === null ? env : { ...env, LORMAS_LIFELINE_FD: "3" },

@@ -110,12 +110,12 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
     await run(testCommand(spec.containerId, { case: "start", value: { spec } }));
     const guard = agent
       .marked()
-      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.ts"));
+      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.mjs"));
     process.kill(guard ?? 0, "SIGKILL");
     await waitFor("another guard", () =>
       agent
         .marked()
-        .some((pid) => pid !== guard && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.ts")),
+        .some((pid) => pid !== guard && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.mjs")),
     );
     const beats = coordinator.heard.heartbeats.length;
     await waitFor("guarded heartbeats", () =>
