@@ -103,8 +103,11 @@ export class GuardClient implements GuardLink {
           for (const group of answer.groups ?? [])
             if (!this.#groups.has(group.containerId)) this.#groups.set(group.containerId, group);
           for (const group of this.#groups.values()) await this.#ask({ type: "register", group, adopt: true });
-          this.#answering = true;
-          return;
+          // A guard that died meanwhile has heard none of it: the next one is told anew.
+          if (this.#connection === connection) {
+            this.#answering = true;
+            return;
+          }
         }
         connection.close();
       }

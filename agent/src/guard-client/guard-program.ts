@@ -7,8 +7,18 @@ import { fileURLToPath } from "node:url";
 /** The guard's entry within its folder, as it stands in the process table. */
 export const GUARD_ENTRY = "guard/main.mjs";
 
-/** Node's flags for the guard: a bounded heap, a young generation that is collected early, no helper threads. */
-export const GUARD_FLAGS = ["--max-old-space-size=64", "--max-semi-space-size=1", "--v8-pool-size=0"];
+/**
+ * Node's flags for the guard: a bounded heap, a young generation that is collected early, no helper threads, no compilers.
+ * What it does is small enough to be interpreted (bench/guard-memory.ts tells what each is worth).
+ */
+export const GUARD_FLAGS = [
+  "--max-old-space-size=64",
+  "--max-semi-space-size=1",
+  "--v8-pool-size=0",
+  "--no-opt",
+  "--no-maglev",
+  "--no-sparkplug",
+];
 
 const FOLDER = /^code-[0-9a-f]{16}(\.\d+)?$/;
 const IMPORT = /(?<=^(?:import|export)\b[^"'`;]*?\bfrom )"((?:\.|@lormas\/)[^"\n]+)"/gm;

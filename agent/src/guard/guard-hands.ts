@@ -25,7 +25,10 @@ export function guardHands(options: {
     store: (file: GuardFile) => writeGuardFile(options.filePath, file),
     killHa(groups: readonly WireGroup[]) {
       let found = 0;
-      if (cgroups) found += guarded("killing the HA cgroup", () => killCgroupPass(cgroups.layout, cgroups.paths.ha));
+      if (cgroups)
+        found += guarded("killing the HA cgroup", () =>
+          killCgroupPass(cgroups.layout, cgroups.paths.ha, cgroups.paths.grave),
+        );
       for (const group of groups) found += guarded(`killing ${group.containerId}`, () => killPass(group));
       return found;
     },
@@ -44,8 +47,8 @@ export function guardHands(options: {
 export function killNodePass(cgroups: NodeCgroups | null, groups: readonly WireGroup[]): number {
   let found = 0;
   if (cgroups) {
-    found += killCgroupPass(cgroups.layout, cgroups.paths.ha);
-    found += killCgroupPass(cgroups.layout, cgroups.paths.plain);
+    found += killCgroupPass(cgroups.layout, cgroups.paths.ha, cgroups.paths.grave);
+    found += killCgroupPass(cgroups.layout, cgroups.paths.plain, cgroups.paths.grave);
   }
   for (const group of groups) found += killPass(group);
   return found;

@@ -10,6 +10,8 @@ export type CgroupPaths = {
   readonly plain: string;
   /** The guard itself. */
   readonly guard: string;
+  /** Where killed processes are moved to from a frozen group so that they can die (version 1). */
+  readonly grave: string;
 };
 
 /** Paths on a machine where they can be made. */
@@ -22,13 +24,13 @@ export type CgroupDriver = "cgroupfs" | "systemd";
 export function cgroupPaths(parent: string, nodeId: string, driver: CgroupDriver): CgroupPaths {
   if (driver === "cgroupfs") {
     const node = `${parent}/${nodeId}`;
-    return { node, ha: `${node}/ha`, plain: `${node}/plain`, guard: `${node}/guard` };
+    return { node, ha: `${node}/ha`, plain: `${node}/plain`, guard: `${node}/guard`, grave: `${node}/grave` };
   }
   const parts = [...parent.split("/").filter(Boolean), nodeId].map((part) => part.replaceAll("-", ""));
   const slices = parts.map((_part, index) => `${parts.slice(0, index + 1).join("-")}.slice`);
   const node = `/${slices.join("/")}`;
   const below = (name: string) => `${node}/${parts.join("-")}-${name}.slice`;
-  return { node, ha: below("ha"), plain: below("plain"), guard: below("guard") };
+  return { node, ha: below("ha"), plain: below("plain"), guard: below("guard"), grave: below("grave") };
 }
 
 /** A group as the engine takes it for a container's parent. */

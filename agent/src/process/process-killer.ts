@@ -1,6 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CgroupLayout, controlFolder, processesBelow, setFrozen } from "./cgroup-layout.ts";
+import { type CgroupLayout, controlFolder, enterCgroup, processesBelow, setFrozen } from "./cgroup-layout.ts";
 import { allProcesses, membersOf, type ProcessEntry } from "./process-table.ts";
 
 /** A process group with its session and cgroups, as it was handed over when it was started. */
@@ -31,17 +31,37 @@ export function killPass(group: KillableGroup): number {
 }
 
 /**
- * One pass over a parent cgroup: freeze, kill all, and leave it frozen when it was empty, so that what arrives late does
- * not run. Version 1 holds a frozen process back from dying, so it is thawed for the time between two passes.
- * Answers how many processes were found.
+ * One pass over a parent cgroup, which is frozen before the first signal and stays frozen: what arrives in it late does not
+ * run one instruction, and is killed by the next pass. Version 2 lets a frozen process die. Version 1 holds it back until it
+ * is thawed, so each is moved, its SIGKILL pending, to `grave`, a group beside it that is never frozen: the first thing it
+ * does there is to die, and the parent was never thawed for it. Answers how many processes were found, the dying included.
  */
-export function killCgroupPass(layout: CgroupLayout, path: string): number {
+export function killCgroupPass(layout: CgroupLayout, path: string, grave: string): number {
   const folder = controlFolder(layout, path);
   if (!existsSync(folder)) return 0;
   setFrozen(layout, path, true);
-  const pids = processesBelow(folder);
-  if (layout.version === 2 && existsSync(join(folder, "cgroup.kill"))) writeFileSync(join(folder, "cgroup.kill"), "1");
-  for (const pid of pids) signalProcess(pid, "SIGKILL");
-  if (layout.version === 1 && pids.length > 0) setFrozen(layout, path, false);
+  if (layout.version === 2) {
+    const pids = processesBelow(folder);
+    // Kernels before 5.14 have no cgroup.kill.
+    if (existsSync(join(folder, "cgroup.kill"))) writeFileSync(join(folder, "cgroup.kill"), "1");
+    for (const pid of pids) signalProcess(pid, "SIGKILL");
+    return pids.length;
+  }
+  const graveFolder = controlFolder(layout, grave);
+  const pids = [...processesBelow(folder), ...processesBelow(graveFolder)];
+  if (pids.length > 0) mkdirSync(graveFolder, { recursive: true });
+  const failures = pids.map((pid) => (signalProcess(pid, "SIGKILL") ? bury(graveFolder, pid) : null));
+  const failure = failures.find((error) => error !== null);
+  if (failure) throw failure;
   return pids.length;
+}
+
+/** Moves a killed process to where it can die. Null when it went there, or was gone by itself. */
+function bury(graveFolder: string, pid: number): unknown {
+  try {
+    enterCgroup([graveFolder], pid);
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH" ? null : error;
+  }
 }

@@ -202,7 +202,7 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     const one = spec("echo ran; sleep 100", { ha: true });
     await start(one);
     await waitFor("its process", () => processesBelow(controlFolder(groups, paths.ha)).length > 0);
-    await waitFor("all killed, parent frozen", () => killCgroupPass(groups, paths.ha) === 0);
+    await waitFor("all killed, parent frozen", () => killCgroupPass(groups, paths.ha, paths.grave) === 0);
     expect(
       readFileSync(
         `${controlFolder(groups, paths.ha)}/${groups.version === 1 ? "freezer.state" : "cgroup.freeze"}`,
@@ -221,7 +221,7 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     await waitFor(
       "the late start killed",
       async () => {
-        killed += killCgroupPass(groups, paths.ha);
+        killed += killCgroupPass(groups, paths.ha, paths.grave);
         return killed > 0 && Promise.race([starting.then(() => true), systemTimers.sleep(20).then(() => false)]);
       },
       30_000,
