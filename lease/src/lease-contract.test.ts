@@ -1,10 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type AgentLease, ackReceived, hardEndMs, heartbeatSent, NO_LEASE } from "./agent-lease.ts";
+import { type AgentLease, ackReceived, heartbeatSent, membershipAdopted, noLease } from "./agent-lease.ts";
 import { CLOCK_RATE_ERROR_MAX, LEASE_PROFILES } from "./lease-policy.ts";
+import type { MembershipHistory } from "./membership.ts";
 import { due, heartbeatArrived, introduced, ledgerAtTermStart, type NodeLedger } from "./node-ledger.ts";
 
 const POLICY = LEASE_PROFILES.fast;
+const HISTORY: MembershipHistory = [{ epoch: 1, voters: [], policy: POLICY }];
+const NO_LEASE = membershipAdopted(noLease("node"), HISTORY[0], 0);
 const TICK_MS = 10;
 
 /** How one heartbeat fares: milliseconds there and back in true time, null when it is lost; copies that come later. */
@@ -41,7 +44,7 @@ function arrived<T extends { readonly atMs: number }>(travelling: T[], nowMs: nu
  * moments at which the agent begins anew; its guard keeps the deadline.
  */
 function meet(agentRate: number, leaderRate: number, fates: readonly Fate[], restartEvery: number): Run {
-  let ledger: NodeLedger = introduced(ledgerAtTermStart(0, false), "run 0", 0);
+  let ledger: NodeLedger = introduced(ledgerAtTermStart(0, false, HISTORY), "run 0", 0);
   let lease: AgentLease = NO_LEASE;
   let deadlineMs = 0; // On the agent's clock; the guard never takes one back.
   let incarnation = "run 0";
@@ -56,8 +59,8 @@ function meet(agentRate: number, leaderRate: number, fates: readonly Fate[], res
     const leaderMs = nowMs * leaderRate;
     for (const ack of arrived(toAgent, nowMs)) {
       if (ack.incarnation !== incarnation) continue;
-      lease = ackReceived(lease, ack.sequence, POLICY, agentMs);
-      deadlineMs = Math.max(deadlineMs, hardEndMs(lease) ?? 0);
+      lease = ackReceived(lease, ack.sequence, agentMs);
+      deadlineMs = Math.max(deadlineMs, lease.hardEndMs ?? 0);
     }
     if (agentMs >= nextBeatMs && sequence < fates.length) {
       const sent = fates[sequence];
@@ -75,19 +78,24 @@ function meet(agentRate: number, leaderRate: number, fates: readonly Fate[], res
         toLeader.push({ ...said, atMs: nowMs + sent.there + sent.again });
     }
     for (const heartbeat of arrived(toLeader, nowMs)) {
-      const outcome = heartbeatArrived(ledger, heartbeat, POLICY, leaderMs);
+      const outcome = heartbeatArrived(
+        ledger,
+        { ...heartbeat, heldForMs: 0, remainingMs: 0, membershipEpoch: 1, elapsedMs: null },
+        HISTORY,
+        leaderMs,
+      );
       ledger = outcome.ledger;
       if (!outcome.acknowledge) continue;
       granted += 1;
       const back = fates[Number(heartbeat.sequence) - 1]?.back;
       if (back !== null && back !== undefined) toAgent.push({ ...heartbeat, atMs: nowMs + back });
     }
-    if (due(ledger, POLICY, 0, leaderMs) !== "wait_over") continue;
+    if (due(ledger, HISTORY, 0, leaderMs) !== "wait_over") continue;
     // Acknowledgements that are still under way can only move the deadline of a lease that is counted from its sending.
     for (const ack of toAgent) {
-      if (ack.incarnation === incarnation) lease = ackReceived(lease, ack.sequence, POLICY, ack.atMs * agentRate);
+      if (ack.incarnation === incarnation) lease = ackReceived(lease, ack.sequence, ack.atMs * agentRate);
     }
-    deadlineMs = Math.max(deadlineMs, hardEndMs(lease) ?? 0);
+    deadlineMs = Math.max(deadlineMs, lease.hardEndMs ?? 0);
     return { overMs: nowMs, killedMs: (deadlineMs + POLICY.killMs) / agentRate, granted };
   }
   return { overMs: null, killedMs: (deadlineMs + POLICY.killMs) / agentRate, granted };

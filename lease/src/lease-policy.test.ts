@@ -6,25 +6,29 @@ import {
   failoverBound,
   LEASE_PROFILES,
   type LeasePolicy,
+  completePolicy,
   policyProblems,
-  unhealthyAfterMs,
   waitMs,
 } from "./lease-policy.ts";
 
-const policy: fc.Arbitrary<LeasePolicy> = fc.record({
-  profile: fc.constant("any"),
-  intervalMs: fc.integer({ min: 1, max: 10_000 }),
-  leaseMs: fc.integer({ min: 1, max: 4_000_000 }),
-  killMs: fc.integer({ min: 1, max: 20_000 }),
-});
+const policy: fc.Arbitrary<LeasePolicy> = fc
+  .record({
+    profile: fc.constant("any"),
+    intervalMs: fc.integer({ min: 1, max: 10_000 }),
+    leaseMs: fc.integer({ min: 1, max: 4_000_000 }),
+    killMs: fc.integer({ min: 1, max: 20_000 }),
+    unhealthyMs: fc.constant(1),
+  })
+  .map(completePolicy);
 
 describe("the heartbeat policy", () => {
   test.each(Object.entries(LEASE_PROFILES))(
-    "the profile %s is safe, and shows a node unhealthy well before W",
+    "the profile %s is safe, and shows a node unhealthy at the latest when W is over",
     (name, profile) => {
       expect(profile.profile).toBe(name);
       expect(policyProblems(profile)).toEqual([]);
-      expect(unhealthyAfterMs(profile)).toBeLessThan(waitMs(profile) / 2);
+      expect(profile.unhealthyMs).toBeLessThanOrEqual(waitMs(profile));
+      expect(profile.voteMs).toBe(profile.leaseMs / 2);
     },
   );
 
@@ -58,16 +62,22 @@ describe("the heartbeat policy", () => {
     [{ leaseMs: 4_799 }, "lease 4799 ms is below 8 heartbeats (8 × 600 ms = 4800 ms)"],
     [{ intervalMs: 49 }, "heartbeat interval 49 ms is below the least, 50 ms"],
     [{ killMs: 99 }, "kill time 99 ms is below the least, 100 ms"],
-    [{ leaseMs: 3_600_001 }, "lease 3600001 ms is above the most, 3,600,000 ms"],
-    [{ leaseMs: 0 }, "interval, lease and kill must be whole milliseconds above zero"],
-    [{ killMs: 1.5 }, "interval, lease and kill must be whole milliseconds above zero"],
-    [{ intervalMs: Number.NaN }, "interval, lease and kill must be whole milliseconds above zero"],
+    [{ leaseMs: 3_600_001 }, "lease 3600001 ms is above the most, 3600000 ms"],
+    [{ killMs: 5_001 }, "kill time 5001 ms is above the lease, 5000 ms"],
+    [{ voteMs: 1_199 }, "votes of 1199 ms are over before they can be asked twice (2 × 600 ms)"],
+    [
+      { voteMs: 5_001 },
+      "votes outlive the wait: (v + K)(1 + ρ)/(1 − ρ) = (5001 + 1000) × 1.105 = 6633 ms is above W = 6632 ms",
+    ],
+    [{ leaseMs: 0 }, "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero"],
+    [{ killMs: 1.5 }, "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero"],
+    [{ intervalMs: Number.NaN }, "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero"],
   ])("refuses %j and says the arithmetic", (change, problem) => {
     expect(policyProblems({ ...LEASE_PROFILES.default, ...change })).toEqual([problem]);
   });
 
   test("takes what lies exactly at the bounds", () => {
-    expect(policyProblems({ profile: "x", intervalMs: 50, leaseMs: 400, killMs: 100 })).toEqual([]);
-    expect(policyProblems({ profile: "x", intervalMs: 600, leaseMs: 3_600_000, killMs: 100 })).toEqual([]);
+    expect(policyProblems(completePolicy({ profile: "x", intervalMs: 50, leaseMs: 400, killMs: 100 }))).toEqual([]);
+    expect(policyProblems(completePolicy({ profile: "x", intervalMs: 600, leaseMs: 3_600_000, killMs: 100 }))).toEqual([]);
   });
 });

@@ -1,10 +1,30 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LEASE_PROFILES, unhealthyAfterMs, waitMs } from "./lease-policy.ts";
-import { due, heartbeatArrived, introduced, ledgerAtTermStart, type NodeLedger, nextDueMs } from "./node-ledger.ts";
+import { LEASE_PROFILES, waitMs } from "./lease-policy.ts";
+import type { MembershipHistory } from "./membership.ts";
+import {
+  due,
+  heartbeatArrived,
+  introduced,
+  type LedgerHeartbeat,
+  ledgerAtTermStart,
+  type NodeLedger,
+  nextDueMs,
+} from "./node-ledger.ts";
 
 const POLICY = LEASE_PROFILES.fast;
+const HISTORY: MembershipHistory = [{ epoch: 1, voters: [], policy: POLICY }];
 const GRACE_MS = 8_000;
+
+const beat = (incarnation: string, sequence: number, lastAckSeen: number): LedgerHeartbeat => ({
+  incarnation,
+  sequence: BigInt(sequence),
+  lastAckSeen: BigInt(lastAckSeen),
+  heldForMs: 0,
+  remainingMs: 0,
+  membershipEpoch: 1,
+  elapsedMs: null,
+});
 
 type Step =
   | { readonly do: "pass"; readonly ms: number }
@@ -32,22 +52,22 @@ type Told = { nowMs: number; ackedMs: number | null; acks: Map<string, bigint[]>
 
 /** Plays steps; `each` looks at the ledger after every one of them. */
 function play(steps: readonly Step[], each: (told: Told, before: NodeLedger, one: Step) => void): Told {
-  const told: Told = { nowMs: 0, ackedMs: null, acks: new Map(), ledger: ledgerAtTermStart(0, false) };
+  const told: Told = { nowMs: 0, ackedMs: null, acks: new Map(), ledger: ledgerAtTermStart(0, false, HISTORY) };
   for (const one of steps) {
     const before = told.ledger;
     if (one.do === "pass") told.nowMs += one.ms;
     else if (one.do === "hello") told.ledger = introduced(told.ledger, one.run, told.nowMs);
     else if (one.do === "beat") {
       const { run: incarnation, sequence, lastAckSeen } = one;
-      const heartbeat = { incarnation, sequence: BigInt(sequence), lastAckSeen: BigInt(lastAckSeen) };
-      const outcome = heartbeatArrived(told.ledger, heartbeat, POLICY, told.nowMs);
+      const heartbeat = beat(incarnation, sequence, lastAckSeen);
+      const outcome = heartbeatArrived(told.ledger, heartbeat, HISTORY, told.nowMs);
       told.ledger = outcome.ledger;
       if (outcome.acknowledge) {
         told.ackedMs = told.nowMs;
         told.acks.set(incarnation, [...(told.acks.get(incarnation) ?? []), heartbeat.sequence]);
       }
     } else {
-      const what = due(told.ledger, POLICY, GRACE_MS, told.nowMs);
+      const what = due(told.ledger, HISTORY, GRACE_MS, told.nowMs);
       const { phase } = told.ledger;
       if (one.do === "look" && what === "silent") told.ledger = { ...told.ledger, phase: "silent" };
       if (one.do === "decide" && what === "wait_over") told.ledger = { ...told.ledger, phase: "deciding" };
@@ -67,7 +87,7 @@ describe("the leader's account of a node", () => {
     fc.assert(
       fc.property(steps, (all) => {
         play(all, ({ ledger, nowMs, ackedMs }) => {
-          if (due(ledger, POLICY, GRACE_MS, nowMs) !== "wait_over") return;
+          if (due(ledger, HISTORY, GRACE_MS, nowMs) !== "wait_over") return;
           expect(nowMs - (ackedMs ?? 0)).toBeGreaterThanOrEqual(waitMs(POLICY));
         });
       }),
@@ -81,8 +101,8 @@ describe("the leader's account of a node", () => {
         play(all, ({ ledger, nowMs }, before, one) => {
           if (one.do !== "hello" || before.phase === "dead") return;
           expect(ledger.countsFromMs).toBe(before.countsFromMs);
-          expect(nextDueMs(ledger, POLICY, GRACE_MS)).toBe(nextDueMs(before, POLICY, GRACE_MS));
-          expect(due(ledger, POLICY, GRACE_MS, nowMs)).toBe(due(before, POLICY, GRACE_MS, nowMs));
+          expect(nextDueMs(ledger, HISTORY, GRACE_MS, nowMs)).toBe(nextDueMs(before, HISTORY, GRACE_MS, nowMs));
+          expect(due(ledger, HISTORY, GRACE_MS, nowMs)).toBe(due(before, HISTORY, GRACE_MS, nowMs));
         });
       }),
       { numRuns: 300 },
@@ -98,12 +118,7 @@ describe("the leader's account of a node", () => {
           if (one.do !== "beat") return;
           const acked =
             acks.get(one.run)?.at(-1) === BigInt(one.sequence) && ledger !== before && ledger.countsFromMs !== -1;
-          const outcome = heartbeatArrived(
-            before,
-            { incarnation: one.run, sequence: BigInt(one.sequence), lastAckSeen: BigInt(one.lastAckSeen) },
-            POLICY,
-            nowMs,
-          );
+          const outcome = heartbeatArrived(before, beat(one.run, one.sequence, one.lastAckSeen), HISTORY, nowMs);
           if (!outcome.acknowledge) return;
           expect(acked).toBe(true);
           expect(before.incarnation).toBe(one.run);
@@ -119,14 +134,14 @@ describe("the leader's account of a node", () => {
   test("the next moment at which something is due is exactly that", () => {
     fc.assert(
       fc.property(steps, (all) => {
-        const { ledger } = play(all, () => {});
-        const next = nextDueMs(ledger, POLICY, GRACE_MS);
+        const { ledger, nowMs } = play(all, () => {});
+        const next = nextDueMs(ledger, HISTORY, GRACE_MS, nowMs);
         if (next === null) {
-          expect(due(ledger, POLICY, GRACE_MS, Number.MAX_SAFE_INTEGER)).toBeNull();
+          expect(due(ledger, HISTORY, GRACE_MS, Number.MAX_SAFE_INTEGER)).toBeNull();
           return;
         }
-        expect(due(ledger, POLICY, GRACE_MS, next)).not.toBeNull();
-        if (next - 1 >= ledger.countsFromMs) expect(due(ledger, POLICY, GRACE_MS, next - 1)).toBeNull();
+        expect(due(ledger, HISTORY, GRACE_MS, next)).not.toBeNull();
+        if (next - 1 >= ledger.countsFromMs) expect(due(ledger, HISTORY, GRACE_MS, next - 1)).toBeNull();
       }),
       { numRuns: 500 },
     );
@@ -136,13 +151,12 @@ describe("the leader's account of a node", () => {
     const delays = fc.array(fc.nat(POLICY.intervalMs), { minLength: 50, maxLength: 200 });
     fc.assert(
       fc.property(delays, fc.integer({ min: 0, max: 5 }), (late, ackLag) => {
-        let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
+        let ledger = introduced(ledgerAtTermStart(0, false, HISTORY), "one", 0);
         late.forEach((delayMs, index) => {
           const nowMs = index * POLICY.intervalMs + delayMs;
-          expect(due(ledger, POLICY, GRACE_MS, nowMs)).toBeNull();
-          const sequence = BigInt(index + 1);
-          const lastAckSeen = BigInt(Math.max(0, index - ackLag));
-          const outcome = heartbeatArrived(ledger, { incarnation: "one", sequence, lastAckSeen }, POLICY, nowMs);
+          expect(due(ledger, HISTORY, GRACE_MS, nowMs)).toBeNull();
+          const heartbeat = beat("one", index + 1, Math.max(0, index - ackLag));
+          const outcome = heartbeatArrived(ledger, heartbeat, HISTORY, nowMs);
           expect(outcome.acknowledge).toBe(true);
           ledger = outcome.ledger;
         });
@@ -151,15 +165,15 @@ describe("the leader's account of a node", () => {
   });
 
   test("when no acknowledgement arrives for 2 L, none is given any more, and W runs from the last one", () => {
-    let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
+    let ledger = introduced(ledgerAtTermStart(0, false, HISTORY), "one", 0);
     let lastAckedMs = 0;
-    let sequence = 0n;
+    let sequence = 0;
     for (let nowMs = 0; nowMs < 30_000; nowMs += POLICY.intervalMs) {
-      sequence += 1n;
-      const outcome = heartbeatArrived(ledger, { incarnation: "one", sequence, lastAckSeen: 0n }, POLICY, nowMs);
+      sequence += 1;
+      const outcome = heartbeatArrived(ledger, beat("one", sequence, 0), HISTORY, nowMs);
       ledger = outcome.ledger;
       if (outcome.acknowledge) lastAckedMs = nowMs;
-      const what = due(ledger, POLICY, GRACE_MS, nowMs);
+      const what = due(ledger, HISTORY, GRACE_MS, nowMs);
       if (what === "silent") ledger = { ...ledger, phase: "silent" };
       if (what !== "wait_over") continue;
       expect(lastAckedMs).toBe(2 * POLICY.leaseMs);
@@ -171,38 +185,37 @@ describe("the leader's account of a node", () => {
   });
 
   test("an acknowledgement that arrives late is enough to go on", () => {
-    let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
-    ledger = heartbeatArrived(ledger, { incarnation: "one", sequence: 1n, lastAckSeen: 0n }, POLICY, 0).ledger;
+    let ledger = introduced(ledgerAtTermStart(0, false, HISTORY), "one", 0);
+    ledger = heartbeatArrived(ledger, beat("one", 1, 0), HISTORY, 0).ledger;
     const lateMs = 2 * POLICY.leaseMs + 1;
     expect(
-      heartbeatArrived(ledger, { incarnation: "one", sequence: 2n, lastAckSeen: 0n }, POLICY, lateMs).acknowledge,
+      heartbeatArrived(ledger, beat("one", 2, 0), HISTORY, lateMs).acknowledge,
     ).toBe(false);
     expect(
-      heartbeatArrived(ledger, { incarnation: "one", sequence: 2n, lastAckSeen: 1n }, POLICY, lateMs).acknowledge,
+      heartbeatArrived(ledger, beat("one", 2, 1), HISTORY, lateMs).acknowledge,
     ).toBe(true);
   });
 
   test("is silent first, then W is over; a node that is heard in between is back", () => {
-    let ledger = introduced(ledgerAtTermStart(0, false), "one", 0);
-    ledger = heartbeatArrived(ledger, { incarnation: "one", sequence: 1n, lastAckSeen: 0n }, POLICY, 0).ledger;
-    expect(due(ledger, POLICY, GRACE_MS, unhealthyAfterMs(POLICY) - 1)).toBeNull();
-    expect(due(ledger, POLICY, GRACE_MS, unhealthyAfterMs(POLICY))).toBe("silent");
+    let ledger = introduced(ledgerAtTermStart(0, false, HISTORY), "one", 0);
+    ledger = heartbeatArrived(ledger, beat("one", 1, 0), HISTORY, 0).ledger;
+    expect(due(ledger, HISTORY, GRACE_MS, POLICY.unhealthyMs - 1)).toBeNull();
+    expect(due(ledger, HISTORY, GRACE_MS, POLICY.unhealthyMs)).toBe("silent");
     ledger = { ...ledger, phase: "silent" };
-    expect(due(ledger, POLICY, GRACE_MS, waitMs(POLICY) - 1)).toBeNull();
-    expect(due(ledger, POLICY, GRACE_MS, waitMs(POLICY))).toBe("wait_over");
+    expect(due(ledger, HISTORY, GRACE_MS, waitMs(POLICY) - 1)).toBeNull();
+    expect(due(ledger, HISTORY, GRACE_MS, waitMs(POLICY))).toBe("wait_over");
     const back = heartbeatArrived(
       ledger,
-      { incarnation: "one", sequence: 2n, lastAckSeen: 1n },
-      POLICY,
+      beat("one", 2, 1), HISTORY,
       waitMs(POLICY) - 1,
     );
     expect(back).toMatchObject({ acknowledge: true, back: true, ledger: { phase: "live" } });
   });
 
   test("W starts afresh with a term, and gives agents time to find the new leader", () => {
-    const ledger = ledgerAtTermStart(50_000, false);
-    expect(due(ledger, POLICY, GRACE_MS, 50_000 + GRACE_MS - 1)).not.toBe("wait_over");
-    expect(due(ledger, POLICY, GRACE_MS, 50_000 + GRACE_MS)).toBe("wait_over");
-    expect(nextDueMs(ledgerAtTermStart(50_000, true), POLICY, GRACE_MS)).toBeNull();
+    const ledger = ledgerAtTermStart(50_000, false, HISTORY);
+    expect(due(ledger, HISTORY, GRACE_MS, 50_000 + GRACE_MS - 1)).not.toBe("wait_over");
+    expect(due(ledger, HISTORY, GRACE_MS, 50_000 + GRACE_MS)).toBe("wait_over");
+    expect(nextDueMs(ledgerAtTermStart(50_000, true, HISTORY), HISTORY, GRACE_MS, 50_000)).toBeNull();
   });
 });

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lormas/agent/v1/agent.proto.
  */
 export const file_lormas_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBItgCCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQi+gEKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIInAKEUhlYXJ0YmVhdFJlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGC5sb3JtYXMuYWdlbnQudjEuV2VsY29tZUgAEiMKA2FjaxgCIAEoCzIULmxvcm1hcy5hZ2VudC52MS5BY2tIAEIJCgdtZXNzYWdlIocBCgdXZWxjb21lEgwKBHRlcm0YASABKAQSDwoHc2Vzc2lvbhgCIAEoBBI0CgZwb2xpY3kYAyABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3lCBrpIA8gBARIRCglub2RlX25hbWUYBCABKAkSFAoMY2x1c3Rlcl9uYW1lGAUgASgJInEKC0xlYXNlUG9saWN5Eg8KB3Byb2ZpbGUYASABKAkSHAoLaW50ZXJ2YWxfbXMYAiABKA1CB7pIBCoCKAoSGQoIbGVhc2VfbXMYAyABKA1CB7pIBCoCKFASGAoHa2lsbF9tcxgEIAEoDUIHukgEKgIoCiJkCgNBY2sSEAoIc2VxdWVuY2UYASABKAQSDAoEdGVybRgCIAEoBBIPCgdzZXNzaW9uGAMgASgEEiwKBnBvbGljeRgEIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeSKRAgoPQ29tbWFuZHNSZXF1ZXN0EikKBmF0dGFjaBgBIAEoCzIXLmxvcm1hcy5hZ2VudC52MS5BdHRhY2hIABIwCgZyZXN1bHQYAiABKAsyHi5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZFJlc3VsdEgAEi8KCWludmVudG9yeRgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5JbnZlbnRvcnlIABIxCgZyZXBvcnQYBCABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRSZXBvcnRIABIrCgdnb29kYnllGAUgASgLMhgubG9ybWFzLmFnZW50LnYxLkdvb2RieWVIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQiuQEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBCJbCglJbnZlbnRvcnkSDwoHc2Vzc2lvbhgBIAEoBBI9Cgl3b3JrbG9hZHMYAiADKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXNCCbpIBpIBAxCQTiJbCg5Xb3JrbG9hZFJlcG9ydBIQCghzZXF1ZW5jZRgBIAEoBBI3CgZzdGF0dXMYAiABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXNCBrpIA8gBASI0CgdHb29kYnllEg8KB3Nlc3Npb24YASABKAQSGAoGcmVhc29uGAIgASgJQgi6SAVyAxiAAiKNAgoQQ29tbWFuZHNSZXNwb25zZRItCghhdHRhY2hlZBgBIAEoCzIZLmxvcm1hcy5hZ2VudC52MS5BdHRhY2hlZEgAEisKB2NvbW1hbmQYAiABKAsyGC5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZEgAEjAKCnJlc3VsdF9hY2sYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzdWx0QWNrSAASLgoJb3Blbl9sb2dzGAQgASgLMhkubG9ybWFzLmFnZW50LnYxLk9wZW5Mb2dzSAASMAoKY2xvc2VfbG9ncxgFIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5DbG9zZUxvZ3NIAEIJCgdtZXNzYWdlIhgKCEF0dGFjaGVkEgwKBHRlcm0YASABKAQiwgIKB0NvbW1hbmQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESDAoEdGVybRgCIAEoBBIPCgdzZXNzaW9uGAMgASgEEh4KDGNvbnRhaW5lcl9pZBgEIAEoCUIIukgFcgOwAQESDQoFZXBvY2gYBSABKAQSEgoKdGltZW91dF9tcxgGIAEoDRIrCgdwcmVwYXJlGAcgASgLMhgubG9ybWFzLmFnZW50LnYxLlByZXBhcmVIABInCgVzdGFydBgIIAEoCzIWLmxvcm1hcy5hZ2VudC52MS5TdGFydEgAEiUKBHN0b3AYCSABKAsyFS5sb3JtYXMuYWdlbnQudjEuU3RvcEgAEikKBnJlbW92ZRgKIAEoCzIXLmxvcm1hcy5hZ2VudC52MS5SZW1vdmVIAEIPCgZhY3Rpb24SBbpIAggBIj4KB1ByZXBhcmUSMwoEc3BlYxgBIAEoCzIdLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWNCBrpIA8gBASI8CgVTdGFydBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBIiMKBFN0b3ASGwoIZ3JhY2VfbXMYASABKA1CCbpIBioEGMDPJCIgCgZSZW1vdmUSFgoOcmVtb3ZlX3ZvbHVtZXMYASABKAgiKQoJUmVzdWx0QWNrEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBInIKCE9wZW5Mb2dzEhgKBmxvZ19pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARIcCgp0YWlsX2xpbmVzGAMgASgNQgi6SAUqAxiQThIOCgZmb2xsb3cYBCABKAgiJQoJQ2xvc2VMb2dzEhgKBmxvZ19pZBgBIAEoCUIIukgFcgOwAQEiZAoPUHVzaExvZ3NSZXF1ZXN0Eg4KBmxvZ19pZBgBIAEoCRIyCgVsaW5lcxgCIAMoCzIYLmxvcm1hcy5hZ2VudC52MS5Mb2dMaW5lQgm6SAaSAQMQ6AcSDQoFZXJyb3IYAyABKAkiTwoHTG9nTGluZRImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc3RyZWFtGAIgASgJEgwKBHRleHQYAyABKAkiEgoQUHVzaExvZ3NSZXNwb25zZTJaChBFbnJvbG1lbnRTZXJ2aWNlEkYKBUVucm9sEh0ubG9ybWFzLmFnZW50LnYxLkVucm9sUmVxdWVzdBoeLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMvcCCgxBZ2VudFNlcnZpY2USVgoJSGVhcnRiZWF0EiEubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlcXVlc3QaIi5sb3JtYXMuYWdlbnQudjEuSGVhcnRiZWF0UmVzcG9uc2UoATABElMKCENvbW1hbmRzEiAubG9ybWFzLmFnZW50LnYxLkNvbW1hbmRzUmVxdWVzdBohLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1Jlc3BvbnNlKAEwARJRCghQdXNoTG9ncxIgLmxvcm1hcy5hZ2VudC52MS5QdXNoTG9nc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXNwb25zZSgBEmcKEFJlbmV3Q2VydGlmaWNhdGUSKC5sb3JtYXMuYWdlbnQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaKS5sb3JtYXMuYWdlbnQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
+  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIvgCCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAiJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCKoAgoJSGVhcnRiZWF0EhkKCHNlcXVlbmNlGAEgASgEQge6SAQyAigBEg8KB3Nlc3Npb24YAiABKAQSKQoFdXNhZ2UYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzb3VyY2VzEhMKC2hlbGRfZm9yX21zGAQgASgNEhQKDHJlbWFpbmluZ19tcxgFIAEoDRIVCg1sYXN0X2Fja19zZWVuGAYgASgEEiwKCGNhcGFjaXR5GAcgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxIPCgdndWFyZGVkGAggASgIEhUKDXJ1bnRpbWVfcmVhZHkYCSABKAgSGAoQbWVtYmVyc2hpcF9lcG9jaBgKIAEoBBISCgplbGFwc2VkX21zGAsgASgEInAKEUhlYXJ0YmVhdFJlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGC5sb3JtYXMuYWdlbnQudjEuV2VsY29tZUgAEiMKA2FjaxgCIAEoCzIULmxvcm1hcy5hZ2VudC52MS5BY2tIAEIJCgdtZXNzYWdlIsABCgdXZWxjb21lEgwKBHRlcm0YASABKAQSDwoHc2Vzc2lvbhgCIAEoBBI0CgZwb2xpY3kYAyABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3lCBrpIA8gBARIRCglub2RlX25hbWUYBCABKAkSFAoMY2x1c3Rlcl9uYW1lGAUgASgJEjcKCm1lbWJlcnNoaXAYBiABKAsyGy5sb3JtYXMuYWdlbnQudjEuTWVtYmVyc2hpcEIGukgDyAEBIowBCgpNZW1iZXJzaGlwEhYKBWVwb2NoGAEgASgEQge6SAQyAigBEjAKBnZvdGVycxgCIAMoCzIWLmxvcm1hcy5hZ2VudC52MS5Wb3RlckIIukgFkgECEAkSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQEiXgoFVm90ZXISGQoHbm9kZV9pZBgBIAEoCUIIukgFcgOwAQESGgoJbm9kZV9uYW1lGAIgASgJQge6SARyAhg/Eh4KDHBlZXJfYWRkcmVzcxgDIAEoCUIIukgFcgMYhAIipgEKC0xlYXNlUG9saWN5Eg8KB3Byb2ZpbGUYASABKAkSHAoLaW50ZXJ2YWxfbXMYAiABKA1CB7pIBCoCKAoSGQoIbGVhc2VfbXMYAyABKA1CB7pIBCoCKFASGAoHa2lsbF9tcxgEIAEoDUIHukgEKgIoChIPCgd2b3RlX21zGAUgASgNEhAKCHN1cnZpdmFsGAYgASgIEhAKCHVuZmVuY2VkGAcgASgIIpUBCgNBY2sSEAoIc2VxdWVuY2UYASABKAQSDAoEdGVybRgCIAEoBBIPCgdzZXNzaW9uGAMgASgEEiwKBnBvbGljeRgEIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeRIvCgptZW1iZXJzaGlwGAUgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXAikQIKD0NvbW1hbmRzUmVxdWVzdBIpCgZhdHRhY2gYASABKAsyFy5sb3JtYXMuYWdlbnQudjEuQXR0YWNoSAASMAoGcmVzdWx0GAIgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbW1hbmRSZXN1bHRIABIvCglpbnZlbnRvcnkYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuSW52ZW50b3J5SAASMQoGcmVwb3J0GAQgASgLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkUmVwb3J0SAASKwoHZ29vZGJ5ZRgFIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Hb29kYnllSABCEAoHbWVzc2FnZRIFukgCCAEiOAoGQXR0YWNoEh0KC2luY2FybmF0aW9uGAEgASgJQgi6SAVyA7ABARIPCgdzZXNzaW9uGAIgASgEIrkBCg1Db21tYW5kUmVzdWx0EhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgoKAm9rGAIgASgIEhsKCmVycm9yX2NvZGUYAyABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgEIAEoCUIIukgFcgMYgBASLwoGc3RhdHVzGAUgASgLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdHVzEg8KB3Rvb2tfbXMYBiABKAQiWwoJSW52ZW50b3J5Eg8KB3Nlc3Npb24YASABKAQSPQoJd29ya2xvYWRzGAIgAygLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdHVzQgm6SAaSAQMQkE4iWwoOV29ya2xvYWRSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSNwoGc3RhdHVzGAIgASgLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdHVzQga6SAPIAQEiNAoHR29vZGJ5ZRIPCgdzZXNzaW9uGAEgASgEEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgAIijQIKEENvbW1hbmRzUmVzcG9uc2USLQoIYXR0YWNoZWQYASABKAsyGS5sb3JtYXMuYWdlbnQudjEuQXR0YWNoZWRIABIrCgdjb21tYW5kGAIgASgLMhgubG9ybWFzLmFnZW50LnYxLkNvbW1hbmRIABIwCgpyZXN1bHRfYWNrGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc3VsdEFja0gAEi4KCW9wZW5fbG9ncxgEIAEoCzIZLmxvcm1hcy5hZ2VudC52MS5PcGVuTG9nc0gAEjAKCmNsb3NlX2xvZ3MYBSABKAsyGi5sb3JtYXMuYWdlbnQudjEuQ2xvc2VMb2dzSABCCQoHbWVzc2FnZSIYCghBdHRhY2hlZBIMCgR0ZXJtGAEgASgEIsICCgdDb21tYW5kEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIeCgxjb250YWluZXJfaWQYBCABKAlCCLpIBXIDsAEBEg0KBWVwb2NoGAUgASgEEhIKCnRpbWVvdXRfbXMYBiABKA0SKwoHcHJlcGFyZRgHIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASJwoFc3RhcnQYCCABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIlCgRzdG9wGAkgASgLMhUubG9ybWFzLmFnZW50LnYxLlN0b3BIABIpCgZyZW1vdmUYCiABKAsyFy5sb3JtYXMuYWdlbnQudjEuUmVtb3ZlSABCDwoGYWN0aW9uEgW6SAIIASI+CgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQEiPAoFU3RhcnQSMwoEc3BlYxgBIAEoCzIdLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWNCBrpIA8gBASIjCgRTdG9wEhsKCGdyYWNlX21zGAEgASgNQgm6SAYqBBjAzyQiIAoGUmVtb3ZlEhYKDnJlbW92ZV92b2x1bWVzGAEgASgIIikKCVJlc3VsdEFjaxIcCgpjb21tYW5kX2lkGAEgASgJQgi6SAVyA7ABASJyCghPcGVuTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESHAoKdGFpbF9saW5lcxgDIAEoDUIIukgFKgMYkE4SDgoGZm9sbG93GAQgASgIIiUKCUNsb3NlTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBImQKD1B1c2hMb2dzUmVxdWVzdBIOCgZsb2dfaWQYASABKAkSMgoFbGluZXMYAiADKAsyGC5sb3JtYXMuYWdlbnQudjEuTG9nTGluZUIJukgGkgEDEOgHEg0KBWVycm9yGAMgASgJIk8KB0xvZ0xpbmUSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnN0cmVhbRgCIAEoCRIMCgR0ZXh0GAMgASgJIhIKEFB1c2hMb2dzUmVzcG9uc2UyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
 
 /**
  * A claim of a join token.
@@ -288,6 +288,14 @@ export type Hello = Message<"lormas.agent.v1.Hello"> & {
    * @generated from field: bool guarded = 11;
    */
   guarded: boolean;
+
+  /**
+   * "host:port" at which other agents of the fleet reach this one's peer plane (PeerService); empty: it has none, and is
+   * no voter's equal: it cannot be asked and cannot survive by votes.
+   *
+   * @generated from field: string peer_address = 12;
+   */
+  peerAddress: string;
 };
 
 /**
@@ -400,6 +408,21 @@ export type Heartbeat = Message<"lormas.agent.v1.Heartbeat"> & {
    * @generated from field: bool runtime_ready = 9;
    */
   runtimeReady: boolean;
+
+  /**
+   * The membership epoch that the agent's journal holds; 0 for none. Confirms that the agent asks no voters of an older one.
+   *
+   * @generated from field: uint64 membership_epoch = 10;
+   */
+  membershipEpoch: bigint;
+
+  /**
+   * Milliseconds on the agent's boot clock since this incarnation was made; the leader measures with it how fast that
+   * clock runs. 0 where it is not told.
+   *
+   * @generated from field: uint64 elapsed_ms = 11;
+   */
+  elapsedMs: bigint;
 };
 
 /**
@@ -487,6 +510,13 @@ export type Welcome = Message<"lormas.agent.v1.Welcome"> & {
    * @generated from field: string cluster_name = 5;
    */
   clusterName: string;
+
+  /**
+   * The node's voting group at present. It must be in the agent's journal before the session is confirmed.
+   *
+   * @generated from field: lormas.agent.v1.Membership membership = 6;
+   */
+  membership?: Membership | undefined;
 };
 
 /**
@@ -495,6 +525,76 @@ export type Welcome = Message<"lormas.agent.v1.Welcome"> & {
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_lormas_agent_v1_agent, 9);
+
+/**
+ * What a voting group agrees on from one epoch to the next. See docs/fencing.md.
+ *
+ * @generated from message lormas.agent.v1.Membership
+ */
+export type Membership = Message<"lormas.agent.v1.Membership"> & {
+  /**
+   * Rises by one with every change; an agent never goes back.
+   *
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * Those whose leases count; an agent whose lease ends asks them whether they are without one.
+   *
+   * @generated from field: repeated lormas.agent.v1.Voter voters = 2;
+   */
+  voters: Voter[];
+
+  /**
+   * What an Ack grants, and how.
+   *
+   * @generated from field: lormas.agent.v1.LeasePolicy policy = 3;
+   */
+  policy?: LeasePolicy | undefined;
+};
+
+/**
+ * Describes the message lormas.agent.v1.Membership.
+ * Use `create(MembershipSchema)` to create a new message.
+ */
+export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 10);
+
+/**
+ * One node of a voting group.
+ *
+ * @generated from message lormas.agent.v1.Voter
+ */
+export type Voter = Message<"lormas.agent.v1.Voter"> & {
+  /**
+   * The node's id; its certificate must name it.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * The node's name, for people.
+   *
+   * @generated from field: string node_name = 2;
+   */
+  nodeName: string;
+
+  /**
+   * "host:port" of its peer plane; empty: it cannot be asked.
+   *
+   * @generated from field: string peer_address = 3;
+   */
+  peerAddress: string;
+};
+
+/**
+ * Describes the message lormas.agent.v1.Voter.
+ * Use `create(VoterSchema)` to create a new message.
+ */
+export const VoterSchema: GenMessage<Voter> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 11);
 
 /**
  * The heartbeat profile of a cluster; durations in milliseconds. See docs/fencing.md.
@@ -529,6 +629,27 @@ export type LeasePolicy = Message<"lormas.agent.v1.LeasePolicy"> & {
    * @generated from field: uint32 kill_ms = 4;
    */
   killMs: number;
+
+  /**
+   * v: what a majority of votes grants, counted from the oldest asking among them; 0 is read as half of lease_ms.
+   *
+   * @generated from field: uint32 vote_ms = 5;
+   */
+  voteMs: number;
+
+  /**
+   * True when an agent whose lease ends asks its peers before it kills.
+   *
+   * @generated from field: bool survival = 6;
+   */
+  survival: boolean;
+
+  /**
+   * True when nothing is killed for want of a lease: a fleet of one node, which has no failover.
+   *
+   * @generated from field: bool unfenced = 7;
+   */
+  unfenced: boolean;
 };
 
 /**
@@ -536,7 +657,7 @@ export type LeasePolicy = Message<"lormas.agent.v1.LeasePolicy"> & {
  * Use `create(LeasePolicySchema)` to create a new message.
  */
 export const LeasePolicySchema: GenMessage<LeasePolicy> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 10);
+  messageDesc(file_lormas_agent_v1_agent, 12);
 
 /**
  * Grants a lease.
@@ -571,6 +692,13 @@ export type Ack = Message<"lormas.agent.v1.Ack"> & {
    * @generated from field: lormas.agent.v1.LeasePolicy policy = 4;
    */
   policy?: LeasePolicy | undefined;
+
+  /**
+   * The voting group at present, whenever the heartbeat has confirmed another epoch of it.
+   *
+   * @generated from field: lormas.agent.v1.Membership membership = 5;
+   */
+  membership?: Membership | undefined;
 };
 
 /**
@@ -578,7 +706,7 @@ export type Ack = Message<"lormas.agent.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 11);
+  messageDesc(file_lormas_agent_v1_agent, 13);
 
 /**
  * Agent to coordinator on the command stream.
@@ -639,7 +767,7 @@ export type CommandsRequest = Message<"lormas.agent.v1.CommandsRequest"> & {
  * Use `create(CommandsRequestSchema)` to create a new message.
  */
 export const CommandsRequestSchema: GenMessage<CommandsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 12);
+  messageDesc(file_lormas_agent_v1_agent, 14);
 
 /**
  * Ties a command stream to its heartbeat stream.
@@ -667,7 +795,7 @@ export type Attach = Message<"lormas.agent.v1.Attach"> & {
  * Use `create(AttachSchema)` to create a new message.
  */
 export const AttachSchema: GenMessage<Attach> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 13);
+  messageDesc(file_lormas_agent_v1_agent, 15);
 
 /**
  * The outcome of one command; repeated until a ResultAck has come, also after a restart of the agent.
@@ -724,7 +852,7 @@ export type CommandResult = Message<"lormas.agent.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 14);
+  messageDesc(file_lormas_agent_v1_agent, 16);
 
 /**
  * Everything of ours that is on the node.
@@ -752,7 +880,7 @@ export type Inventory = Message<"lormas.agent.v1.Inventory"> & {
  * Use `create(InventorySchema)` to create a new message.
  */
 export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 15);
+  messageDesc(file_lormas_agent_v1_agent, 17);
 
 /**
  * One container changed.
@@ -780,7 +908,7 @@ export type WorkloadReport = Message<"lormas.agent.v1.WorkloadReport"> & {
  * Use `create(WorkloadReportSchema)` to create a new message.
  */
 export const WorkloadReportSchema: GenMessage<WorkloadReport> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 16);
+  messageDesc(file_lormas_agent_v1_agent, 18);
 
 /**
  * A clean end of a session.
@@ -808,7 +936,7 @@ export type Goodbye = Message<"lormas.agent.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 17);
+  messageDesc(file_lormas_agent_v1_agent, 19);
 
 /**
  * Coordinator to agent on the command stream.
@@ -869,7 +997,7 @@ export type CommandsResponse = Message<"lormas.agent.v1.CommandsResponse"> & {
  * Use `create(CommandsResponseSchema)` to create a new message.
  */
 export const CommandsResponseSchema: GenMessage<CommandsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 18);
+  messageDesc(file_lormas_agent_v1_agent, 20);
 
 /**
  * Answer to Attach.
@@ -890,7 +1018,7 @@ export type Attached = Message<"lormas.agent.v1.Attached"> & {
  * Use `create(AttachedSchema)` to create a new message.
  */
 export const AttachedSchema: GenMessage<Attached> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 19);
+  messageDesc(file_lormas_agent_v1_agent, 21);
 
 /**
  * One thing to do, once. The agent's journal remembers the id, so that a repeated command answers with the stored result.
@@ -985,7 +1113,7 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 20);
+  messageDesc(file_lormas_agent_v1_agent, 22);
 
 /**
  * See Command.prepare.
@@ -1006,7 +1134,7 @@ export type Prepare = Message<"lormas.agent.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 21);
+  messageDesc(file_lormas_agent_v1_agent, 23);
 
 /**
  * See Command.start.
@@ -1027,7 +1155,7 @@ export type Start = Message<"lormas.agent.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 22);
+  messageDesc(file_lormas_agent_v1_agent, 24);
 
 /**
  * See Command.stop.
@@ -1048,7 +1176,7 @@ export type Stop = Message<"lormas.agent.v1.Stop"> & {
  * Use `create(StopSchema)` to create a new message.
  */
 export const StopSchema: GenMessage<Stop> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 23);
+  messageDesc(file_lormas_agent_v1_agent, 25);
 
 /**
  * See Command.remove.
@@ -1069,7 +1197,7 @@ export type Remove = Message<"lormas.agent.v1.Remove"> & {
  * Use `create(RemoveSchema)` to create a new message.
  */
 export const RemoveSchema: GenMessage<Remove> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 24);
+  messageDesc(file_lormas_agent_v1_agent, 26);
 
 /**
  * See CommandsResponse.result_ack.
@@ -1090,7 +1218,7 @@ export type ResultAck = Message<"lormas.agent.v1.ResultAck"> & {
  * Use `create(ResultAckSchema)` to create a new message.
  */
 export const ResultAckSchema: GenMessage<ResultAck> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 25);
+  messageDesc(file_lormas_agent_v1_agent, 27);
 
 /**
  * Asks for a container's output.
@@ -1132,7 +1260,7 @@ export type OpenLogs = Message<"lormas.agent.v1.OpenLogs"> & {
  * Use `create(OpenLogsSchema)` to create a new message.
  */
 export const OpenLogsSchema: GenMessage<OpenLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 26);
+  messageDesc(file_lormas_agent_v1_agent, 28);
 
 /**
  * See CommandsResponse.close_logs.
@@ -1153,7 +1281,7 @@ export type CloseLogs = Message<"lormas.agent.v1.CloseLogs"> & {
  * Use `create(CloseLogsSchema)` to create a new message.
  */
 export const CloseLogsSchema: GenMessage<CloseLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 27);
+  messageDesc(file_lormas_agent_v1_agent, 29);
 
 /**
  * Log lines on their way up.
@@ -1188,7 +1316,7 @@ export type PushLogsRequest = Message<"lormas.agent.v1.PushLogsRequest"> & {
  * Use `create(PushLogsRequestSchema)` to create a new message.
  */
 export const PushLogsRequestSchema: GenMessage<PushLogsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 28);
+  messageDesc(file_lormas_agent_v1_agent, 30);
 
 /**
  * One line of output.
@@ -1223,7 +1351,7 @@ export type LogLine = Message<"lormas.agent.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 29);
+  messageDesc(file_lormas_agent_v1_agent, 31);
 
 /**
  * End of a reading.
@@ -1238,7 +1366,7 @@ export type PushLogsResponse = Message<"lormas.agent.v1.PushLogsResponse"> & {
  * Use `create(PushLogsResponseSchema)` to create a new message.
  */
 export const PushLogsResponseSchema: GenMessage<PushLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 30);
+  messageDesc(file_lormas_agent_v1_agent, 32);
 
 /**
  * Enrolment is the one service that is answered without a client certificate.
