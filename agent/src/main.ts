@@ -119,6 +119,7 @@ async function main(): Promise<void> {
   });
   const meter = new ResourceMeter(config.dataDir);
   const agent = new NodeAgent({
+    nodeId,
     incarnation: randomUUID(),
     address: config.address,
     portPool: config.portPool,

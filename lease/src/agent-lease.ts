@@ -120,9 +120,7 @@ export function asksPeers(lease: AgentLease, nowMs: number): boolean {
   const { softEndMs, hardEndMs, membership } = lease;
   if (softEndMs === null || hardEndMs === null || !membership) return false;
   if (hardEndMs === Number.POSITIVE_INFINITY) return false;
-  return (
-    nowMs >= softEndMs && nowMs < hardEndMs && Number.isFinite(othersNeededToSurvive(membership, lease.nodeId))
-  );
+  return nowMs >= softEndMs && nowMs < hardEndMs && Number.isFinite(othersNeededToSurvive(membership, lease.nodeId));
 }
 
 /**

@@ -64,7 +64,12 @@ describe("the guard's lease", () => {
     expect(guardMustKill(guardRestored({ ...record, bootId: "other" }, "this", 0), 0)).toBe(true);
     expect(guardMustKill(guardRestored({ ...record, deadlineMs: null }, "this", 0), 0)).toBe(true);
     expect(guardMustKill(guardRestored({ ...record, deadlineMs: Number.NaN }, "this", 0), 0)).toBe(true);
-    expect(guardRestored(record, "this", 0)).toEqual({ deadlineMs: 5_000, softEndMs: 4_000, killMs: 100, fenced: true });
+    expect(guardRestored(record, "this", 0)).toEqual({
+      deadlineMs: 5_000,
+      softEndMs: 4_000,
+      killMs: 100,
+      fenced: true,
+    });
   });
 
   test("does not take a deadline that is no time or absurdly far ahead", () => {

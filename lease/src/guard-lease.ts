@@ -69,11 +69,12 @@ export function guardRenewed(lease: GuardLease, grant: GuardGrant, nowMs: number
   if (deadlineMs <= nowMs) return refuse("the deadline has passed already");
   if (!lease.fenced) return { lease: { deadlineMs, softEndMs, killMs, fenced }, refused: null };
   if (guardMustKill(lease, nowMs) && !isNewer) return refuse("the killing has begun: only a new lease ends it");
-  if (lease.deadlineMs !== null && deadlineMs <= lease.deadlineMs) return { lease, refused: null };
-  return {
-    lease: { deadlineMs, softEndMs: Math.max(softEndMs, lease.softEndMs ?? softEndMs), killMs, fenced },
-    refused: null,
-  };
+  const latestSoftEndMs = Math.max(softEndMs, lease.softEndMs ?? softEndMs);
+  if (lease.deadlineMs !== null && deadlineMs <= lease.deadlineMs) {
+    // Votes reach farther than this acknowledgement, whose soft end still tells until when no vote may be given.
+    return { lease: isNewer ? { ...lease, softEndMs: latestSoftEndMs } : lease, refused: null };
+  }
+  return { lease: { deadlineMs, softEndMs: latestSoftEndMs, killMs, fenced }, refused: null };
 }
 
 /** True from the deadline on, and whenever no lease is known. */

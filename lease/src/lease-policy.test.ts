@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   CLOCK_RATE_ERROR_MAX,
+  completePolicy,
   DECISION_BUDGET_MS,
   failoverBound,
   LEASE_PROFILES,
   type LeasePolicy,
-  completePolicy,
   policyProblems,
   waitMs,
 } from "./lease-policy.ts";
@@ -71,13 +71,18 @@ describe("the heartbeat policy", () => {
     ],
     [{ leaseMs: 0 }, "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero"],
     [{ killMs: 1.5 }, "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero"],
-    [{ intervalMs: Number.NaN }, "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero"],
+    [
+      { intervalMs: Number.NaN },
+      "interval, lease, kill, vote and unhealthy times must be whole milliseconds above zero",
+    ],
   ])("refuses %j and says the arithmetic", (change, problem) => {
     expect(policyProblems({ ...LEASE_PROFILES.default, ...change })).toEqual([problem]);
   });
 
   test("takes what lies exactly at the bounds", () => {
     expect(policyProblems(completePolicy({ profile: "x", intervalMs: 50, leaseMs: 400, killMs: 100 }))).toEqual([]);
-    expect(policyProblems(completePolicy({ profile: "x", intervalMs: 600, leaseMs: 3_600_000, killMs: 100 }))).toEqual([]);
+    expect(policyProblems(completePolicy({ profile: "x", intervalMs: 600, leaseMs: 3_600_000, killMs: 100 }))).toEqual(
+      [],
+    );
   });
 });

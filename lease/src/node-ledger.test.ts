@@ -188,12 +188,8 @@ describe("the leader's account of a node", () => {
     let ledger = introduced(ledgerAtTermStart(0, false, HISTORY), "one", 0);
     ledger = heartbeatArrived(ledger, beat("one", 1, 0), HISTORY, 0).ledger;
     const lateMs = 2 * POLICY.leaseMs + 1;
-    expect(
-      heartbeatArrived(ledger, beat("one", 2, 0), HISTORY, lateMs).acknowledge,
-    ).toBe(false);
-    expect(
-      heartbeatArrived(ledger, beat("one", 2, 1), HISTORY, lateMs).acknowledge,
-    ).toBe(true);
+    expect(heartbeatArrived(ledger, beat("one", 2, 0), HISTORY, lateMs).acknowledge).toBe(false);
+    expect(heartbeatArrived(ledger, beat("one", 2, 1), HISTORY, lateMs).acknowledge).toBe(true);
   });
 
   test("is silent first, then W is over; a node that is heard in between is back", () => {
@@ -204,11 +200,7 @@ describe("the leader's account of a node", () => {
     ledger = { ...ledger, phase: "silent" };
     expect(due(ledger, HISTORY, GRACE_MS, waitMs(POLICY) - 1)).toBeNull();
     expect(due(ledger, HISTORY, GRACE_MS, waitMs(POLICY))).toBe("wait_over");
-    const back = heartbeatArrived(
-      ledger,
-      beat("one", 2, 1), HISTORY,
-      waitMs(POLICY) - 1,
-    );
+    const back = heartbeatArrived(ledger, beat("one", 2, 1), HISTORY, waitMs(POLICY) - 1);
     expect(back).toMatchObject({ acknowledge: true, back: true, ledger: { phase: "live" } });
   });
 

@@ -1,3 +1,4 @@
+import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
 import type { Logger } from "pino";
 import type { Timers } from "../clock/clock.ts";
 import type { GuardAnswer, GuardRequest } from "../guard/guard-message.ts";
@@ -27,6 +28,7 @@ export class GuardClient implements GuardLink {
   #connection: GuardConnection | null = null;
   #nextId = 1;
   #deadlineMs: number | null = null;
+  #softEndMs: number | null = null;
   #answering = false;
 
   private constructor(door: GuardDoor, timers: Timers, log: Logger) {
@@ -54,14 +56,19 @@ export class GuardClient implements GuardLink {
     return this.#deadlineMs;
   }
 
+  get softEndMs(): number | null {
+    return this.#softEndMs;
+  }
+
   /** What was handed over and not forgotten since, by this agent and those before it. */
   get groups(): readonly GuardedGroup[] {
     return [...this.#groups.values()];
   }
 
-  async renew(deadlineMs: number, killMs: number): Promise<boolean> {
-    const answer = await this.#ask({ type: "renew", deadlineMs, killMs });
-    return answer?.type === "ok" && answer.deadlineMs !== null && answer.deadlineMs >= deadlineMs;
+  async renew(grant: GuardGrant): Promise<boolean> {
+    const answer = await this.#ask({ type: "renew", grant });
+    if (answer?.type !== "ok") return false;
+    return grant.fenced ? answer.deadlineMs !== null && answer.deadlineMs >= grant.deadlineMs : true;
   }
 
   async register(group: GuardedGroup): Promise<void> {
@@ -138,7 +145,10 @@ export class GuardClient implements GuardLink {
   }
 
   #answered(answer: GuardAnswer): void {
-    if (answer.type === "ok") this.#deadlineMs = answer.deadlineMs;
+    if (answer.type === "ok") {
+      this.#deadlineMs = answer.deadlineMs;
+      this.#softEndMs = answer.softEndMs;
+    }
     this.#settle(answer.id, answer);
   }
 

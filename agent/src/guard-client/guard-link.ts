@@ -1,3 +1,4 @@
+import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
 
 /** The agent's end of its guard. Every call settles within a short bound. */
@@ -9,8 +10,10 @@ export type GuardLink = {
    * learns from it until when the containers of its predecessor may run.
    */
   readonly deadlineMs: number | null;
-  /** Moves the deadline. True once the guard has stored it; false when it did not answer. */
-  renew(deadlineMs: number, killMs: number): Promise<boolean>;
+  /** The soft end of the newest lease that the guard was told of in this boot; null when it knows none. */
+  readonly softEndMs: number | null;
+  /** Moves the deadline. True once the guard has stored it; false when it refused or did not answer. */
+  renew(grant: GuardGrant): Promise<boolean>;
   /** Hands over what to kill. Rejects with RuntimeFault("no_lease") when the guard refuses or does not answer. */
   register(group: GuardedGroup): Promise<void>;
   /** The container has ended; nothing of it is left. */

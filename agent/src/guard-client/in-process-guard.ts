@@ -1,3 +1,4 @@
+import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
 import type { GuardLink } from "./guard-link.ts";
 
@@ -8,12 +9,14 @@ import type { GuardLink } from "./guard-link.ts";
 export class InProcessGuard implements GuardLink {
   answering = true;
   deadlineMs: number | null = null;
+  softEndMs: number | null = null;
   dismissed = false;
   readonly groups = new Map<string, GuardedGroup>();
 
-  async renew(deadlineMs: number): Promise<boolean> {
+  async renew({ deadlineMs, softEndMs, fenced }: GuardGrant): Promise<boolean> {
     if (!this.answering) return false;
-    this.deadlineMs = Math.max(this.deadlineMs ?? deadlineMs, deadlineMs);
+    this.deadlineMs = fenced ? Math.max(this.deadlineMs ?? deadlineMs, deadlineMs) : null;
+    this.softEndMs = Math.max(this.softEndMs ?? softEndMs, softEndMs);
     return true;
   }
 

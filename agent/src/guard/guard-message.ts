@@ -1,8 +1,10 @@
+import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
+
 /** What agent and guard say to each other: one JSON object a line, over a unix socket. */
 export type GuardRequest =
   /** First line of a connection; the newest connection is the agent, older ones are dropped. */
   | { readonly type: "hello"; readonly id: number }
-  | { readonly type: "renew"; readonly id: number; readonly deadlineMs: number; readonly killMs: number }
+  | { readonly type: "renew"; readonly id: number; readonly grant: GuardGrant }
   /** `adopt` tells of something that runs already: it is taken without a lease, and killed if there is none. */
   | { readonly type: "register"; readonly id: number; readonly group: WireGroup; readonly adopt: boolean }
   | { readonly type: "forget"; readonly id: number; readonly containerId: string }
@@ -13,7 +15,10 @@ export type GuardAnswer =
   | {
       readonly type: "ok";
       readonly id: number;
+      /** From here on the guard kills; null: it holds no lease, or nothing is fenced. */
       readonly deadlineMs: number | null;
+      /** The soft end of the newest lease it was told of. */
+      readonly softEndMs: number | null;
       /** In answer to a hello: all that the guard knows. */
       readonly groups?: readonly WireGroup[];
     }

@@ -20,7 +20,9 @@ export function readGuardFile(path: string): GuardFile | null {
     const whole =
       typeof file.bootId === "string" &&
       (file.deadlineMs === null || typeof file.deadlineMs === "number") &&
+      (file.softEndMs === null || typeof file.softEndMs === "number") &&
       typeof file.killMs === "number" &&
+      typeof file.fenced === "boolean" &&
       Array.isArray(file.groups);
     return whole ? file : null;
   } catch {

@@ -33,7 +33,11 @@ function rig(record: GuardFile | null = null) {
   return { clock, done, stored, guard, leave };
 }
 
-const renew = (deadlineMs: number) => ({ type: "renew" as const, id: 1, deadlineMs, killMs: 100 });
+const renew = (deadlineMs: number) => ({
+  type: "renew" as const,
+  id: 1,
+  grant: { deadlineMs, softEndMs: deadlineMs - 500, killMs: 100, fenced: true },
+});
 
 test("a guard without a record kills at once, and goes on until there is a lease", () => {
   const { clock, done, guard } = rig();
@@ -61,7 +65,7 @@ test("kills HA containers alone, at the deadline, again and again while somethin
 
 test("stores before it confirms", () => {
   const { guard, stored } = rig();
-  expect(guard.handle(renew(2_000))).toEqual({ type: "ok", id: 1, deadlineMs: 2_000 });
+  expect(guard.handle(renew(2_000))).toEqual({ type: "ok", id: 1, deadlineMs: 2_000, softEndMs: 1_500 });
   expect(stored.at(-1)).toMatchObject({ bootId: "boot", deadlineMs: 2_000 });
   guard.handle({ type: "register", id: 2, group: group("a"), adopt: false });
   expect(stored.at(-1)?.groups).toEqual([group("a")]);
@@ -78,7 +82,14 @@ test("takes no HA container without a lease, but one that runs already, to kill 
 });
 
 test("a record of this boot goes on where the former guard ended; one of another boot kills", () => {
-  const record: GuardFile = { bootId: "boot", deadlineMs: 1_500, killMs: 100, groups: [group("a")] };
+  const record: GuardFile = {
+    bootId: "boot",
+    deadlineMs: 1_500,
+    softEndMs: 1_000,
+    killMs: 100,
+    fenced: true,
+    groups: [group("a")],
+  };
   const same = rig(record);
   expect(same.done).toEqual(["thaw"]);
   same.clock.advance(500);
@@ -89,7 +100,7 @@ test("a record of this boot goes on where the former guard ended; one of another
 
 test("holds a bounded number of containers", () => {
   const groups = Array.from({ length: GROUPS_MAX }, (_, n) => group(`${n}`, false));
-  const { guard } = rig({ bootId: "boot", deadlineMs: 9_000, killMs: 100, groups });
+  const { guard } = rig({ bootId: "boot", deadlineMs: 9_000, softEndMs: 8_000, killMs: 100, fenced: true, groups });
   const more = guard.handle({ type: "register", id: 1, group: group("more"), adopt: false });
   expect(more).toMatchObject({ type: "refused" });
 });

@@ -60,13 +60,14 @@ export class Guard {
   /** Answers one request; whatever it changes is stored before the answer exists. */
   handle(request: Exclude<GuardRequest, { type: "dismiss" }>): GuardAnswer {
     const { id } = request;
-    const ok: GuardAnswer = { type: "ok", id, deadlineMs: this.#lease.deadlineMs };
+    const ok = { type: "ok" as const, id, ...this.#ends() };
     switch (request.type) {
       case "hello":
         return { ...ok, groups: this.groups };
       case "renew": {
         const nowMs = this.#clock.nowMs();
-        const next = guardRenewed(this.#lease, request.deadlineMs, request.killMs, nowMs);
+        const { lease: next, refused } = guardRenewed(this.#lease, request.grant, nowMs);
+        if (refused !== null) return { type: "refused", id, reason: refused };
         if (next !== this.#lease) {
           this.#store(next);
           this.#lease = next;
@@ -77,7 +78,7 @@ export class Guard {
           }
           this.#step();
         }
-        return { ...ok, deadlineMs: this.#lease.deadlineMs };
+        return { ...ok, ...this.#ends() };
       }
       case "register": {
         const { group, adopt } = request;
@@ -105,12 +106,12 @@ export class Guard {
   }
 
   #store(lease: GuardLease): void {
-    this.#hands.store({
-      bootId: this.#bootId,
-      deadlineMs: lease.deadlineMs,
-      killMs: lease.killMs,
-      groups: this.groups,
-    });
+    this.#hands.store({ ...lease, bootId: this.#bootId, groups: this.groups });
+  }
+
+  #ends(): { deadlineMs: number | null; softEndMs: number | null } {
+    const { deadlineMs, softEndMs, fenced } = this.#lease;
+    return { deadlineMs: fenced ? deadlineMs : null, softEndMs };
   }
 
   #step(): void {

@@ -81,7 +81,7 @@ function answer(socket: Socket, request: GuardRequest): GuardAnswer {
   if (request.type === "dismiss") {
     // The answer leaves first.
     systemTimers.after(0, () => void endNode("dismissed"));
-    return { type: "ok", id: request.id, deadlineMs: null };
+    return { type: "ok", id: request.id, deadlineMs: null, softEndMs: null };
   }
   return guard.handle(request);
 }

@@ -1,3 +1,5 @@
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
+
 /** What a node has promised and done: the content of its journal. Pure; every change is one record. */
 export type JournalState = {
   /** The highest leader's term obeyed. */
@@ -6,6 +8,8 @@ export type JournalState = {
   readonly session: bigint;
   /** The highest session that a goodbye closed: nothing more of it is obeyed. */
   readonly closedSession: bigint;
+  /** The newest epoch of its voting group; null before the first. What it confirms in heartbeats. */
+  readonly membership: MembershipEpoch | null;
   /** Results by command id, oldest first. */
   readonly results: ReadonlyMap<string, StoredResult>;
   readonly containers: ReadonlyMap<string, ContainerRecord>;
@@ -39,6 +43,7 @@ export type JournalRecord =
   | { readonly kind: "term"; readonly term: string }
   | { readonly kind: "session"; readonly session: string }
   | { readonly kind: "session_closed"; readonly session: string }
+  | { readonly kind: "membership"; readonly membership: MembershipEpoch }
   | { readonly kind: "result"; readonly commandId: string; readonly result: unknown }
   | { readonly kind: "result_acked"; readonly commandId: string }
   | {
@@ -62,6 +67,7 @@ export const EMPTY_JOURNAL: JournalState = {
   term: 0n,
   session: 0n,
   closedSession: 0n,
+  membership: null,
   results: new Map(),
   containers: new Map(),
 };
@@ -88,6 +94,10 @@ export function applyRecord(state: JournalState, record: JournalRecord): Journal
       return { ...state, session: highest(state.session, BigInt(record.session)) };
     case "session_closed":
       return { ...state, closedSession: highest(state.closedSession, BigInt(record.session)) };
+    case "membership":
+      return record.membership.epoch > (state.membership?.epoch ?? 0)
+        ? { ...state, membership: record.membership }
+        : state;
     case "result":
       return {
         ...state,
@@ -125,6 +135,7 @@ export function compactRecords(state: JournalState): JournalRecord[] {
     { kind: "term", term: String(state.term) },
     { kind: "session", session: String(state.session) },
     { kind: "session_closed", session: String(state.closedSession) },
+    ...(state.membership ? [{ kind: "membership" as const, membership: state.membership }] : []),
   ];
   for (const [containerId, container] of state.containers) {
     const { epoch, closedEpoch, started } = container;

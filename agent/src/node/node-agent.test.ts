@@ -48,6 +48,7 @@ async function startAgent(): Promise<void> {
   journal = await Journal.open(dataDir);
   const resources = { cpuMillis: 2_000, memoryBytes: 1n << 30n, diskBytes: 1n << 33n };
   agent = new NodeAgent({
+    nodeId: TEST_NODE_ID,
     incarnation: testId(),
     address: "127.0.0.1",
     portPool: { min: 20_000, max: 20_100 },

@@ -6,6 +6,7 @@ import {
   ResourcesSchema,
   type Welcome,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import { AGENT_VERSION } from "../config/agent-version.ts";
@@ -31,6 +32,7 @@ const GOODBYE_MS = 2_000;
 export const LEAVE_GRACE_MAX_MS = 60_000;
 
 export type NodeAgentOptions = {
+  readonly nodeId: string;
   /** Random identity of this run (UUID). */
   readonly incarnation: string;
   readonly address: string;
@@ -62,13 +64,17 @@ export class NodeAgent {
   #capacity: NodeResources = { cpuMillis: 0, memoryBytes: 0n, diskBytes: 0n };
   #usage: NodeResources = this.#capacity;
   #runtimeReady = false;
+  readonly #bornMs: number;
   #sequence = 0n;
   #report = 0n;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     const { clock, timers, guard, runtime, journal, address, log } = options;
-    this.#lease = new LeaseKeeper({ clock, timers, guard, enforce: options.enforce });
+    const { nodeId, enforce } = options;
+    const { membership } = journal.state;
+    this.#lease = new LeaseKeeper({ nodeId, membership, clock, timers, guard, enforce });
+    this.#bornMs = clock.nowMs();
     const mayStart = () => this.#lease.mayStart();
     this.#executor = new Executor({ runtime, journal, guard, mayStart, address, clock, timers, log });
     this.#logs = new LogPusher(runtime, log);
@@ -167,17 +173,23 @@ export class NodeAgent {
           capacity: wireResources(this.#capacity),
           guarded: guard.answering,
           runtimeReady: this.#runtimeReady,
+          membershipEpoch: BigInt(this.#lease.lease.membership?.epoch ?? 0),
+          elapsedMs: BigInt(Math.max(0, Math.round(clock.nowMs() - this.#bornMs))),
         }),
-        welcomed: (welcome) => {
+        welcomed: (welcome, membership) => {
           const problem = this.#termObjection(welcome.term) ?? this.#sessionObjection(welcome.session);
           if (problem !== null) return problem;
           welcomed = welcome.session;
-          log.info({ term: welcome.term, session: welcome.session, profile: welcome.policy?.profile }, "welcomed");
-          commands = this.#serve(client, welcome, signal).catch((error: unknown) =>
+          log.info({ term: welcome.term, session: welcome.session, profile: membership.policy.profile }, "welcomed");
+          commands = this.#serve(client, welcome, membership, signal).catch((error: unknown) =>
             log.error({ err: error }, "the command stream broke"),
           );
           return null;
         },
+        regrouped: (membership) =>
+          void this.#regroup(membership).catch((error: unknown) =>
+            log.error({ err: error, epoch: membership.epoch }, "the voting group's new epoch could not be taken up"),
+          ),
         objection: (ack: Ack) =>
           this.#termObjection(ack.term) ??
           (ack.session === welcomed ? null : `the session is ${ack.session} now, was ${welcomed}: asking anew`),
@@ -195,9 +207,15 @@ export class NodeAgent {
   }
 
   /** Confirms the session, then keeps the command stream until the connection ends. */
-  async #serve(client: CoordinatorClient, welcome: Welcome, signal: AbortSignal): Promise<void> {
+  async #serve(
+    client: CoordinatorClient,
+    welcome: Welcome,
+    membership: MembershipEpoch,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { journal, timers, random, log, incarnation, clock } = this.#options;
     if (welcome.term > journal.state.term) await journal.append({ kind: "term", term: String(welcome.term) });
+    await this.#regroup(membership);
     await this.#confirmSession(welcome.session, signal);
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       const startedMs = clock.nowMs();
@@ -233,6 +251,15 @@ export class NodeAgent {
       log.warn({ reason, waitMs }, "command stream ended");
       await timers.sleep(waitMs, signal);
     }
+  }
+
+  /** Journals the group's new epoch, then takes it up; heartbeats confirm it from then on. */
+  async #regroup(membership: MembershipEpoch): Promise<void> {
+    const { journal, log } = this.#options;
+    if (membership.epoch <= (this.#lease.lease.membership?.epoch ?? 0)) return;
+    await journal.append({ kind: "membership", membership });
+    await this.#lease.adopt(membership);
+    log.info({ epoch: membership.epoch, voters: membership.voters.length }, "voting group taken up");
   }
 
   /** Removes what is of an older session and journals the new one; tries again until it succeeds or the signal ends it. */

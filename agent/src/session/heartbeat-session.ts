@@ -8,12 +8,12 @@ import {
   type Hello,
   type Resources,
   type Welcome,
-  type LeasePolicy as WirePolicy,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
-import { type LeasePolicy, policyProblems } from "@lormas/lease/lease-policy.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { HeartbeatCall } from "./coordinator-client.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
+import { membershipFrom } from "./wire-membership.ts";
 
 /** How long a coordinator may take to welcome an agent. */
 const WELCOME_MS = 5_000;
@@ -35,9 +35,13 @@ export type HeartbeatSessionOptions = {
     capacity?: Resources;
     guarded: boolean;
     runtimeReady: boolean;
+    membershipEpoch: bigint;
+    elapsedMs: bigint;
   };
   /** Says why a Welcome is not obeyed; null: it is. */
-  readonly welcomed: (welcome: Welcome) => string | null;
+  readonly welcomed: (welcome: Welcome, membership: MembershipEpoch) => string | null;
+  /** The voting group has a new epoch: it is journalled and taken up, and confirmed by the heartbeats after that. */
+  readonly regrouped: (membership: MembershipEpoch) => void;
   /** Says why an Ack ends the stream; null: it counts when `grants` says so too. */
   readonly objection: (ack: Ack) => string | null;
   /** True when the Ack is of the session that this node has confirmed. */
@@ -52,7 +56,7 @@ export type HeartbeatSessionOptions = {
 export function heartbeatSession(options: HeartbeatSessionOptions): Promise<string> {
   const { call, lease, clock, timers } = options;
   return new Promise((resolve) => {
-    let policy: LeasePolicy | null = null;
+    let group: MembershipEpoch | null = null;
     let heardMs = clock.nowMs();
     let cancelNext = timers.after(WELCOME_MS, () => end(`no Welcome within ${WELCOME_MS} ms`));
     let ended = false;
@@ -70,7 +74,8 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
 
     let dueMs = 0;
     const beat = () => {
-      if (ended || !policy) return;
+      if (ended || !group) return;
+      const { policy } = group;
       const nowMs = clock.nowMs();
       const silentMs = nowMs - heardMs;
       if (silentMs > Math.max(SILENCE_MIN_MS, policy.leaseMs)) {
@@ -87,13 +92,13 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
     };
 
     const onWelcome = (welcome: Welcome) => {
-      const offered = leasePolicy(welcome.policy);
-      const problem = typeof offered === "string" ? offered : options.welcomed(welcome);
+      const offered = membershipFrom(welcome.membership);
+      const problem = typeof offered === "string" ? offered : options.welcomed(welcome, offered);
       if (problem !== null || typeof offered === "string") {
-        end(problem ?? "no policy");
+        end(problem ?? "no voting group");
         return;
       }
-      policy = offered;
+      group = offered;
       heardMs = clock.nowMs();
       cancelNext();
       dueMs = heardMs;
@@ -101,35 +106,27 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
     };
 
     const onAck = (ack: Ack) => {
-      if (!policy) return;
+      if (!group) return;
       const problem = options.objection(ack);
-      const offered = ack.policy ? leasePolicy(ack.policy) : policy;
+      const offered = ack.membership ? membershipFrom(ack.membership) : group;
       if (problem !== null || typeof offered === "string") {
         end(problem ?? String(offered));
         return;
       }
-      policy = offered;
       heardMs = clock.nowMs();
       // A failed guard is seen in `guarded`; a lost renewal is made up for by the next one.
-      if (options.grants(ack)) lease.acknowledged(ack.sequence, offered).catch((error: unknown) => end(String(error)));
+      if (options.grants(ack)) lease.acknowledged(ack.sequence).catch((error: unknown) => end(String(error)));
+      if (offered !== group) options.regrouped(offered);
+      group = offered;
     };
 
     call.on("data", ({ message }: HeartbeatResponse) => {
       if (ended) return;
-      if (message.case === "welcome" && !policy) onWelcome(message.value);
+      if (message.case === "welcome" && !group) onWelcome(message.value);
       else if (message.case === "ack") onAck(message.value);
     });
     call.on("error", (error: Error) => end(error.message));
     call.on("end", () => end("the coordinator ended the stream"));
     call.write(create(HeartbeatRequestSchema, { message: { case: "hello", value: options.hello } }));
   });
-}
-
-/** The policy as the lease core takes it, or what is wrong with it. */
-function leasePolicy(wire: WirePolicy | undefined): LeasePolicy | string {
-  if (!wire) return "the coordinator gave no lease policy";
-  const { profile, intervalMs, leaseMs, killMs } = wire;
-  const policy = { profile, intervalMs, leaseMs, killMs };
-  const problems = policyProblems(policy);
-  return problems.length > 0 ? `the coordinator's lease policy is unsafe: ${problems.join("; ")}` : policy;
 }

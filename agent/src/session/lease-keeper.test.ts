@@ -13,7 +13,8 @@ function rig() {
   const enforce = () => {
     enforced += 1;
   };
-  const lease = new LeaseKeeper({ clock, timers: clock.timers, guard, enforce });
+  const membership = { epoch: 1, voters: [], policy: POLICY };
+  const lease = new LeaseKeeper({ nodeId: "node", membership, clock, timers: clock.timers, guard, enforce });
   return { clock, guard, lease, enforced: () => enforced };
 }
 
@@ -21,7 +22,7 @@ test("grants from the time of sending: starts until the soft end, kills from the
   const { clock, lease, guard, enforced } = rig();
   lease.sending(1n);
   clock.advance(300);
-  await lease.acknowledged(1n, POLICY);
+  await lease.acknowledged(1n);
   expect(guard.deadlineMs).toBe(10_000 + POLICY.leaseMs);
   clock.advance(499);
   expect(lease.mayStart()).toBe(true);
@@ -39,7 +40,7 @@ test("does not take a grant that the guard has not stored", async () => {
   const { lease, guard } = rig();
   guard.answering = false;
   lease.sending(1n);
-  await lease.acknowledged(1n, POLICY);
+  await lease.acknowledged(1n);
   expect(lease.mayStart()).toBe(false);
   expect(lease.confirmation().lastAckSeen).toBe(0n);
 });
@@ -57,7 +58,7 @@ test("a fresh agent keeps the deadline that the guard holds for its predecessor"
 test("a closed lease kills nothing any more", async () => {
   const { clock, lease, enforced } = rig();
   lease.sending(1n);
-  await lease.acknowledged(1n, POLICY);
+  await lease.acknowledged(1n);
   lease.close();
   clock.advance(60_000);
   expect(enforced()).toBe(0);

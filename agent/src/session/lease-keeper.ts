@@ -1,13 +1,19 @@
 import {
   type AgentLease,
   ackReceived,
+  asksPeers,
   confirmation,
-  hardEndMs,
+  grantOf,
   heartbeatSent,
+  mayRun,
   mayStart,
-  NO_LEASE,
+  membershipAdopted,
+  restoredLease,
+  type Vote,
+  voteReceived,
 } from "@lormas/lease/agent-lease.ts";
-import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
 
@@ -25,12 +31,15 @@ export class LeaseKeeper {
   readonly #timers: Timers;
   readonly #guard: GuardLink;
   readonly #enforce: () => void;
-  #lease: AgentLease = NO_LEASE;
+  #lease: AgentLease;
   #cancel: () => void = () => undefined;
   #closed = false;
 
   /** `enforce` kills every HA container of this node by itself; it is called again and again while there is no lease. */
   constructor(options: {
+    readonly nodeId: string;
+    /** The group as the journal has it; null before the first Welcome. */
+    readonly membership: MembershipEpoch | null;
     readonly clock: BootClock;
     readonly timers: Timers;
     readonly guard: GuardLink;
@@ -40,6 +49,26 @@ export class LeaseKeeper {
     this.#timers = options.timers;
     this.#guard = options.guard;
     this.#enforce = options.enforce;
+    const { deadlineMs, softEndMs } = options.guard;
+    this.#lease = restoredLease(options.nodeId, options.membership, { deadlineMs, softEndMs });
+    this.#schedule();
+  }
+
+  /** What this node holds at this moment; for votes and for heartbeats. */
+  get lease(): AgentLease {
+    return this.#lease;
+  }
+
+  /**
+   * Takes up the group's new epoch, once the journal has it. Where fencing begins with it, the guard has the first deadline
+   * before this resolves: the epoch must not be confirmed earlier. Rejects when the guard does not take that.
+   */
+  async adopt(membership: MembershipEpoch): Promise<void> {
+    const next = membershipAdopted(this.#lease, membership, this.#clock.nowMs());
+    if (next.hardEndMs !== this.#lease.hardEndMs && !(await this.#guard.renew(grant(next)))) {
+      throw new Error("the guard did not take the first deadline of the new voting group");
+    }
+    this.#lease = membershipAdopted(this.#lease, membership, this.#clock.nowMs());
     this.#schedule();
   }
 
@@ -49,17 +78,37 @@ export class LeaseKeeper {
   }
 
   /** Takes an acknowledgement: first the guard stores the new deadline, then the lease is extended. */
-  async acknowledged(sequence: bigint, policy: LeasePolicy): Promise<void> {
-    const answered = this.#lease.sent.find((heartbeat) => heartbeat.sequence === sequence);
-    if (!answered) return;
-    if (!(await this.#guard.renew(answered.sentMs + policy.leaseMs, policy.killMs))) return;
-    this.#lease = ackReceived(this.#lease, sequence, policy, this.#clock.nowMs());
+  async acknowledged(sequence: bigint): Promise<void> {
+    const granted = grantOf(this.#lease, sequence);
+    if (!granted) return;
+    if (!(await this.#guard.renew(grant({ ...this.#lease, ...granted })))) return;
+    this.#lease = ackReceived(this.#lease, sequence, this.#clock.nowMs());
     this.#schedule();
+  }
+
+  /** Takes the vote of a peer; when it prolongs what runs, the guard stores that first. */
+  async voted(vote: Vote): Promise<void> {
+    const next = voteReceived(this.#lease, vote, this.#clock.nowMs());
+    if (next === this.#lease) return;
+    if (next.hardEndMs !== this.#lease.hardEndMs && !(await this.#guard.renew(grant(next)))) return;
+    // Anew, and at the time it is now: what ended meanwhile is not brought back.
+    this.#lease = voteReceived(this.#lease, vote, this.#clock.nowMs());
+    this.#schedule();
+  }
+
+  /** True from the soft end until the killing begins, where peers may be asked. */
+  asksPeers(): boolean {
+    return asksPeers(this.#lease, this.#clock.nowMs());
   }
 
   /** True before the soft end. */
   mayStart(): boolean {
     return mayStart(this.#lease, this.#clock.nowMs());
+  }
+
+  /** True while what runs may run on, and a crashed copy of the same epoch may be started again. */
+  mayRun(): boolean {
+    return mayRun(this.#lease, this.#clock.nowMs());
   }
 
   /** What the next heartbeat says of the lease. */
@@ -69,7 +118,7 @@ export class LeaseKeeper {
 
   /** Boot time from which on HA containers are killed: this lease's hard end, or the one that the guard still holds. */
   deadlineMs(): number | null {
-    const own = hardEndMs(this.#lease);
+    const own = this.#lease.hardEndMs;
     const held = this.#guard.deadlineMs;
     return own === null ? held : Math.max(own, held ?? own);
   }
@@ -93,4 +142,17 @@ export class LeaseKeeper {
       this.#schedule();
     });
   }
+}
+
+/** What the guard is asked to hold. Where nothing is fenced the deadline says nothing. */
+function grant(lease: AgentLease): GuardGrant {
+  const softEndMs = lease.softEndMs ?? 0;
+  const hardEndMs = lease.hardEndMs ?? softEndMs;
+  const fenced = hardEndMs !== Number.POSITIVE_INFINITY;
+  return {
+    deadlineMs: fenced ? hardEndMs : softEndMs,
+    softEndMs,
+    killMs: lease.membership?.policy.killMs ?? 0,
+    fenced,
+  };
 }

@@ -36,6 +36,7 @@ import {
   type RenewCertificateRequest,
   type RenewCertificateResponse,
   RenewCertificateResponseSchema,
+  WelcomeSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { grpcService } from "@lormas/wire/grpc-service.ts";
@@ -282,8 +283,8 @@ export class TestCoordinator {
       if (message.case === "hello") {
         this.heard.hellos.push(message.value);
         const { term, session, policy } = this;
-        const value = { term, session, policy: { ...policy }, nodeName: "node-1", clusterName: "local" };
-        call.write(create(HeartbeatResponseSchema, { message: { case: "welcome", value: welcomeOf(value) } }));
+        const value = welcomeOf({ term, session, policy });
+        call.write(create(HeartbeatResponseSchema, { message: { case: "welcome", value } }));
       } else if (message.case === "heartbeat") {
         this.heard.heartbeats.push(message.value);
         if (!this.acking) return;
@@ -308,16 +309,9 @@ export class TestCoordinator {
   }
 }
 
-function welcomeOf(value: {
-  term: bigint;
-  session: bigint;
-  policy: LeasePolicy;
-  nodeName: string;
-  clusterName: string;
-}) {
-  return {
-    $typeName: "lormas.agent.v1.Welcome" as const,
-    ...value,
-    policy: { $typeName: "lormas.agent.v1.LeasePolicy" as const, ...value.policy },
-  };
+function welcomeOf({ term, session, policy }: { term: bigint; session: bigint; policy: LeasePolicy }) {
+  const { profile, intervalMs, leaseMs, killMs, survival } = policy;
+  const wire = { profile, intervalMs, leaseMs, killMs, survival };
+  const membership = { epoch: 1n, voters: [], policy: wire };
+  return create(WelcomeSchema, { term, session, nodeName: "node-1", clusterName: "local", policy: wire, membership });
 }

@@ -7,7 +7,9 @@ import {
   CommandSchema,
   type Heartbeat,
   type Hello,
+  type LeasePolicySchema,
   type LogLine,
+  type MembershipSchema,
   PrepareSchema,
   RemoveSchema,
   StartSchema,
@@ -21,6 +23,8 @@ import {
   WorkloadState,
   type WorkloadStatus,
 } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type {
@@ -75,6 +79,7 @@ export function helloOf(wire: Hello): AgentHello {
     portPoolMin: wire.portPoolMin,
     portPoolMax: wire.portPoolMax,
     guarded: wire.guarded,
+    peerAddress: text(wire.peerAddress, NAME_CHARS_MAX),
   };
 }
 
@@ -88,6 +93,8 @@ export function heartbeatOf(wire: Heartbeat): AgentHeartbeat {
     lastAckSeen: wire.lastAckSeen,
     guarded: wire.guarded,
     runtimeReady: wire.runtimeReady,
+    membershipEpoch: safe(wire.membershipEpoch),
+    elapsedMs: safe(wire.elapsedMs),
   };
 }
 
@@ -95,14 +102,29 @@ export function welcomeTo(terms: ServingTerms): Welcome {
   return create(WelcomeSchema, {
     term: BigInt(terms.term),
     session: BigInt(terms.session),
-    policy: terms.policy,
+    policy: policyTo(terms.membership.policy),
+    membership: membershipTo(terms.membership),
     nodeName: terms.nodeName,
     clusterName: terms.clusterName,
   });
 }
 
+function policyTo(policy: LeasePolicy): MessageInitShape<typeof LeasePolicySchema> {
+  const { profile, intervalMs, leaseMs, killMs, voteMs, survival, selfFencing } = policy;
+  return { profile, intervalMs, leaseMs, killMs, voteMs, survival, unfenced: !selfFencing };
+}
+
+function membershipTo({ epoch, voters, policy }: MembershipEpoch): MessageInitShape<typeof MembershipSchema> {
+  return { epoch: BigInt(epoch), voters: voters.map((voter) => ({ ...voter })), policy: policyTo(policy) };
+}
+
 export function ackTo(ack: GrantedAck): Ack {
-  return create(AckSchema, { sequence: ack.sequence, term: BigInt(ack.term), session: BigInt(ack.session) });
+  return create(AckSchema, {
+    sequence: ack.sequence,
+    term: BigInt(ack.term),
+    session: BigInt(ack.session),
+    ...(ack.membership === null ? {} : { membership: membershipTo(ack.membership) }),
+  });
 }
 
 const STATES: Readonly<Record<WorkloadState, ObservedWorkload["state"] | null>> = {

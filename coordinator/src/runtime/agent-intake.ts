@@ -1,4 +1,4 @@
-import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Resources } from "../domain/resources.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 
@@ -15,6 +15,8 @@ export type AgentHello = {
   readonly portPoolMin: number;
   readonly portPoolMax: number;
   readonly guarded: boolean;
+  /** "host:port" of its peer plane; empty where it has none. */
+  readonly peerAddress: string;
 };
 
 export type AgentHeartbeat = {
@@ -26,13 +28,17 @@ export type AgentHeartbeat = {
   readonly lastAckSeen: bigint;
   readonly guarded: boolean;
   readonly runtimeReady: boolean;
+  /** The membership epoch in the agent's journal; 0 for none. */
+  readonly membershipEpoch: number;
+  /** Since this run of the agent began, on its own clock. */
+  readonly elapsedMs: number;
 };
 
 /** The terms under which a node serves. */
 export type ServingTerms = {
   readonly term: number;
   readonly session: number;
-  readonly policy: LeasePolicy;
+  readonly membership: MembershipEpoch;
   readonly nodeName: string;
   readonly clusterName: string;
 };
@@ -41,6 +47,8 @@ export type GrantedAck = {
   readonly sequence: bigint;
   readonly term: number;
   readonly session: number;
+  /** The node's voting group at present, when the heartbeat confirmed another epoch. */
+  readonly membership: MembershipEpoch | null;
 };
 
 export type AgentCommandResult = {

@@ -47,7 +47,8 @@ export class FakeAgentIntake implements AgentIntake {
       this.#served.set(nodeId, { incarnation: hello.incarnation, sequence: 0n });
     }
     const { term, session } = this;
-    return { term, session, policy: LEASE_PROFILES.fast, nodeName: `name-of-${nodeId}`, clusterName: "local" };
+    const membership = { epoch: 1, voters: [], policy: LEASE_PROFILES.fast };
+    return { term, session, membership, nodeName: `name-of-${nodeId}`, clusterName: "local" };
   }
 
   heartbeat(nodeId: string, incarnation: string, heartbeat: AgentHeartbeat): GrantedAck | null {
@@ -55,7 +56,7 @@ export class FakeAgentIntake implements AgentIntake {
     if (!this.leading || served?.incarnation !== incarnation || heartbeat.sequence <= served.sequence) return null;
     served.sequence = heartbeat.sequence;
     this.heartbeats.push(heartbeat);
-    return { sequence: heartbeat.sequence, term: this.term, session: this.session };
+    return { sequence: heartbeat.sequence, term: this.term, session: this.session, membership: null };
   }
 
   async attach(nodeId: string, incarnation: string, session: number): Promise<{ term: number }> {

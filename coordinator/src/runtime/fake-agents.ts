@@ -72,6 +72,8 @@ export class FakeAgents implements AgentLink {
       lastAckSeen: node.sequence - 1n,
       guarded: node.guarded,
       runtimeReady: true,
+      membershipEpoch: 1,
+      elapsedMs: 0,
     });
     return acked !== null;
   }
@@ -171,6 +173,7 @@ const HELLO: AgentHello = {
   portPoolMin: 20_000,
   portPoolMax: 20_100,
   guarded: true,
+  peerAddress: "",
 };
 
 const fresh = (nodeId: string): FakeNode => ({

@@ -233,6 +233,7 @@ const HELLO: AgentHello = {
   portPoolMin: 20_000,
   portPoolMax: 20_100,
   guarded: true,
+  peerAddress: "",
 };
 
 const beat = (sequence: bigint) => ({
@@ -244,4 +245,6 @@ const beat = (sequence: bigint) => ({
   lastAckSeen: sequence - 1n,
   guarded: true,
   runtimeReady: true,
+  membershipEpoch: 1,
+  elapsedMs: 0,
 });

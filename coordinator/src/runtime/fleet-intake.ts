@@ -1,4 +1,4 @@
-import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type {
@@ -26,7 +26,8 @@ export type FleetIntakePorts = {
     "introduce" | "heartbeat" | "sessionEnded" | "servedIncarnation" | "lastHeartbeatWallMs"
   >;
   readonly term: () => number | null;
-  readonly policyOf: (nodeId: string) => LeasePolicy;
+  /** The present epoch of the node's voting group. */
+  readonly membershipOf: (nodeId: string) => MembershipEpoch;
   /** Sends what is pending for a node whose streams have just been attached. */
   readonly sendPending: (nodeId: string) => void;
 };
@@ -65,7 +66,7 @@ export class FleetIntake implements AgentIntake {
     return {
       term,
       session,
-      policy: this.#ports.policyOf(nodeId),
+      membership: this.#ports.membershipOf(nodeId),
       nodeName: node.facts.name,
       clusterName: state.cluster(node.facts.clusterId)?.name ?? "",
     };
@@ -80,7 +81,13 @@ export class FleetIntake implements AgentIntake {
     if (guarded !== node.facts.guarded || runtimeReady !== node.facts.runtimeReady) {
       this.#noteFitness(nodeId, { guarded, runtimeReady });
     }
-    return { sequence: heartbeat.sequence, term, session: node.snapshot.context.session };
+    const membership = this.#ports.membershipOf(nodeId);
+    return {
+      sequence: heartbeat.sequence,
+      term,
+      session: node.snapshot.context.session,
+      membership: membership.epoch === heartbeat.membershipEpoch ? null : membership,
+    };
   }
 
   // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again. One at a time for a node,

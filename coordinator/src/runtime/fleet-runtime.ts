@@ -1,4 +1,5 @@
-import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
 import type { AgentLink } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
 import { CommandSender } from "./command-sender.ts";
@@ -80,7 +81,7 @@ export class FleetRuntime implements CoordinatorStatus {
     });
     this.#watch = new NodeWatch({
       clock,
-      policyOf: (nodeId) => this.#policyOf(nodeId),
+      historyOf: (nodeId) => this.#historyOf(nodeId),
       heartbeatsMissing: (nodeId, lastHeartbeatAt) =>
         this.loop.submit((work) =>
           work.tellNode(nodeId, { type: "HEARTBEATS_MISSING", at: work.atMs, lastHeartbeatAt }),
@@ -100,7 +101,7 @@ export class FleetRuntime implements CoordinatorStatus {
       state: this.state,
       watch: this.#watch,
       term,
-      policyOf: (nodeId) => this.#policyOf(nodeId),
+      membershipOf: (nodeId) => presentEpoch(this.#historyOf(nodeId)),
       sendPending: (nodeId) => this.#sender.sendAll(nodeId),
     });
   }
@@ -158,9 +159,10 @@ export class FleetRuntime implements CoordinatorStatus {
     return () => this.#listeners.delete(callback);
   }
 
-  #policyOf(nodeId: string): LeasePolicy {
+  #historyOf(nodeId: string): MembershipHistory {
     const clusterId = this.state.node(nodeId)?.facts.clusterId;
-    return (clusterId === undefined ? undefined : this.state.cluster(clusterId)?.policy) ?? LEASE_PROFILES.default;
+    const cluster = clusterId === undefined ? undefined : this.state.cluster(clusterId);
+    return [{ epoch: 1, voters: [], policy: cluster?.policy ?? LEASE_PROFILES.default }];
   }
 
   async #beginTerm(term: number): Promise<void> {

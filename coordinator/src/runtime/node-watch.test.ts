@@ -1,4 +1,4 @@
-import { LEASE_PROFILES, unhealthyAfterMs, waitMs } from "@lormas/lease/lease-policy.ts";
+import { LEASE_PROFILES, waitMs } from "@lormas/lease/lease-policy.ts";
 import { beforeEach, describe, expect, test } from "vitest";
 import { NO_RESOURCES } from "../domain/resources.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -30,7 +30,7 @@ beforeEach(() => {
   };
   watch = new NodeWatch({
     clock,
-    policyOf: () => POLICY,
+    historyOf: () => [{ epoch: 1, voters: [], policy: POLICY }],
     heartbeatsMissing: () => note("missing", missing),
     heartbeatsBack: () => note("back", back),
     leaseOver: () => note("over", over),
@@ -48,6 +48,8 @@ const beat = (): boolean => {
     lastAckSeen: sequence - 1n,
     guarded: true,
     runtimeReady: true,
+    membershipEpoch: 1,
+    elapsedMs: 0,
   });
 };
 const begin = (shown: "live" | "silent" | "dead") => {
@@ -61,7 +63,7 @@ describe("the watch over nodes", () => {
     await clock.advance(1_000, settle);
     expect(beat()).toBe(true);
     await clock.advance(20_000, settle);
-    expect(asked).toEqual([`missing @${1_000 + unhealthyAfterMs(POLICY)}`, `over @${1_000 + waitMs(POLICY)}`]);
+    expect(asked).toEqual([`missing @${1_000 + POLICY.unhealthyMs}`, `over @${1_000 + waitMs(POLICY)}`]);
     expect(beat()).toBe(false);
   });
 
@@ -123,7 +125,7 @@ describe("the watch over nodes", () => {
   test("when being heard again could not be shown, the next heartbeat says it again", async () => {
     begin("live");
     beat();
-    await clock.advance(unhealthyAfterMs(POLICY), settle);
+    await clock.advance(POLICY.unhealthyMs, settle);
     back = () => Promise.reject(new Error("the database does not answer"));
     expect(beat()).toBe(true);
     await settle();

@@ -1,4 +1,4 @@
-import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import {
   due,
   heartbeatArrived,
@@ -15,7 +15,8 @@ import type { LiveNode } from "./operations.ts";
 /** What the watch asks to be decided. Each resolves when committed, and rejects when it is not known to be. */
 export type NodeWatchPorts = {
   readonly clock: Clock;
-  readonly policyOf: (nodeId: string) => LeasePolicy;
+  /** The epochs of the node's voting group that somebody may still believe in. */
+  readonly historyOf: (nodeId: string) => MembershipHistory;
   readonly heartbeatsMissing: (nodeId: string, lastHeartbeatAtMs: number | null) => Promise<void>;
   readonly heartbeatsBack: (nodeId: string) => Promise<void>;
   /** Resolves to the lowest session of the node that has not ended. */
@@ -55,7 +56,7 @@ export class NodeWatch {
     this.clear();
     for (const { nodeId, shown, lastHeartbeatAtMs } of nodes) {
       const old = before.get(nodeId);
-      const ledger = ledgerAtTermStart(this.#ports.clock.bootMs(), shown === "dead");
+      const ledger = ledgerAtTermStart(this.#ports.clock.bootMs(), shown === "dead", this.#ports.historyOf(nodeId));
       this.#nodes.set(nodeId, {
         ledger: shown === "silent" ? { ...ledger, phase: "silent" } : ledger,
         session: 0,
@@ -100,7 +101,8 @@ export class NodeWatch {
   /** An agent was welcomed to a session; from here on only this run of it is served. */
   introduce(nodeId: string, incarnation: string, session: number): void {
     const watched = this.#nodes.get(nodeId);
-    const ledger = watched?.ledger ?? ledgerAtTermStart(this.#ports.clock.bootMs(), true);
+    const ledger =
+      watched?.ledger ?? ledgerAtTermStart(this.#ports.clock.bootMs(), true, this.#ports.historyOf(nodeId));
     const next = introduced(ledger, incarnation, this.#ports.clock.bootMs());
     if (watched) {
       watched.ledger = next;
@@ -118,8 +120,8 @@ export class NodeWatch {
     const { clock } = this.#ports;
     const outcome = heartbeatArrived(
       watched.ledger,
-      { incarnation, sequence: heartbeat.sequence, lastAckSeen: heartbeat.lastAckSeen },
-      this.#ports.policyOf(nodeId),
+      { ...heartbeat, incarnation },
+      this.#ports.historyOf(nodeId),
       clock.bootMs(),
     );
     const firstHeard = outcome.ledger.heard && !watched.ledger.heard;
@@ -175,7 +177,7 @@ export class NodeWatch {
     watched.cancel?.();
     watched.cancel = null;
     const { clock } = this.#ports;
-    const next = nextDueMs(watched.ledger, this.#ports.policyOf(nodeId), TERM_START_GRACE_MS);
+    const next = nextDueMs(watched.ledger, this.#ports.historyOf(nodeId), TERM_START_GRACE_MS, clock.bootMs());
     if (next === null) return;
     watched.cancel = clock.schedule(Math.max(0, next - clock.bootMs()), () => this.#look(nodeId));
   }
@@ -184,7 +186,7 @@ export class NodeWatch {
     const watched = this.#nodes.get(nodeId);
     if (!watched) return;
     const { clock } = this.#ports;
-    const what = due(watched.ledger, this.#ports.policyOf(nodeId), TERM_START_GRACE_MS, clock.bootMs());
+    const what = due(watched.ledger, this.#ports.historyOf(nodeId), TERM_START_GRACE_MS, clock.bootMs());
     if (what === "silent") {
       watched.ledger = { ...watched.ledger, phase: "silent" };
       this.#arm(nodeId);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ClusterEntity, JoinTokenEntity, NodeEntity } from "./entities/fleet-entities.ts";
 import { JoinTokenStore } from "./join-token-store.ts";
@@ -25,7 +26,7 @@ const token = (secretHash: string, createdAtMs = NOW_MS) => ({
 test("a join token is usable until it expires or is used, and says which", async () => {
   await em().insert(ClusterEntity, {
     ...{ id: cluster, name: "local", description: "", autoMigrate: true, allowOtherClusters: false },
-    policy: { profile: "fast", intervalMs: 200, leaseMs: 1_600, killMs: 500 },
+    policy: LEASE_PROFILES.fast,
     createdAt: new Date(NOW_MS),
   });
   const tokens = new JoinTokenStore(db.database);

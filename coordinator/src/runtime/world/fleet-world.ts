@@ -66,7 +66,7 @@ export class FleetWorld {
       loop,
       state: this.state,
       term: () => this.#term,
-      policyOf: () => LEASE_PROFILES.default,
+      membershipOf: () => ({ epoch: 1, voters: [], policy: LEASE_PROFILES.default }),
       sendPending: (nodeId) => this.#sendPending(nodeId),
       watch: {
         introduce: (nodeId, incarnation) => void this.#served.set(nodeId, incarnation),
@@ -180,6 +180,7 @@ export class FleetWorld {
       portPoolMin: 20_000,
       portPoolMax: 20_005,
       guarded: true,
+      peerAddress: "",
     });
     node.incarnation = incarnation;
     node.confirm(terms.session);

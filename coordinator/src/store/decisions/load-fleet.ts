@@ -1,3 +1,4 @@
+import { completePolicy } from "@lormas/lease/lease-policy.ts";
 import type { EntityManager } from "@mikro-orm/postgresql";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
@@ -54,7 +55,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
     clusters: clusters.map(({ id, name, policy, autoMigrate, allowOtherClusters }) => ({
       id,
       name,
-      policy,
+      policy: completePolicy(policy),
       autoMigrate,
       allowOtherClusters,
     })),
