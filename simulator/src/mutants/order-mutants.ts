@@ -1,0 +1,162 @@
+import type { Mutant } from "./mutant.ts";
+
+const GATE = "agent/src/executor/command-gate.ts";
+const EXECUTOR = "agent/src/executor/executor.ts";
+const NODE_AGENT = "agent/src/node/node-agent.ts";
+const LEADER = "coordinator/src/domain/leadership/leader-lease.ts";
+const NODE = "coordinator/src/domain/node/node-machine.ts";
+const MOVE = "coordinator/src/domain/migration/migration-region.ts";
+
+/** Mistakes in what has to be known before what is done: sessions, epochs, closing, terms, and the order of a migration. */
+export const orderMutants: readonly Mutant[] = [
+  {
+    name: "old-sessions-obeyed",
+    rule: "A command is obeyed only in its own session",
+    edits: [
+      {
+        file: GATE,
+        find: "command.session !== journal.session || command.session <= journal.closedSession || command.session === 0n",
+        replace: "command.session === 0n",
+      },
+      {
+        file: EXECUTOR,
+        find: "const current = command.session === journal.state.session && command.session > journal.state.closedSession;",
+        replace: "const current = true;",
+      },
+    ],
+  },
+  {
+    name: "closed-epochs-started",
+    rule: "Nothing is started of an epoch that the journal has closed or passed",
+    edits: [
+      { file: GATE, find: "if (command.epoch < container.epoch) {", replace: "if (command.epoch < 0n) {" },
+      {
+        file: GATE,
+        find: "if (makesRun && command.epoch <= container.closedEpoch) {",
+        replace: "if (makesRun && command.epoch < 0n) {",
+      },
+      {
+        file: EXECUTOR,
+        find: "if (this.#leaving || !current || command.epoch < epoch || command.epoch <= closedEpoch) {",
+        replace:
+          "if (this.#leaving || !current || command.epoch < epoch - 1_000n || command.epoch <= closedEpoch - 1_000n) {",
+      },
+    ],
+  },
+  {
+    name: "old-copies-kept",
+    rule: "A session is confirmed only after every container of an older one is removed",
+    edits: [{ file: NODE_AGENT, find: "await this.#executor.removeOlder(session);", replace: "" }],
+  },
+  {
+    name: "starts-without-lease",
+    rule: "An HA container starts only before the soft end of a lease",
+    edits: [
+      {
+        file: GATE,
+        find: "command.action.value.spec?.ha && !view.mayStart) {",
+        replace: "command.action.value.spec?.ha && view.leaving) {",
+      },
+      {
+        file: EXECUTOR,
+        find: "if (spec.ha && !this.#options.mayStart()) {",
+        replace: "if (spec.ha && this.#leaving) {",
+      },
+      {
+        file: "agent/src/guard/guard.ts",
+        find: "if (group.ha && over && !adopt)",
+        replace: "if (group.ha && over && !adopt && this.#closed)",
+      },
+    ],
+  },
+  {
+    name: "silence-is-death",
+    rule: "Silence of less than W closes nothing",
+    edits: [
+      {
+        file: "lease/src/node-ledger.ts",
+        find: "if (elapsedMs >= waitFor(ledger, history, startGraceMs, nowMs)) return",
+        replace: "if (elapsedMs >= silentAfter(ledger, history, startGraceMs)) return",
+      },
+      { file: "lease/src/death-rule.ts", find: "if (nowMs < overMs) return", replace: "if (nowMs < 0) return" },
+    ],
+  },
+  {
+    name: "goodbye-of-any-session",
+    rule: "A goodbye closes the session that it names, and no later one",
+    edits: [
+      {
+        file: NODE,
+        find: 'event.type === "GOODBYE" && event.session === context.session;',
+        replace: 'event.type === "GOODBYE" && event.session <= context.session;',
+      },
+    ],
+  },
+  {
+    name: "takeover-without-waiting",
+    rule: "A standby takes over only after the row has not changed for TTL (1 + ρ)/(1 − ρ)",
+    edits: [
+      {
+        file: LEADER,
+        find: "return nowMs - watch.unchangedSinceMs >= takeoverWaitMs(ttlMs);",
+        replace: "return ttlMs > 0;",
+      },
+    ],
+  },
+  {
+    name: "leader-without-end",
+    rule: "A leader grants, decides and sends nothing once its own lease is over",
+    edits: [
+      {
+        file: LEADER,
+        find: "return lease !== null && nowMs < lease.askedMs + lease.ttlMs;",
+        replace: "return lease !== null && nowMs < Number.POSITIVE_INFINITY;",
+      },
+    ],
+  },
+  {
+    name: "target-starts-before-source-stops",
+    rule: "A new epoch starts only after every holder of a lower one is closed",
+    edits: [
+      {
+        file: MOVE,
+        find: '{ guard: "isMoveAwaited", target: "stopping_source" },',
+        replace: '{ guard: "isMoveAwaited", target: "starting" },',
+      },
+    ],
+  },
+  {
+    name: "rollback-leaves-target-open",
+    rule: "A rollback closes the target before the source starts again",
+    edits: [
+      {
+        file: MOVE,
+        find: 'always: { guard: "isNothingAtTarget", target: "restoring" },',
+        replace: 'always: { target: "restoring" },',
+      },
+    ],
+  },
+  {
+    name: "results-not-repeated",
+    rule: "A result is repeated until it is acknowledged",
+    edits: [
+      {
+        file: "agent/src/session/command-session.ts",
+        find: "for (const result of executor.unacked()) sendResult(result);",
+        replace: "",
+      },
+      { file: GATE, find: 'if (stored) return { kind: "replay", result: stored.result };', replace: "" },
+    ],
+  },
+  {
+    name: "commands-not-sent-again",
+    rule: "A committed command is sent until its result is stored",
+    edits: [
+      {
+        file: "coordinator/src/runtime/fleet-intake.ts",
+        find: "    this.#ports.sendPending(nodeId);\n",
+        replace: "",
+      },
+    ],
+  },
+];
