@@ -49,6 +49,14 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   migration_in_progress: rule(Code.FailedPrecondition, "Wait until the migration has ended, then try again.", 2_000),
   no_target: rule(Code.ResourceExhausted, "Free room on a node, or add one, then try again.", 5_000),
   being_removed: rule(Code.FailedPrecondition, "The container is on its way out; create another one."),
+  not_in_maintenance: rule(
+    Code.FailedPrecondition,
+    "Look at the node's duty; uncordon it if it is cordoned or drained.",
+  ),
+  n_plus_one_lost: rule(
+    Code.FailedPrecondition,
+    "Add or free room, or let the cluster's N+1 policy warn instead of refuse.",
+  ),
   busy: rule(Code.Unavailable, "Try again.", 1_000),
   not_leader: rule(Code.Unavailable, "Try again; another coordinator is taking over.", 1_000),
   database_unavailable: rule(Code.Unavailable, "Try again; nothing has been changed.", 2_000),

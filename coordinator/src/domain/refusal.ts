@@ -15,6 +15,8 @@ export type RefusalCode =
   | "migration_in_progress"
   | "no_target"
   | "being_removed"
+  | "not_in_maintenance"
+  | "n_plus_one_lost"
   | "busy"
   | "not_leader"
   | "database_unavailable";

@@ -68,6 +68,12 @@ export class FleetOverlay implements FleetView {
     for (const node of this.#nodes.values()) if (!this.#base.node(node.facts.id)) yield node;
   }
 
+  onDuty(): string[] {
+    const ids = this.#base.onDuty().filter((id) => !this.#nodes.has(id));
+    for (const [id, node] of this.#nodes) if (node.duty.value !== "in_service") ids.push(id);
+    return ids;
+  }
+
   unplaced(): string[] {
     const ids = this.#base.unplaced().filter((id) => !this.#containers.has(id));
     for (const [id, own] of this.#containers) if (own && lifeState(own.snapshot) === "unplaced") ids.push(id);
@@ -122,6 +128,11 @@ export class FleetOverlay implements FleetView {
 
   changedContainers(): ContainerRecord[] {
     return [...this.#containers.values()].filter((container) => container !== null);
+  }
+
+  /** Containers that are not as they were, those that are forgotten included. */
+  changedContainerIds(): string[] {
+    return [...this.#containers.keys()];
   }
 
   forgottenContainers(): string[] {

@@ -6,6 +6,7 @@ import { CommandSender } from "./command-sender.ts";
 import { Deadlines } from "./deadlines.ts";
 import { DecisionLoop } from "./decision-loop.ts";
 import type { DecisionChanges, DecisionStore } from "./decision-store.ts";
+import { DutyDeadlines } from "./duty-deadlines.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
@@ -43,6 +44,7 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly loop: DecisionLoop;
   readonly #watch: NodeWatch;
   readonly #deadlines: Deadlines;
+  readonly #dutyDeadlines: DutyDeadlines;
   readonly #leadership: LeadershipKeeper;
   readonly #sender: CommandSender;
   readonly #listeners = new Set<(newestSequence: bigint) => void>();
@@ -78,6 +80,11 @@ export class FleetRuntime implements CoordinatorStatus {
       this.loop
         .submit((work) => work.tellContainer(containerId, { type: "DEADLINE", at: work.atMs, name, due }))
         .catch((error: unknown) => this.#deadlineLater(containerId, error));
+    });
+    this.#dutyDeadlines = new DutyDeadlines(clock, (nodeId, due) => {
+      this.loop
+        .submit((work) => work.tellDuty(nodeId, { type: "DEADLINE", at: work.atMs, due }))
+        .catch((error: unknown) => this.#dutyLater(nodeId, error));
     });
     this.#watch = new NodeWatch({
       clock,
@@ -118,6 +125,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#cancelFlush?.();
     this.#watch.clear();
     this.#deadlines.clear();
+    this.#dutyDeadlines.clear();
     await Promise.all([this.loop.idle(), this.#flushing, this.#recovery]);
     await this.#leadership.stop();
   }
@@ -133,6 +141,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#cancelFlush?.();
     this.#watch.clear();
     this.#deadlines.clear();
+    this.#dutyDeadlines.clear();
     this.#leadership.abandon();
     await Promise.all([this.loop.idle(), this.#flushing]);
   }
@@ -185,6 +194,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#databaseReady = false;
     this.#watch.clear();
     this.#deadlines.clear();
+    this.#dutyDeadlines.clear();
     this.#sender.clear();
     for (const node of this.state.nodes()) this.#ports.link.disconnect(node.facts.id, "the coordinator does not lead");
   }
@@ -194,8 +204,12 @@ export class FleetRuntime implements CoordinatorStatus {
     const loaded = await this.#ports.store.load();
     this.state.clear();
     this.#deadlines.clear();
+    this.#dutyDeadlines.clear();
     for (const cluster of loaded.clusters) this.state.applyCluster(cluster);
-    for (const node of loaded.nodes) this.state.applyNode(node);
+    for (const node of loaded.nodes) {
+      this.state.applyNode(node);
+      this.#dutyDeadlines.follow(node);
+    }
     for (const container of loaded.containers) {
       this.state.applyContainer(container.facts.id, container);
       this.#deadlines.follow(container);
@@ -248,6 +262,7 @@ export class FleetRuntime implements CoordinatorStatus {
 
   #act(changes: DecisionChanges): void {
     for (const container of changes.containers) this.#deadlines.follow(container);
+    for (const node of changes.nodes) this.#dutyDeadlines.follow(node);
     for (const containerId of changes.forgotten) this.#deadlines.forget(containerId);
     // A command that the same decisions made void must not leave: the session it was meant for is over.
     const ended = new Set(changes.endedCommands.map(({ commandId }) => commandId));
@@ -267,6 +282,15 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#ports.clock.schedule(1_000, () => {
       const container = this.state.container(containerId);
       if (container && this.#leadership.term() !== null) this.#deadlines.follow(container);
+    });
+  }
+
+  #dutyLater(nodeId: string, error: unknown): void {
+    if (this.#stopped) return;
+    this.#ports.log.warn({ nodeId, error }, "the duty of a node could not be decided on; trying again");
+    this.#ports.clock.schedule(1_000, () => {
+      const node = this.state.node(nodeId);
+      if (node && this.#leadership.term() !== null) this.#dutyDeadlines.follow(node);
     });
   }
 

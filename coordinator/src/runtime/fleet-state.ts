@@ -13,6 +13,7 @@ export class FleetState implements FleetView {
   readonly #pending = new Map<string, PendingCommand>();
   readonly #pendingOf = new Map<string, Map<string, PendingCommand>>();
   readonly #unplaced = new Set<string>();
+  readonly #onDuty = new Set<string>();
   /** Unresolved alerts by key: at most one for a kind and a subject. */
   readonly #alerts = new Map<string, AlertRecord>();
   /** Sequence number of the newest committed event. */
@@ -27,6 +28,7 @@ export class FleetState implements FleetView {
   pending = (commandId: string): PendingCommand | undefined => this.#pending.get(commandId);
   nodes = (): Iterable<NodeRecord> => this.#nodes.values();
   containers = (): Iterable<ContainerRecord> => this.#containers.values();
+  onDuty = (): string[] => [...this.#onDuty];
   unplaced = (): string[] => [...this.#unplaced];
   unresolvedAlert = (key: string): AlertRecord | undefined => this.#alerts.get(key);
   unresolvedAlerts = (): Iterable<AlertRecord> => this.#alerts.values();
@@ -46,6 +48,8 @@ export class FleetState implements FleetView {
 
   applyNode(node: NodeRecord): void {
     this.#nodes.set(node.facts.id, node);
+    if (node.duty.value === "in_service") this.#onDuty.delete(node.facts.id);
+    else this.#onDuty.add(node.facts.id);
   }
 
   applyRoom(nodeId: string, room: NodeRoom): void {
@@ -95,6 +99,7 @@ export class FleetState implements FleetView {
     }
     this.#pendingOf.clear();
     this.#unplaced.clear();
+    this.#onDuty.clear();
     this.#alerts.clear();
     this.newestSequence = 0;
     this.newestPosition = 0;

@@ -1,7 +1,9 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
+import type { DutySnapshot } from "../domain/maintenance/duty-machine.ts";
 import type { NodeSnapshot } from "../domain/node/node-machine.ts";
+import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
 import type { Resources } from "../domain/resources.ts";
 import type { PortAssignment, WorkloadSpec } from "../domain/workload.ts";
 import type { OutboundCommand } from "./agent-link.ts";
@@ -15,6 +17,7 @@ export type ClusterRecord = {
   readonly policy: LeasePolicy;
   readonly autoMigrate: boolean;
   readonly allowOtherClusters: boolean;
+  readonly nPlusOne: NPlusOnePolicy;
 };
 
 export type NodeFacts = {
@@ -37,7 +40,12 @@ export type NodeFacts = {
   readonly enrolledAtMs: number;
 };
 
-export type NodeRecord = { readonly facts: NodeFacts; readonly snapshot: NodeSnapshot };
+export type NodeRecord = {
+  readonly facts: NodeFacts;
+  readonly snapshot: NodeSnapshot;
+  /** What operators have decided about it. */
+  readonly duty: DutySnapshot;
+};
 
 export type ContainerFacts = {
   readonly id: string;
@@ -79,6 +87,8 @@ export interface FleetView {
   pending(commandId: string): PendingCommand | undefined;
   pendingOf(nodeId: string): PendingCommand[];
   nodes(): Iterable<NodeRecord>;
+  /** Nodes that are cordoned, being emptied, in maintenance, or getting back what was moved away. */
+  onDuty(): string[];
   /** Containers that wait for room. */
   unplaced(): string[];
   /** The unresolved alert under a key of domain/alert `alertKey`. */

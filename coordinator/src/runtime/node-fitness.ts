@@ -30,3 +30,16 @@ export function noteGuard(work: UnitOfWork, { id, name, guarded }: NodeFacts): v
     nextStep: "look at the agent's log on that host and restart the agent",
   });
 }
+
+/** A node that went away during its maintenance is missed from the end of it on. */
+export function noteMissing(work: UnitOfWork, nodeId: string): void {
+  const node = work.node(nodeId);
+  if (node?.snapshot.value !== "dead" || work.unresolvedAlert(alertKey("node_dead", nodeId))) return;
+  work.raiseAlert({
+    kind: "node_dead",
+    severity: "warning",
+    subject: { kind: "node", id: nodeId },
+    message: `${node.facts.name} is in service again and not there: it left during its maintenance`,
+    nextStep: "start its agent, or drain it again if the host is to stay away",
+  });
+}

@@ -4,15 +4,19 @@ import type { ContainerInput } from "../domain/container/container-context.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
 import type { ContainerEvent } from "../domain/container/container-events.ts";
 import { containerMachine } from "../domain/container/container-machine.ts";
+import type { DutyEffect, DutyEvent } from "../domain/maintenance/duty-context.ts";
+import { dutyMachine } from "../domain/maintenance/duty-machine.ts";
 import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
-import type { OutboundAction } from "./agent-link.ts";
 import { alertEvent } from "./alert-event.ts";
 import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
+import { lookAtDuty } from "./duty-look.ts";
+import { dutiesToLookAt } from "./duty-rounds.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
-import type { ContainerFacts, ContainerRecord, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
-import { noteGuard, placementFacts } from "./node-fitness.ts";
+import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
+import { noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
+import { outboundAction } from "./outbound-action.ts";
 import { placeContainer } from "./place-container.ts";
 
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
@@ -37,6 +41,8 @@ export class UnitOfWork extends FleetOverlay {
   readonly #jobs: JobChange[] = [];
   readonly #usedTokens: { tokenHash: string; nodeId: string }[] = [];
   readonly #queue: Queued[] = [];
+  /** Duties that have asked for a look. */
+  readonly #looks = new Set<string>();
   #roomFreed = false;
 
   constructor(base: FleetView, atMs: number, term: number) {
@@ -47,8 +53,10 @@ export class UnitOfWork extends FleetOverlay {
 
   /** Stores a node that enrolled; its actor begins to live. */
   addNode(facts: NodeFacts): void {
-    const [snapshot] = initialTransition(nodeMachine, { id: facts.id, name: facts.name });
-    this.setNode({ facts, snapshot });
+    const { id, name } = facts;
+    const [snapshot] = initialTransition(nodeMachine, { id, name });
+    const [duty] = initialTransition(dutyMachine, { id, name });
+    this.setNode({ facts, snapshot, duty });
   }
 
   /** What decides on placement may be what a container waits for: when it changes, those that wait look again. */
@@ -118,11 +126,27 @@ export class UnitOfWork extends FleetOverlay {
     this.#drain();
   }
 
-  /** Lets waiting containers look again, once, when room was freed or came. */
+  /** Lets the node's duty take an event, and what follows from it; what it asks to be looked at waits for `settle`. */
+  tellDuty(nodeId: string, event: DutyEvent): void {
+    const node = this.node(nodeId);
+    if (!node) return;
+    const [duty, actions] = transition(dutyMachine, node.duty, event);
+    if (duty !== node.duty) this.setNode({ ...node, duty });
+    for (const action of actions) if (action.type === "effect") this.#dutyEffect(nodeId, action.params as DutyEffect);
+  }
+
+  /**
+   * Lets those look again, once, that wait for what this decision has brought: containers for room, drains for room and for
+   * their containers.
+   */
   settle(): void {
-    if (!this.#roomFreed) return;
+    const roomFreed = this.#roomFreed;
     this.#roomFreed = false;
-    for (const id of this.unplaced()) this.tellContainer(id, { type: "ROOM", at: this.atMs });
+    if (roomFreed) for (const id of this.unplaced()) this.tellContainer(id, { type: "ROOM", at: this.atMs });
+    for (const node of dutiesToLookAt(this, roomFreed, this.#looks)) {
+      const { survey, leftNow } = lookAtDuty(this, node);
+      this.tellDuty(node.facts.id, { type: "LOOKED", at: this.atMs, survey, leftNow });
+    }
     this.#roomFreed = false;
   }
 
@@ -198,11 +222,33 @@ export class UnitOfWork extends FleetOverlay {
         }
         return;
       case "alert":
+        if (this.node(nodeId)?.duty.value === "maintenance") return; // It is meant to go away.
         this.raiseAlert({ ...effect.alert, subject: { kind: "node", id: nodeId } });
         return;
       case "alertOver":
         for (const kind of effect.alerts) this.resolveAlert(kind, { id: nodeId });
         return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #dutyEffect(nodeId: string, effect: DutyEffect): void {
+    switch (effect.kind) {
+      case "schedulable":
+        this.changeNode(nodeId, { schedulable: effect.value });
+        return;
+      case "look":
+        this.#looks.add(nodeId);
+        return;
+      case "inService":
+        noteMissing(this, nodeId);
+        return;
+      case "event": {
+        const { type, severity, message, data = {} } = effect;
+        this.addEvent({ type, severity, message, nodeId, containerId: null, migrationId: null, data });
+        return;
+      }
       default:
         effect satisfies never;
     }
@@ -263,7 +309,7 @@ export class UnitOfWork extends FleetOverlay {
           containerId: id,
           epoch: effect.epoch,
           timeoutMs: effect.timeoutMs,
-          action: this.#action(container, effect),
+          action: outboundAction(this, container, effect),
         });
         return;
       case "place": {
@@ -353,23 +399,6 @@ export class UnitOfWork extends FleetOverlay {
       default:
         effect satisfies never;
     }
-  }
-
-  #action(container: ContainerRecord, effect: Extract<ContainerEffect, { kind: "command" }>): OutboundAction {
-    if (effect.command === "stop") return { kind: "stop", graceMs: effect.graceMs ?? 0 };
-    if (effect.command === "remove") return { kind: "remove", removeVolumes: effect.removeVolumes ?? false };
-    const holding = this.room(effect.nodeId).holders.get(container.facts.id);
-    const { resources } = container.snapshot.context;
-    return {
-      kind: effect.command,
-      workload: {
-        containerName: container.facts.name,
-        ha: container.snapshot.context.ha,
-        spec: container.facts.spec,
-        ports: holding?.ports ?? [],
-        ...resources,
-      },
-    };
   }
 
   /** Takes over what an inner unit of work decided. */

@@ -79,7 +79,7 @@ export class FleetWorld {
   }
 
   addCluster(id: string, change: { autoMigrate: boolean; allowOtherClusters: boolean }): void {
-    this.state.applyCluster({ id, name: id, policy: LEASE_PROFILES.default, ...change });
+    this.state.applyCluster({ id, name: id, policy: LEASE_PROFILES.default, nPlusOne: "warn", ...change });
   }
 
   async addNode(clusterId: string, cpuMillis: number): Promise<void> {

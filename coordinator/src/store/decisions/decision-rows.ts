@@ -1,6 +1,7 @@
 import type { EntityData, RequiredEntityData } from "@mikro-orm/core";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
 import { containerStatus, migrationStatus } from "../../domain/container/container-status.ts";
+import { DUTY_MACHINE_VERSION, dutyMachine } from "../../domain/maintenance/duty-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
 import type { DecisionChanges, NumberedEvent } from "../../runtime/decision-store.ts";
 import { migrationId } from "../../runtime/deterministic-id.ts";
@@ -11,7 +12,7 @@ import type { ContainerRow, PortReservationRow, ReservationRow } from "../entiti
 
 // Decisions as rows. The snapshot is the actor's truth; the other columns are derived from it for people's queries.
 
-export function nodeRow({ facts, snapshot }: NodeRecord, asOf: number): EntityData<NodeRow> {
+export function nodeRow({ facts, snapshot, duty }: NodeRecord, asOf: number): EntityData<NodeRow> {
   return {
     id: facts.id,
     name: facts.name,
@@ -30,6 +31,7 @@ export function nodeRow({ facts, snapshot }: NodeRecord, asOf: number): EntityDa
     ...facts.capacity,
     certificateSerial: facts.certificateSerial,
     enrolledAt: new Date(facts.enrolledAtMs),
+    duty: { state: duty.value, ...duty.context },
     asOf,
   };
 }
@@ -68,6 +70,13 @@ export function snapshotRows(changes: DecisionChanges): EntityData<ActorSnapshot
       id: facts.id,
       machineVersion: NODE_MACHINE_VERSION,
       snapshot: nodeMachine.getPersistedSnapshot(snapshot),
+      updatedAt,
+    })),
+    ...changes.nodes.map(({ facts, duty }) => ({
+      kind: "duty",
+      id: facts.id,
+      machineVersion: DUTY_MACHINE_VERSION,
+      snapshot: dutyMachine.getPersistedSnapshot(duty),
       updatedAt,
     })),
     ...changes.containers.map(({ facts, snapshot }) => ({

@@ -1,6 +1,8 @@
 import { completePolicy } from "@lormas/lease/lease-policy.ts";
 import type { EntityManager } from "@mikro-orm/postgresql";
+import { initialTransition } from "xstate";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
+import { DUTY_MACHINE_VERSION, type DutySnapshot, dutyMachine } from "../../domain/maintenance/duty-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
 import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
 import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
@@ -13,6 +15,7 @@ import { alertOfRow } from "./alert-rows.ts";
 
 type PersistedActor = { readonly value: unknown; readonly context: unknown };
 type NodeState = Parameters<typeof nodeMachine.resolveState>[0];
+type DutyState = Parameters<typeof dutyMachine.resolveState>[0];
 type ContainerState = Parameters<typeof containerMachine.resolveState>[0];
 
 /**
@@ -52,12 +55,13 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
     rooms.set(row.nodeId, withHolding(rooms.get(row.nodeId) ?? EMPTY_ROOM, row.containerId, holding));
   }
   return {
-    clusters: clusters.map(({ id, name, policy, autoMigrate, allowOtherClusters }) => ({
+    clusters: clusters.map(({ id, name, policy, autoMigrate, allowOtherClusters, nPlusOne }) => ({
       id,
       name,
       policy: completePolicy(policy),
       autoMigrate,
       allowOtherClusters,
+      nPlusOne,
     })),
     nodes: nodes.map((row) => {
       const { cpuMillis, memoryBytes, diskBytes } = row;
@@ -83,6 +87,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
         snapshot: nodeMachine.resolveState(
           checked(snapshotOf.get(`node/${row.id}`), NODE_MACHINE_VERSION, row.name) as NodeState,
         ),
+        duty: dutyOf(row, snapshotOf.get(`duty/${row.id}`)),
       };
     }),
     containers: containers.map((row) => {
@@ -112,6 +117,12 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
     newestSequence: Number(numbers?.sequence ?? 0),
     newestPosition: Number(numbers?.position ?? 0),
   };
+}
+
+/** A node that was stored before nodes had duties is in service. */
+function dutyOf({ id, name }: { id: string; name: string }, stored: ActorSnapshotRow | undefined): DutySnapshot {
+  if (!stored) return initialTransition(dutyMachine, { id, name })[0];
+  return dutyMachine.resolveState(checked(stored, DUTY_MACHINE_VERSION, name) as DutyState);
 }
 
 function checked(row: ActorSnapshotRow | undefined, version: number, name: string): PersistedActor {

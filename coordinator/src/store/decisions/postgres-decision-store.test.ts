@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { initialTransition } from "xstate";
+import { dutyMachine } from "../../domain/maintenance/duty-machine.ts";
 import { nodeMachine } from "../../domain/node/node-machine.ts";
 import { type DecisionChanges, StaleTermError, UnstorableChangesError } from "../../runtime/decision-store.ts";
 import type { NodeRecord } from "../../runtime/fleet-view.ts";
@@ -45,12 +46,14 @@ const names = async () =>
 
 function node(name: string, id: string = randomUUID()): NodeRecord {
   const [snapshot] = initialTransition(nodeMachine, { id, name });
+  const [duty] = initialTransition(dutyMachine, { id, name });
   const capacity = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
   const told = { address: "", runtime: "", architecture: "", platform: "", agentVersion: "", certificateSerial: "" };
   const numbers = { portPoolMin: 0, portPoolMax: 0, enrolledAtMs: 0, capacity };
   return {
     facts: { id, name, clusterId, schedulable: true, guarded: false, runtimeReady: true, ...told, ...numbers },
     snapshot,
+    duty,
   };
 }
 

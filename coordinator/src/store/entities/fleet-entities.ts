@@ -1,5 +1,8 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import type { DutyContext } from "../../domain/maintenance/duty-context.ts";
+import type { DutyState } from "../../domain/maintenance/duty-machine.ts";
+import type { NPlusOnePolicy } from "../../domain/placement/n-plus-one.ts";
 
 // Bytes, epochs, sessions and sequences are bigint columns read as numbers: all stay far below 2^53.
 
@@ -14,10 +17,15 @@ export const ClusterEntity = defineEntity({
     policy: p.json<LeasePolicy>(),
     autoMigrate: p.boolean().default(true),
     allowOtherClusters: p.boolean().default(false),
+    /** What happens to a wish after which a node's death would leave a container without a place. */
+    nPlusOne: p.string().$type<NPlusOnePolicy>().length(8).default("warn"),
     createdAt: p.datetime(),
   },
 });
 export type ClusterRow = InferEntity<typeof ClusterEntity>;
+
+/** A node's duty as it is shown: its state and what its actor knows. */
+export type NodeDuty = { readonly state: DutyState } & DutyContext;
 
 /** A host with an agent: what was enrolled and what it said of itself. */
 export const NodeEntity = defineEntity({
@@ -44,6 +52,8 @@ export const NodeEntity = defineEntity({
     certificateSerial: p.string().length(64).default(""),
     enrolledAt: p.datetime(),
     revokedAt: p.datetime().nullable(),
+    /** What operators have decided about it, of its actor; null: nothing ever. */
+    duty: p.json<NodeDuty>().nullable(),
     asOf: p.bigint("number").default(0),
   },
 });

@@ -1,5 +1,6 @@
 import { Migration20261121114500Initial } from "./migration-20261121114500-initial.ts";
 import { Migration20261121143357Alerts } from "./migration-20261121143357-alerts.ts";
+import { Migration20261121144617Duties } from "./migration-20261121144617-duties.ts";
 
 /**
  * In the order in which they run. One that has been released is never changed: `node
@@ -8,4 +9,5 @@ import { Migration20261121143357Alerts } from "./migration-20261121143357-alerts
 export const allMigrations = [
   { name: "migration-20261121114500-initial", class: Migration20261121114500Initial },
   { name: "migration-20261121143357-alerts", class: Migration20261121143357Alerts },
+  { name: "migration-20261121144617-duties", class: Migration20261121144617Duties },
 ] as const;

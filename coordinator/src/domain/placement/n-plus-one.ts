@@ -1,0 +1,2 @@
+/** What happens to a wish after which some node's death would leave an HA container without a place. */
+export type NPlusOnePolicy = "off" | "warn" | "refuse";
