@@ -62,11 +62,14 @@ async function measure(program: (runDir: string) => string[]): Promise<Record<st
     await ask({ type: "hello" });
     for (let n = 0; n < CONTAINERS; n += 1) {
       const cgroups = ["memory", "cpu", "pids", "freezer"].map((tree) => `/sys/fs/cgroup/${tree}/lormas/bench/${n}`);
-      const group = { containerId: `container-${n}`, ha: false, pid: 1 << 22, startTicks: "1", cgroups };
+      const gate = { path: "/gate", containerId: `container-${n}`, epoch: "1", session: "1" };
+      const group = { containerId: `container-${n}`, ha: false, pid: 1 << 22, startTicks: "1", cgroups, gate };
       await ask({ type: "register", group, adopt: false });
     }
-    for (let n = 0; n < RENEWALS; n += 1)
-      await ask({ type: "renew", deadlineMs: clock.nowMs() + 60_000, killMs: 1_000 });
+    for (let n = 0; n < RENEWALS; n += 1) {
+      const deadlineMs = clock.nowMs() + 60_000;
+      await ask({ type: "renew", grant: { deadlineMs, softEndMs: deadlineMs - 30_000, killMs: 1_000, fenced: true } });
+    }
     await pause(1_000);
     return memoryOf(guard.pid ?? 0);
   } finally {

@@ -25,6 +25,7 @@ let dataDir: string;
 let journal: Journal;
 let runtime: SimulatedRuntime;
 let executor: Executor;
+let guard: InProcessGuard;
 let results: CommandResult[];
 let reports: WorkloadStatus[];
 let leased: boolean;
@@ -42,10 +43,11 @@ const stop = { case: "stop" as const, value: { graceMs: 50 } };
 
 async function open(): Promise<void> {
   journal = await Journal.open(dataDir);
+  guard = new InProcessGuard();
   executor = new Executor({
     runtime,
     journal,
-    guard: new InProcessGuard(),
+    guard,
     mayStart: () => leased,
     address: "127.0.0.1",
     clock,
@@ -92,6 +94,20 @@ describe("the executor", () => {
       epoch: 4n,
       started: { epoch: 4n, session: 1n },
     });
+  });
+
+  test("starts no HA container while no guard answers, but any other", async () => {
+    guard.answering = false;
+    const ha = testSpec({ ha: true });
+    const refused = await run(testCommand(ha.containerId, start(ha)));
+    expect(refused).toMatchObject({
+      ok: false,
+      errorCode: "no_lease",
+      errorMessage: expect.stringContaining("no guard"),
+    });
+    expect((await runtime.inspect(ha.containerId))?.state).not.toBe("running");
+    const plain = testSpec({ ha: false });
+    expect(await run(testCommand(plain.containerId, start(plain)))).toMatchObject({ ok: true });
   });
 
   test("a repeated command does nothing and answers the same, also after a restart of the agent", async () => {

@@ -19,6 +19,7 @@ import { awaitHealthy, watchHealth } from "./health-watch.ts";
 import { awaitLease } from "./lease-wait.ts";
 import { parallelLimit } from "./parallel-limit.ts";
 import { whyEnded } from "./start-failure.ts";
+import { releaseStart } from "./start-release.ts";
 import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
 import { reportKey, workloadStatus } from "./workload-status.ts";
 
@@ -289,7 +290,7 @@ export class Executor {
         spec: toJson(WorkloadSpecSchema, spec),
       });
       const release = async (group: GuardedGroup | null) => {
-        await this.#release(command, spec, group);
+        await releaseStart(command, spec, group, { ...this.#options, leaving: () => this.#leaving });
         slot.appearing = true;
       };
       const request = { spec, epoch: command.epoch, session: command.session, release };
@@ -334,27 +335,6 @@ export class Executor {
       `container ${spec.containerName} runs but was not healthy within ${times.startBudgetMs} ms: ${outcome.lastProblem}; ` +
         "look at its logs, or give its health check a longer start budget",
     );
-  }
-
-  /** The last look before the workload's first instruction: an order that has become stale meanwhile starts nothing. */
-  async #release(command: Command, spec: WorkloadSpec, group: GuardedGroup | null): Promise<void> {
-    const stillGood = () => {
-      const { journal } = this.#options;
-      const { epoch, closedEpoch } = containerRecord(journal.state, command.containerId);
-      const current = command.session === journal.state.session && command.session > journal.state.closedSession;
-      if (this.#leaving || !current || command.epoch < epoch || command.epoch <= closedEpoch) {
-        throw new RuntimeFault("start_failed", `container ${spec.containerName} was closed while it was being started`);
-      }
-      if (spec.ha && !this.#options.mayStart()) {
-        throw new RuntimeFault(
-          "no_lease",
-          "the lease ended while the container was being started: wait for the next heartbeats",
-        );
-      }
-    };
-    stillGood();
-    if (group) await this.#options.guard.register(group);
-    stillGood();
   }
 
   /** Closes the epoch on disk first, so that no start of it is obeyed any more, and then ends what runs. */

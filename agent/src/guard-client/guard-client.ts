@@ -77,10 +77,12 @@ export class GuardClient implements GuardLink {
     const answer = await this.#ask({ type: "register", group, adopt: false });
     if (answer?.type === "ok") return;
     this.#groups.delete(group.containerId);
-    throw new RuntimeFault(
-      "no_lease",
-      `the guard did not take the container: ${answer?.type === "refused" ? answer.reason : "it does not answer"}; it is started again by itself, try later`,
-    );
+    throw refusal("take the container", answer);
+  }
+
+  async enter({ gate: { containerId, epoch, session } }: GuardedGroup): Promise<void> {
+    const answer = await this.#ask({ type: "enter", containerId, epoch, session });
+    if (answer?.type !== "ok") throw refusal("let the container start", answer);
   }
 
   async forget(containerId: string): Promise<void> {
@@ -176,4 +178,12 @@ export class GuardClient implements GuardLink {
       connection.send({ ...question, id });
     });
   }
+}
+
+function refusal(what: string, answer: GuardAnswer | null): RuntimeFault {
+  const reason =
+    answer?.type === "refused"
+      ? `${answer.reason}; try again when the node is healthy`
+      : "it does not answer; another is started by itself, try later";
+  return new RuntimeFault("no_lease", `the guard did not ${what}: ${reason}`);
 }

@@ -16,6 +16,11 @@ export type GuardLink = {
   renew(grant: GuardGrant): Promise<boolean>;
   /** Hands over what to kill. Rejects with RuntimeFault("no_lease") when the guard refuses or does not answer. */
   register(group: GuardedGroup): Promise<void>;
+  /**
+   * Has the guard let a copy that was handed over run its first instruction. Rejects with RuntimeFault("no_lease") when the
+   * guard refuses or does not answer; nothing has run then.
+   */
+  enter(group: GuardedGroup): Promise<void>;
   /** The container has ended; nothing of it is left. */
   forget(containerId: string): Promise<void>;
   /** Ends the guard: nothing of this node runs any more. */

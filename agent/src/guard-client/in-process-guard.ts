@@ -1,4 +1,5 @@
 import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
+import { openGate } from "../process/start-gate.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
 import type { GuardLink } from "./guard-link.ts";
 
@@ -22,6 +23,10 @@ export class InProcessGuard implements GuardLink {
 
   async register(group: GuardedGroup): Promise<void> {
     this.groups.set(group.containerId, group);
+  }
+
+  async enter(group: GuardedGroup): Promise<void> {
+    openGate(group.gate);
   }
 
   async forget(containerId: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { setFrozen } from "../process/cgroup-layout.ts";
 import type { NodeCgroups } from "../process/node-cgroups.ts";
 import { killCgroupPass, killPass } from "../process/process-killer.ts";
+import { openGate } from "../process/start-gate.ts";
 import type { GuardHands } from "./guard.ts";
 import type { WireGroup } from "./guard-message.ts";
 import { type GuardFile, writeGuardFile } from "./guard-record.ts";
@@ -39,6 +40,7 @@ export function guardHands(options: {
         return 0;
       });
     },
+    openGate,
     log,
   };
 }

@@ -1,4 +1,5 @@
 import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
+import type { StartGate } from "../process/start-gate.ts";
 
 /** What agent and guard say to each other: one JSON object a line, over a unix socket. */
 export type GuardRequest =
@@ -7,6 +8,14 @@ export type GuardRequest =
   | { readonly type: "renew"; readonly id: number; readonly grant: GuardGrant }
   /** `adopt` tells of something that runs already: it is taken without a lease, and killed if there is none. */
   | { readonly type: "register"; readonly id: number; readonly group: WireGroup; readonly adopt: boolean }
+  /** Asks, at the last moment, whether the first instruction of a copy may run: its gate is opened, or stays shut. */
+  | {
+      readonly type: "enter";
+      readonly id: number;
+      readonly containerId: string;
+      readonly epoch: string;
+      readonly session: string;
+    }
   | { readonly type: "forget"; readonly id: number; readonly containerId: string }
   /** Nothing runs any more: the guard ends. */
   | { readonly type: "dismiss"; readonly id: number };
@@ -31,6 +40,7 @@ export type WireGroup = {
   readonly pid: number;
   readonly startTicks: string;
   readonly cgroups: readonly string[];
+  readonly gate: StartGate;
 };
 
 /** Longest line; a peer that sends a longer one is cut off. */

@@ -10,6 +10,7 @@ const group = (containerId: string, ha = true): WireGroup => ({
   pid: 1,
   startTicks: "1",
   cgroups: [],
+  gate: { path: `/gate/${containerId}`, containerId, epoch: "3", session: "2" },
 });
 
 function rig(record: GuardFile | null = null) {
@@ -17,6 +18,7 @@ function rig(record: GuardFile | null = null) {
   const done: string[] = [];
   const stored: GuardFile[] = [];
   let left = 0;
+  let waiting = true;
   const hands: GuardHands = {
     store: (file) => void stored.push(file),
     killHa: (groups) => {
@@ -24,13 +26,20 @@ function rig(record: GuardFile | null = null) {
       return left;
     },
     thaw: () => void done.push("thaw"),
+    openGate: ({ path }) => {
+      if (!waiting) throw new Error("nobody reads it");
+      done.push(`open ${path}`);
+    },
     log: () => undefined,
   };
   const guard = new Guard({ record, bootId: "boot", clock, timers: clock.timers, hands });
   const leave = (count: number) => {
     left = count;
   };
-  return { clock, done, stored, guard, leave };
+  const dieAtGate = () => {
+    waiting = false;
+  };
+  return { clock, done, stored, guard, leave, dieAtGate };
 }
 
 const renew = (deadlineMs: number) => ({
@@ -103,4 +112,23 @@ test("holds a bounded number of containers", () => {
   const { guard } = rig({ bootId: "boot", deadlineMs: 9_000, softEndMs: 8_000, killMs: 100, fenced: true, groups });
   const more = guard.handle({ type: "register", id: 1, group: group("more"), adopt: false });
   expect(more).toMatchObject({ type: "refused" });
+});
+
+test("lets a copy start only under a lease, and only the one that was handed over", () => {
+  const { clock, done, guard, dieAtGate } = rig();
+  guard.handle(renew(2_000));
+  const enter = (containerId: string, epoch = "3", session = "2") =>
+    guard.handle({ type: "enter", id: 9, containerId, epoch, session });
+  expect(enter("a")).toMatchObject({ type: "refused", reason: expect.stringContaining("not handed over") });
+  guard.handle({ type: "register", id: 1, group: group("a"), adopt: false });
+  guard.handle({ type: "register", id: 2, group: group("plain", false), adopt: false });
+  expect(enter("a", "4")).toMatchObject({ type: "refused", reason: "epoch 3 of session 2 waits, not 4 of 2" });
+  expect(enter("a", "3", "1")).toMatchObject({ type: "refused" });
+  expect(enter("a")).toMatchObject({ type: "ok" });
+  expect(done.at(-1)).toBe("open /gate/a");
+  clock.advance(1_000);
+  expect(enter("a")).toMatchObject({ type: "refused", reason: "this node holds no lease" });
+  expect(enter("plain")).toMatchObject({ type: "ok" });
+  dieAtGate();
+  expect(enter("plain")).toMatchObject({ type: "refused", reason: expect.stringContaining("nobody reads it") });
 });

@@ -1,5 +1,6 @@
 import { type GuardLease, guardMustKill, guardRenewed, guardRestored, guardWaitMs } from "@lormas/lease/guard-lease.ts";
 import type { BootClock, Timers } from "../clock/clock.ts";
+import type { StartGate } from "../process/start-gate.ts";
 import type { GuardAnswer, GuardRequest, WireGroup } from "./guard-message.ts";
 import type { GuardFile } from "./guard-record.ts";
 
@@ -11,6 +12,8 @@ const CHECK_PAUSE_MAX_MS = 500;
 /** Containers that one node's guard holds. */
 export const GROUPS_MAX = 10_000;
 
+const NO_LEASE = "this node holds no lease";
+
 /** What a guard does to the machine. */
 export type GuardHands = {
   /** Stores the record; what it holds must be stored before it is confirmed. */
@@ -19,6 +22,8 @@ export type GuardHands = {
   killHa(groups: readonly WireGroup[]): number;
   /** A lease holds again: what waits frozen may go on. */
   thaw(): void;
+  /** Lets the copy that waits at the gate run. Throws when it does not wait there. */
+  openGate(gate: StartGate): void;
   log(message: string, facts?: Record<string, unknown>): void;
 };
 
@@ -83,7 +88,7 @@ export class Guard {
       case "register": {
         const { group, adopt } = request;
         const over = guardMustKill(this.#lease, this.#clock.nowMs());
-        if (group.ha && over && !adopt) return { type: "refused", id, reason: "this node holds no lease" };
+        if (group.ha && over && !adopt) return { type: "refused", id, reason: NO_LEASE };
         if (this.#groups.size >= GROUPS_MAX && !this.#groups.has(group.containerId)) {
           return { type: "refused", id, reason: `the guard holds ${GROUPS_MAX} containers already` };
         }
@@ -91,6 +96,8 @@ export class Guard {
         this.#store(this.#lease);
         return ok;
       }
+      case "enter":
+        return this.#enter(request);
       case "forget":
         if (this.#groups.delete(request.containerId)) this.#store(this.#lease);
         return ok;
@@ -103,6 +110,23 @@ export class Guard {
   close(): void {
     this.#closed = true;
     this.#cancel();
+  }
+
+  /** The lease is looked at here, by this process, and nothing comes between this look and the open gate. */
+  #enter({ id, containerId, epoch, session }: Extract<GuardRequest, { type: "enter" }>): GuardAnswer {
+    const refused = (reason: string): GuardAnswer => ({ type: "refused", id, reason });
+    const group = this.#groups.get(containerId);
+    if (!group) return refused(`container ${containerId} was not handed over`);
+    if (group.gate.epoch !== epoch || group.gate.session !== session) {
+      return refused(`epoch ${group.gate.epoch} of session ${group.gate.session} waits, not ${epoch} of ${session}`);
+    }
+    if (group.ha && guardMustKill(this.#lease, this.#clock.nowMs())) return refused(NO_LEASE);
+    try {
+      this.#hands.openGate(group.gate);
+    } catch (error) {
+      return refused(`it does not wait at its gate: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return { type: "ok", id, ...this.#ends() };
   }
 
   #store(lease: GuardLease): void {

@@ -1,4 +1,5 @@
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { StartGate } from "../process/start-gate.ts";
 
 /** Why a runtime could not do what it was asked; the codes of CommandResult.error_code that a runtime can cause. */
 export type RuntimeFaultCode =
@@ -44,6 +45,8 @@ export type GuardedGroup = {
   readonly startTicks: string;
   /** Folders of its cgroups; empty where there are none. */
   readonly cgroups: readonly string[];
+  /** Where it waits before its first instruction. */
+  readonly gate: StartGate;
 };
 
 export type StartRequest = {
@@ -52,7 +55,8 @@ export type StartRequest = {
   readonly session: bigint;
   /**
    * Called at the last moment, before the first instruction of the workload runs; when it throws, nothing is started. A
-   * runtime whose processes the guard cannot find by itself hands over what to kill.
+   * runtime whose processes the guard cannot find by itself hands over what to kill; that group waits at its gate, and who
+   * takes it opens the gate before this resolves.
    */
   readonly release: (group: GuardedGroup | null) => Promise<void>;
 };

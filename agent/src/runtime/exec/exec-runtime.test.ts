@@ -12,6 +12,7 @@ import { testId, testSpec } from "../../node/test-command.ts";
 import { everyCgroupFolder, removeCgroup, writableCgroups } from "../../process/cgroup-layout.ts";
 import { cgroupPaths } from "../../process/node-cgroups.ts";
 import { allProcesses, isRunning, readProcess } from "../../process/process-table.ts";
+import { openGate } from "../../process/start-gate.ts";
 import type { GuardedGroup, RuntimeLogLine } from "../container-runtime.ts";
 import { ExecRuntime } from "./exec-runtime.ts";
 import { rotateLogFiles } from "./log-files.ts";
@@ -50,6 +51,7 @@ async function start(
   const keep = async (given: GuardedGroup | null) => {
     group = given;
     await release(given);
+    if (given) openGate(given.gate);
   };
   await runtime.start({ spec, epoch: 3n, session: 2n, release: keep });
   return group as GuardedGroup | null;
@@ -165,6 +167,24 @@ describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_0
     process.kill(group?.pid ?? 0, "SIGKILL");
     await waitFor("its end told", () => changes.includes(spec.containerId));
     expect(await runtime.inspect(spec.containerId)).toMatchObject({ state: "exited", exitCode: null });
+  });
+
+  test("ends what a former agent started but nobody let in", async () => {
+    const spec = exec("echo ran");
+    let group: GuardedGroup | null = null;
+    const agentDied = new Promise<never>(() => undefined);
+    void start(spec, (given) => {
+      group = given;
+      return agentDied;
+    });
+    const waiting = await waitFor("it at its gate", () => group as GuardedGroup | null);
+    await runtime.close();
+    runtime = await open();
+    expect(isRunning(waiting.pid, waiting.startTicks)).toBe(false);
+    expect(await runtime.list()).toEqual([]);
+    expect(output(spec.containerId)).toBe("");
+    await start(spec);
+    await waitFor("it run", () => output(spec.containerId) === "ran\n");
   });
 
   test("takes another process with the number of a former one for none of its own", async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
@@ -7,6 +8,7 @@ import { enterCgroup, makeCgroup, removeCgroup } from "../../process/cgroup-layo
 import type { NodeCgroups } from "../../process/node-cgroups.ts";
 import { killPass, livingPids, signalProcess } from "../../process/process-killer.ts";
 import { isRunning, PAGE_BYTES, readProcess, TICKS_PER_SECOND } from "../../process/process-table.ts";
+import { gateWord, type StartGate } from "../../process/start-gate.ts";
 import {
   type ContainerRuntime,
   type ContainerUsage,
@@ -18,7 +20,7 @@ import {
 } from "../container-runtime.ts";
 import { type NodeFacts, workloadEnv } from "../workload-names.ts";
 import { runCommandLine } from "./command-run.ts";
-import { type LaunchedProcess, launchAtGate } from "./exec-launch.ts";
+import { gatePath, type LaunchedProcess, launchAtGate, makeGate } from "./exec-launch.ts";
 import { type ExecRecord, readExecRecord, removeExecRecord, writeExecRecord } from "./exec-record.ts";
 import { readLogFiles, rotateLogFiles } from "./log-files.ts";
 import { requireFreePorts } from "./port-probe.ts";
@@ -59,6 +61,8 @@ export class ExecRuntime implements ContainerRuntime {
   /** Containers whose main process is a child of this agent: its exit is told, not polled. */
   readonly #own = new Set<string>();
   readonly #stopping = new Set<string>();
+  /** Ends that are being written down: what is removed must not be written again after it. */
+  readonly #noting = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(containerId: string) => void>();
   readonly #cpuSamples = new Map<string, { atMs: number; ticks: number }>();
   readonly #end = new AbortController();
@@ -73,7 +77,10 @@ export class ExecRuntime implements ContainerRuntime {
     await mkdir(runtime.#root, { recursive: true, mode: 0o700 });
     for (const name of await readdir(runtime.#root)) {
       const record = await readExecRecord(join(runtime.#root, name));
-      if (record) runtime.#records.set(record.containerId, record);
+      if (!record) continue;
+      runtime.#records.set(record.containerId, record);
+      // Started, but its agent died before the guard let it in: it has run nothing and never will.
+      if (existsSync(gatePath(runtime.#folder(record.containerId)))) await runtime.#discard(record);
     }
     void runtime.#watchAdopted();
     void runtime.#rotateLogs();
@@ -118,12 +125,23 @@ export class ExecRuntime implements ContainerRuntime {
       ...(this.#options.hostMark === null ? {} : { LORMAS_HOST_MARK: this.#options.hostMark }),
     };
     const cgroups = this.#makeCgroups(spec);
-    const launched = launchAtGate({ folder: this.#folder(id), workFolder: this.#workFolder(id), commandLine, env });
+    const folder = this.#folder(id);
+    const gate: StartGate = {
+      path: gatePath(folder),
+      containerId: id,
+      epoch: String(epoch),
+      session: String(session),
+    };
+    await makeGate(folder).catch((error: unknown) => {
+      throw asFault(error, `the gate of container ${spec.containerName} could not be made with mkfifo`);
+    });
+    const word = gateWord(gate);
+    const launched = launchAtGate({ folder, workFolder: this.#workFolder(id), commandLine, word, env });
     const record: ExecRecord = {
       containerId: id,
       containerName: spec.containerName,
-      epoch: String(epoch),
-      session: String(session),
+      epoch: gate.epoch,
+      session: gate.session,
       ha: spec.ha,
       bootId: this.#options.bootId,
       pid: launched.pid,
@@ -137,13 +155,18 @@ export class ExecRuntime implements ContainerRuntime {
     try {
       enterCgroup(cgroups, launched.pid);
       await writeExecRecord(this.#folder(id), record);
-      await release({ containerId: id, ha: spec.ha, pid: launched.pid, startTicks: launched.startTicks, cgroups });
+      await release({
+        containerId: id,
+        ha: spec.ha,
+        pid: launched.pid,
+        startTicks: launched.startTicks,
+        cgroups,
+        gate,
+      });
     } catch (error) {
-      await this.#killAll(record);
-      await this.#forget(id);
+      await this.#discard(record);
       throw asFault(error, `container ${spec.containerName} could not be started`);
     }
-    launched.release();
   }
 
   async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
@@ -166,6 +189,7 @@ export class ExecRuntime implements ContainerRuntime {
   }
 
   async remove(containerId: string, removeVolumes: boolean): Promise<void> {
+    await this.#noting.get(containerId);
     const record = this.#records.get(containerId);
     if (record) {
       await this.#killAll(record);
@@ -286,11 +310,16 @@ export class ExecRuntime implements ContainerRuntime {
     const record = this.#records.get(id);
     if (!record || record.pid !== ended.pid || record.startTicks !== ended.startTicks || record.exit) return;
     if (!this.#stopping.has(id)) await this.#killAll(record);
+    // After the agent has let go, the next one finds out by itself.
+    if (this.#end.signal.aborted || this.#records.get(id) !== record) return;
     const noted = { ...record, exit: { code, detail } };
     this.#records.set(id, noted);
     this.#cpuSamples.delete(id);
     for (const listener of this.#listeners) listener(id);
-    await writeExecRecord(this.#folder(id), noted);
+    const writing = writeExecRecord(this.#folder(id), noted);
+    const settled = writing.catch(() => undefined).finally(() => this.#noting.delete(id));
+    this.#noting.set(id, settled);
+    await writing;
   }
 
   async #killAll(record: ExecRecord): Promise<void> {
@@ -307,6 +336,13 @@ export class ExecRuntime implements ContainerRuntime {
       await this.#options.timers.sleep(ENDING_POLL_MS);
     }
     removeCgroup(record.cgroups);
+  }
+
+  /** Ends a copy that was never let in, and all that tells of it. */
+  async #discard(record: ExecRecord): Promise<void> {
+    await this.#killAll(record);
+    await this.#forget(record.containerId);
+    await rm(gatePath(this.#folder(record.containerId)), { force: true });
   }
 
   async #forget(containerId: string): Promise<void> {
