@@ -13,6 +13,9 @@ import { AGENT_VERSION } from "../config/agent-version.ts";
 import { Executor } from "../executor/executor.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
+import { PeerDesk } from "../peers/peer-desk.ts";
+import type { PeerPlane } from "../peers/peer-plane.ts";
+import { type AskerCounts, VoteAsker } from "../peers/vote-asker.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import { backOffMs } from "../session/back-off.ts";
 import { type CommandStream, commandSession } from "../session/command-session.ts";
@@ -44,6 +47,8 @@ export type NodeAgentOptions = {
   readonly enforce: () => void;
   /** Opens a fresh connection with the present certificate. */
   readonly connect: () => CoordinatorClient;
+  /** The way to other agents; without one this node gives no votes and survives by none. */
+  readonly peers?: PeerPlane;
   readonly measure: () => Promise<{ capacity: NodeResources; usage: NodeResources }>;
   readonly clock: BootClock;
   readonly timers: Timers;
@@ -58,6 +63,8 @@ export class NodeAgent {
   readonly #lease: LeaseKeeper;
   readonly #executor: Executor;
   readonly #logs: LogPusher;
+  readonly #desk: PeerDesk;
+  readonly #asker: VoteAsker | null;
   readonly #end = new AbortController();
   #client: CoordinatorClient | null = null;
   #stream: CommandStream | null = null;
@@ -75,6 +82,11 @@ export class NodeAgent {
     const { membership } = journal.state;
     this.#lease = new LeaseKeeper({ nodeId, membership, clock, timers, guard, enforce });
     this.#bornMs = clock.nowMs();
+    const { deadlineMs, softEndMs } = guard;
+    this.#desk = new PeerDesk(() => this.#lease.lease, { deadlineMs, softEndMs }, clock);
+    const { peers, incarnation } = options;
+    peers?.serve((question) => this.#desk.answer(question));
+    this.#asker = peers ? new VoteAsker({ incarnation, lease: this.#lease, peers, clock, timers, log }) : null;
     const mayStart = () => this.#lease.mayStart();
     this.#executor = new Executor({ runtime, journal, guard, mayStart, address, clock, timers, log });
     this.#logs = new LogPusher(runtime, log);
@@ -83,6 +95,11 @@ export class NodeAgent {
   /** The present connection; null while there is none. */
   get client(): CoordinatorClient | null {
     return this.#client;
+  }
+
+  /** What was asked of peers and what they asked, in this run. */
+  get voteCounts(): { readonly asked: AskerCounts | null; readonly answered: { given: number; declined: number } } {
+    return { asked: this.#asker?.counts ?? null, answered: this.#desk.counts };
   }
 
   /** Serves until `stop` or `abandon`; never throws for what the network or the coordinator does. */
@@ -116,6 +133,7 @@ export class NodeAgent {
       if (!leave) return;
       const { session } = journal.state;
       await journal.append({ kind: "session_closed", session: String(session) });
+      this.#desk.goodbye();
       await this.#stream?.goodbye(session, reason, GOODBYE_MS);
       log.info({ session, reason }, "session closed");
     } finally {
@@ -127,6 +145,7 @@ export class NodeAgent {
   abandon(): void {
     this.#end.abort();
     this.#lease.close();
+    this.#asker?.close();
     this.#logs.closeAll();
     this.#executor.close();
     this.#client?.close();
@@ -292,6 +311,7 @@ export class NodeAgent {
       portPoolMin: portPool.min,
       portPoolMax: portPool.max,
       guarded: guard.answering,
+      peerAddress: this.#options.peers?.address ?? "",
     });
   }
 
