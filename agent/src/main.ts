@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { FAILPOINT_VARIABLE } from "@lormas/wire/failpoints.ts";
 import { pino } from "pino";
 import { bootClock, bootId, systemTimers, wallClock } from "./clock/clock.ts";
 import { type AgentConfig, agentConfig } from "./config/agent-config.ts";
@@ -12,6 +13,7 @@ import { GuardClient } from "./guard-client/guard-client.ts";
 import { guardProcessDoor } from "./guard-client/guard-process-door.ts";
 import { guardRunDir } from "./guard-client/guard-run-dir.ts";
 import { Journal } from "./journal/journal.ts";
+import type { AgentFailpoints } from "./node/agent-failpoints.ts";
 import { takeDataDir } from "./node/data-dir-lock.ts";
 import { NodeAgent } from "./node/node-agent.ts";
 import { ResourceMeter } from "./node/node-resources.ts";
@@ -86,7 +88,9 @@ async function main(): Promise<void> {
   if (!cgroups)
     log.warn("no control groups can be made here: containers run without limits, killed by process group alone");
 
-  const journal = await Journal.open(config.dataDir);
+  const failpoints = await failpointsIfAskedFor();
+  const openJournal = await Journal.open(config.dataDir);
+  const journal = failpoints?.journal(openJournal) ?? openJournal;
   // HA containers end with the lease and start elsewhere; an agent that came back here would find a journal that is whole.
   void journal.broken.then((fault) => {
     log.fatal({ err: fault }, "the agent ends, since it can promise nothing any more");
@@ -105,7 +109,7 @@ async function main(): Promise<void> {
     log,
   });
   killEverything = () => killNodePass(cgroups, guard.groups);
-  const runtime = await openRuntime({
+  const openedRuntime = await openRuntime({
     config,
     choice,
     node: { nodeId, nodeName: credentials.nodeName, address: config.address },
@@ -117,6 +121,15 @@ async function main(): Promise<void> {
     timers: systemTimers,
     log,
   });
+  const runtime = failpoints?.runtime(openedRuntime) ?? openedRuntime;
+  const guardLink = failpoints?.guard(guard) ?? guard;
+  // A connection that has ended, by whichever side, makes the next one go to the next coordinator: the leader is one of them.
+  let dials = 0;
+  const connect = () => {
+    const client = coordinatorClient(oneOf(config.coordinators, dials), credentials);
+    dials += 1;
+    return failpoints?.client(client) ?? client;
+  };
   const meter = new ResourceMeter(config.dataDir);
   const agent = new NodeAgent({
     nodeId,
@@ -125,9 +138,9 @@ async function main(): Promise<void> {
     portPool: config.portPool,
     runtime,
     journal,
-    guard,
+    guard: guardLink,
     enforce: () => enforceDeadline(cgroups, guard.groups, log),
-    connect: () => coordinatorClient(config.coordinator, credentials),
+    connect,
     measure: () => meter.measure(),
     clock,
     timers: systemTimers,
@@ -138,7 +151,7 @@ async function main(): Promise<void> {
     log.info({ reason, leave }, "stopping");
     agent
       .stop(reason, leave)
-      .then(() => guard.dismiss())
+      .then(() => guardLink.dismiss())
       .then(() => journal.close())
       .then(() => runtime.close())
       .then(() => process.exit(0))
@@ -148,7 +161,7 @@ async function main(): Promise<void> {
       });
   };
   log.info(
-    { nodeId, runtime: runtime.kind, coordinator: config.coordinator, dataDir: config.dataDir },
+    { nodeId, runtime: runtime.kind, coordinators: config.coordinators, dataDir: config.dataDir },
     "agent started",
   );
   void keepCertificateFresh({
@@ -168,6 +181,11 @@ async function main(): Promise<void> {
   await agent.run();
 }
 
+/** The configuration has at least one. */
+function oneOf(coordinators: readonly string[], turn: number): string {
+  return coordinators[turn % coordinators.length] ?? "";
+}
+
 async function enrolNow(): Promise<Credentials> {
   const token = config.joinToken ?? (config.joinTokenFile ? readFileSync(config.joinTokenFile, "utf8") : null);
   if (token === null) {
@@ -175,10 +193,10 @@ async function enrolNow(): Promise<Credentials> {
       `${config.dataDir} holds no node yet: make a join token and give it as LORMAS_JOIN_TOKEN or --join-token-file`,
     );
   }
-  const { dataDir, coordinator, name } = config;
+  const { dataDir, coordinators, name } = config;
   const credentials = await enrol({
     dataDir,
-    coordinator,
+    coordinatorFor: (attempt) => oneOf(coordinators, attempt),
     name,
     token,
     timers: systemTimers,
@@ -189,4 +207,16 @@ async function enrolNow(): Promise<Credentials> {
   });
   log.info({ nodeId: credentials.nodeId, cluster: credentials.clusterName }, "enrolled");
   return credentials;
+}
+
+/** For tests alone: LORMAS_FAILPOINT makes this process die at a named point. */
+async function failpointsIfAskedFor(): Promise<AgentFailpoints | null> {
+  const asked = process.env[FAILPOINT_VARIABLE];
+  if (!asked) return null;
+  log.warn({ [FAILPOINT_VARIABLE]: asked }, "THIS PROCESS KILLS OR STOPS ITSELF AT A FAILPOINT: for tests alone");
+  const { agentFailpoints } = await import("./node/agent-failpoints.ts");
+  return agentFailpoints(process.env, {
+    kill: () => process.kill(process.pid, "SIGKILL"),
+    stop: () => process.kill(process.pid, "SIGSTOP"),
+  });
 }

@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { FAILPOINT_VARIABLE } from "@lormas/wire/failpoints.ts";
 import pino from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { loadConfig, problemLine } from "./config/coordinator-config.ts";
 import { runConfigValidate } from "./config/run-config-validate.ts";
+import type { CoordinatorFailpoints } from "./process/coordinator-failpoints.ts";
 import { onLifelineEnd } from "./process/lifeline.ts";
 import { runCoordinator } from "./process/run-coordinator.ts";
 import { systemClock } from "./runtime/system-clock.ts";
@@ -45,6 +47,7 @@ async function serve(): Promise<void> {
       log,
       version: manifest.version,
       lifelineFd,
+      failpoints: await failpointsIfAskedFor(log),
     });
     log.info({ httpUrl: running.httpUrl, agentAddress: running.agentAddress }, "coordinator ready");
     const { firstPassword, ...addresses } = running;
@@ -77,4 +80,16 @@ async function serve(): Promise<void> {
     );
     process.exit(1);
   }
+}
+
+/** For tests alone: LORMAS_FAILPOINT makes this process die at a named point. */
+async function failpointsIfAskedFor(log: pino.Logger): Promise<CoordinatorFailpoints | null> {
+  const asked = process.env[FAILPOINT_VARIABLE];
+  if (!asked) return null;
+  log.warn({ [FAILPOINT_VARIABLE]: asked }, "THIS PROCESS KILLS OR STOPS ITSELF AT A FAILPOINT: for tests alone");
+  const { coordinatorFailpoints } = await import("./process/coordinator-failpoints.ts");
+  return coordinatorFailpoints(process.env, {
+    kill: () => process.kill(process.pid, "SIGKILL"),
+    stop: () => process.kill(process.pid, "SIGSTOP"),
+  });
 }

@@ -44,6 +44,8 @@ export type AgentPlaneParts = {
   readonly random: RandomSource;
   readonly log: PlaneLog;
   readonly limits?: Partial<PlaneLimits>;
+  /** For tests alone: given every stream of an agent before it is served, answers the one to serve. */
+  readonly wrapStream?: <Stream extends object>(stream: Stream) => Stream;
 };
 
 type Running = { readonly authority: CertificateAuthority; readonly server: AgentServer; readonly cancel: () => void };
@@ -109,6 +111,7 @@ export class AgentPlane {
         commands: new CommandService(streamParts),
         logs: new LogService(streamParts),
         certificates: new CertificateService({ authority, nodes, validator, counters, log }),
+        wrapStream: this.#parts.wrapStream ?? ((stream) => stream),
       },
       await authority.issueServer(hosts),
     );

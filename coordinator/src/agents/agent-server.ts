@@ -56,6 +56,7 @@ export type AgentServerParts = Omit<ConnectionParts, "identified" | "unidentifie
   readonly logs: LogService;
   readonly certificates: CertificateService;
   readonly log: PlaneLog;
+  readonly wrapStream: <Stream extends object>(stream: Stream) => Stream;
 };
 
 /** The agent plane's gRPC over one port: a full server for nodes, and a narrow one for those that want to become nodes. */
@@ -90,16 +91,16 @@ export class AgentServer {
   }
 
   #serve(server: Server, admit: (call: PeerCall) => Promise<NodePeer>): void {
-    const { enrolment, heartbeats, commands, logs, certificates } = this.#parts;
+    const { enrolment, heartbeats, commands, logs, certificates, wrapStream } = this.#parts;
     server.addService(boundedService(EnrolmentServiceDesc, ENROLMENT_BYTES), {
       enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, answer: sendUnaryData<EnrolResponse>) =>
         this.#answer("Enrol", call, answer, () => enrolment.enrol(call.request, call.getPeer())),
     });
     server.addService(boundedService(AgentService, AGENT_BYTES), {
       heartbeat: (call: ServerDuplexStream<HeartbeatRequest, HeartbeatResponse>) =>
-        this.#stream(call, admit, (peer) => heartbeats.handle(call, peer)),
+        this.#stream(call, admit, (peer) => heartbeats.handle(wrapStream(call), peer)),
       commands: (call: ServerDuplexStream<CommandsRequest, CommandsResponse>) =>
-        this.#stream(call, admit, (peer) => commands.handle(call, peer)),
+        this.#stream(call, admit, (peer) => commands.handle(wrapStream(call), peer)),
       pushLogs: (
         call: ServerReadableStream<PushLogsRequest, PushLogsResponse>,
         answer: sendUnaryData<PushLogsResponse>,

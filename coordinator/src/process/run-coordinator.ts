@@ -16,6 +16,7 @@ import { JoinTokenStore } from "../store/join-token-store.ts";
 import { NodeRegisterStore } from "../store/node-register-store.ts";
 import { openDatabase } from "../store/open-database.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
+import type { CoordinatorFailpoints } from "./coordinator-failpoints.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import { keepRetention } from "./keep-retention.ts";
 
@@ -26,6 +27,8 @@ export type CoordinatorParts = {
   readonly log: Logger;
   readonly version: string;
   readonly lifelineFd: number | null;
+  /** For tests alone: points at which this process is made to die. */
+  readonly failpoints: CoordinatorFailpoints | null;
 };
 
 export type RunningCoordinator = {
@@ -42,7 +45,7 @@ export type RunningCoordinator = {
  * is stopped again, in reverse, when a later part cannot start.
  */
 export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCoordinator> {
-  const { config, clock, random, log, version, lifelineFd } = parts;
+  const { config, clock, random, log, version, lifelineFd, failpoints } = parts;
   const undo: (() => Promise<unknown> | unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (let step = undo.pop(); step; step = undo.pop()) {
@@ -62,18 +65,22 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     await seedFirstCluster(database, config, { newId: random.uuid, wallMs: clock.wallMs });
     await seedEggs(database, clock);
     undo.push(keepRetention(database, clock, log));
+    const nodes = new NodeRegisterStore(database);
+    const joinTokens = new JoinTokenStore(database);
+    const store = new PostgresDecisionStore(database);
     const plane = new AgentPlane({
       listen: config.agentListen,
       dataDir: config.dataDir,
-      nodes: new NodeRegisterStore(database),
-      joinTokens: new JoinTokenStore(database),
+      nodes: failpoints?.nodes(nodes) ?? nodes,
+      joinTokens: failpoints?.joinTokens(joinTokens) ?? joinTokens,
+      ...(failpoints && { wrapStream: failpoints.stream }),
       clock,
       random,
       log,
     });
     const runtime = new FleetRuntime({
-      store: new PostgresDecisionStore(database),
-      link: plane.link,
+      store: failpoints?.store(store) ?? store,
+      link: failpoints?.link(plane.link) ?? plane.link,
       clock,
       log,
       newId: random.uuid,

@@ -1,0 +1,120 @@
+import type { CommandsRequest, HeartbeatRequest } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { failpointsAskedFor, type Hands } from "@lormas/wire/armed-folder.ts";
+import { type CaseOf, type EffectKind, sitesOf } from "@lormas/wire/failpoints.ts";
+import type { GuardLink } from "../guard-client/guard-link.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { JournalRecord } from "../journal/journal-state.ts";
+import type { ContainerRuntime } from "../runtime/container-runtime.ts";
+import type { CoordinatorClient } from "../session/coordinator-client.ts";
+
+// Everything that the agent does to the world by its ports, told by their types: a new method, journal record or message that
+// is not told here does not compile.
+
+const RUNTIME = {
+  kind: "read",
+  ready: "read",
+  prepare: "durable",
+  start: "durable",
+  stop: "durable",
+  remove: "durable",
+  list: "read",
+  inspect: "read",
+  usage: "read",
+  // A health check: it asks, and what it does inside the container is the container's business.
+  run: "read",
+  logs: "read",
+  onChange: "read",
+  close: "read",
+} as const satisfies Record<keyof ContainerRuntime, EffectKind>;
+
+const GUARD = {
+  answering: "read",
+  deadlineMs: "read",
+  renew: "durable",
+  register: "durable",
+  forget: "durable",
+  dismiss: "durable",
+} as const satisfies Record<keyof GuardLink, EffectKind>;
+
+const JOURNAL = { state: "read", append: "durable", broken: "read", close: "read" } as const satisfies Record<
+  keyof Journal,
+  EffectKind
+>;
+
+const RECORDS = {
+  term: "durable",
+  session: "durable",
+  session_closed: "durable",
+  result: "durable",
+  result_acked: "durable",
+  started: "durable",
+  closed: "durable",
+  removed: "durable",
+} as const satisfies Record<JournalRecord["kind"], EffectKind>;
+
+const CLIENT = {
+  // What these two send are the messages, below.
+  heartbeat: "read",
+  commands: "read",
+  pushLogs: "send",
+  renewCertificate: "send",
+  close: "send",
+} as const satisfies Record<keyof CoordinatorClient, EffectKind>;
+
+const MESSAGES = {
+  hello: "send",
+  heartbeat: "send",
+  attach: "send",
+  result: "send",
+  inventory: "send",
+  report: "send",
+  goodbye: "send",
+} as const satisfies Record<CaseOf<HeartbeatRequest> | CaseOf<CommandsRequest>, EffectKind>;
+
+const PREFIX = {
+  runtime: "agent.runtime",
+  guard: "agent.guard",
+  journal: "agent.journal",
+  record: "agent.journal.append",
+  client: "agent.client",
+  message: "agent.message",
+} as const;
+
+/** Every failpoint site of this program. */
+export const AGENT_SITES: ReadonlySet<string> = new Set([
+  ...sitesOf(PREFIX.runtime, RUNTIME),
+  ...sitesOf(PREFIX.guard, GUARD),
+  ...sitesOf(PREFIX.record, RECORDS),
+  ...sitesOf(PREFIX.client, CLIENT),
+  ...sitesOf(PREFIX.message, MESSAGES),
+]);
+
+/** The agent's ports with failpoints around them. */
+export type AgentFailpoints = {
+  readonly runtime: (runtime: ContainerRuntime) => ContainerRuntime;
+  readonly guard: <Guard extends GuardLink>(guard: Guard) => GuardLink;
+  readonly journal: (journal: Journal) => Journal;
+  readonly client: (client: CoordinatorClient) => CoordinatorClient;
+};
+
+/** What the environment asks for; null when it asks for nothing. For tests alone. */
+export function agentFailpoints(env: NodeJS.ProcessEnv, hands: Hands): AgentFailpoints | null {
+  const points = failpointsAskedFor(env, AGENT_SITES, hands);
+  if (points === null) return null;
+  return {
+    runtime: (runtime) => points.around<ContainerRuntime>(PREFIX.runtime, runtime, RUNTIME),
+    guard: (guard) => points.around<GuardLink>(PREFIX.guard, guard, GUARD),
+    journal: (journal) =>
+      points.around<Journal>(PREFIX.journal, journal, JOURNAL, (method, args) =>
+        // The port's own signature: append(record).
+        method === "append" ? [`${PREFIX.record}.${(args[0] as JournalRecord).kind}`] : [],
+      ),
+    client: (client) => {
+      const heartbeat = client.heartbeat.bind(client);
+      const commands = client.commands.bind(client);
+      client.heartbeat = () => points.onStream(PREFIX.message, heartbeat());
+      client.commands = () => points.onStream(PREFIX.message, commands());
+      return points.around<CoordinatorClient>(PREFIX.client, client, CLIENT);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import type { CommandsResponse, HeartbeatResponse } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { failpointsAskedFor, type Hands } from "@lormas/wire/armed-folder.ts";
+import { type CaseOf, type EffectKind, sitesOf } from "@lormas/wire/failpoints.ts";
+import type { JoinTokenRegister } from "../agents/join-token-register.ts";
+import type { NodeRegister } from "../agents/node-register.ts";
+import { containerMachine } from "../domain/container/container-machine.ts";
+import type { AgentLink, OutboundAction, OutboundCommand } from "../runtime/agent-link.ts";
+import type { DecisionChanges, DecisionStore } from "../runtime/decision-store.ts";
+
+// Everything that the coordinator does to the world by its ports, told by their types: a new method, command or message that
+// is not told here does not compile.
+
+const STORE = {
+  commit: "durable",
+  load: "read",
+  readLeadership: "read",
+  takeLeadership: "durable",
+  renewLeadership: "durable",
+  releaseLeadership: "durable",
+  flushHealth: "durable",
+  tokenCluster: "read",
+} as const satisfies Record<keyof DecisionStore, EffectKind>;
+
+const LINK = {
+  sendCommand: "send",
+  onRoom: "read",
+  disconnect: "send",
+  // What it sends are openLogs and closeLogs, below.
+  readLogs: "read",
+} as const satisfies Record<keyof AgentLink, EffectKind>;
+
+const COMMANDS = { prepare: "send", start: "send", stop: "send", remove: "send" } as const satisfies Record<
+  OutboundAction["kind"],
+  EffectKind
+>;
+
+const JOIN_TOKENS = { create: "durable", find: "read" } as const satisfies Record<keyof JoinTokenRegister, EffectKind>;
+
+const NODES = { find: "read", refusedAmong: "read", recordCertificate: "durable" } as const satisfies Record<
+  keyof NodeRegister,
+  EffectKind
+>;
+
+const MESSAGES = {
+  welcome: "send",
+  ack: "send",
+  attached: "send",
+  command: "send",
+  resultAck: "send",
+  openLogs: "send",
+  closeLogs: "send",
+} as const satisfies Record<CaseOf<HeartbeatResponse> | CaseOf<CommandsResponse>, EffectKind>;
+
+const PREFIX = {
+  store: "coordinator.store",
+  step: "coordinator.store.commit.step",
+  link: "coordinator.link",
+  command: "coordinator.link.sendCommand",
+  joinTokens: "coordinator.joinTokens",
+  nodes: "coordinator.nodes",
+  message: "coordinator.message",
+} as const;
+
+/** The states of a migration, each of which is entered by a commit. */
+const STEPS: Readonly<Record<string, EffectKind>> = Object.fromEntries(
+  Object.keys(containerMachine.states["migration"]?.states["migrating"]?.states ?? {}).map((state) => [
+    state,
+    "durable" as const,
+  ]),
+);
+
+/** Every failpoint site of this program. */
+export const COORDINATOR_SITES: ReadonlySet<string> = new Set([
+  ...sitesOf(PREFIX.store, STORE),
+  ...sitesOf(PREFIX.step, STEPS),
+  ...sitesOf(PREFIX.link, LINK),
+  ...sitesOf(PREFIX.command, COMMANDS),
+  ...sitesOf(PREFIX.joinTokens, JOIN_TOKENS),
+  ...sitesOf(PREFIX.nodes, NODES),
+  ...sitesOf(PREFIX.message, MESSAGES),
+]);
+
+/** The coordinator's ports with failpoints around them. */
+export type CoordinatorFailpoints = {
+  readonly store: (store: DecisionStore) => DecisionStore;
+  readonly link: (link: AgentLink) => AgentLink;
+  readonly joinTokens: (register: JoinTokenRegister) => JoinTokenRegister;
+  readonly nodes: (register: NodeRegister) => NodeRegister;
+  /** For every stream of an agent, before it is served. */
+  readonly stream: <Stream extends object>(stream: Stream) => Stream;
+};
+
+/** What the environment asks for; null when it asks for nothing. For tests alone. */
+export function coordinatorFailpoints(env: NodeJS.ProcessEnv, hands: Hands): CoordinatorFailpoints | null {
+  const points = failpointsAskedFor(env, COORDINATOR_SITES, hands);
+  if (points === null) return null;
+  return {
+    store: (store) =>
+      points.around<DecisionStore>(PREFIX.store, store, STORE, (method, args) =>
+        // The port's own signature: commit(term, changes).
+        method === "commit" ? stepSites(args[1] as DecisionChanges) : [],
+      ),
+    link: (link) =>
+      points.around<AgentLink>(PREFIX.link, link, LINK, (method, args) =>
+        // The port's own signature: sendCommand(nodeId, command).
+        method === "sendCommand" ? [`${PREFIX.command}.${(args[1] as OutboundCommand).action.kind}`] : [],
+      ),
+    joinTokens: (register) => points.around<JoinTokenRegister>(PREFIX.joinTokens, register, JOIN_TOKENS),
+    nodes: (register) => points.around<NodeRegister>(PREFIX.nodes, register, NODES),
+    stream: (stream) => points.onStream(PREFIX.message, stream),
+  };
+}
+
+function stepSites({ migrations }: DecisionChanges): string[] {
+  return migrations.flatMap((change) => (change.kind === "step" ? [`${PREFIX.step}.${change.name}`] : []));
+}

@@ -1,0 +1,206 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ContainerStatus, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { certificateRequest } from "../../agent/src/session/certificate-request.ts";
+import { CertificateAuthority, NODE_LIFE_MS } from "../../coordinator/src/agents/pki/certificate-authority.ts";
+import { systemClock } from "../../coordinator/src/runtime/system-clock.ts";
+import { copiesOf } from "../fleet/fleet-processes.ts";
+import { until } from "../fleet/until.ts";
+import { type FailpointRig, MEND_MS } from "./failpoint-rig.ts";
+
+/** Something that people or hosts do, in the midst of which a process dies. It ends by checking that all is well. */
+export type Story = {
+  readonly name: string;
+  /** True: every point that this story reaches is tried in it. False: only those that no such story reaches. */
+  readonly wide: boolean;
+  /** Calls `begin` when the points count from now on. */
+  readonly tell: (rig: FailpointRig, begin: () => void) => Promise<void>;
+};
+
+const plannedMove: Story = {
+  name: "a planned move",
+  wide: true,
+  tell: async (rig, begin) => {
+    const { name, epoch } = await rig.running();
+    const before = (await rig.migrations(name)).length;
+    begin();
+    await rig.wish("the move is begun", async () => {
+      const begun = (await rig.migrations(name)).length > before;
+      if (!begun) await rig.fleet.api().containers.migrateContainer({ id: name });
+    });
+    await migrated(rig, name, before);
+    await rig.expectSound(name, "running", Number(epoch));
+  },
+};
+
+const failover: Story = {
+  name: "a failover",
+  wide: true,
+  tell: async (rig, begin) => {
+    const { name, nodeName, epoch } = await rig.running();
+    begin();
+    await rig.fleet.killNode(nodeName);
+    await until("the container runs again", MEND_MS, async () => {
+      const { container } = await rig.fleet.api().containers.getContainer({ id: name });
+      return container !== undefined && container.epoch > epoch && container.status === ContainerStatus.RUNNING;
+    });
+    rig.fleet.node(nodeName).process.start();
+    await rig.expectSound(name, "running", Number(epoch));
+  },
+};
+
+const life: Story = {
+  name: "a container's life",
+  wide: true,
+  tell: async (rig, begin) => {
+    const { fleet } = rig;
+    const name = `life-${randomBytes(4).toString("hex")}`;
+    begin();
+    await rig.wish("it is created", () => rig.create(name));
+    await fleet.container(name, "RUNNING", MEND_MS);
+    await readLogs(rig, name);
+    await rig.wish("it is stopped", () => fleet.api().containers.stopContainer({ id: name }));
+    await rig.expectSound(name, "stopped");
+    await rig.wish("it is started", () => fleet.api().containers.startContainer({ id: name }));
+    await rig.expectSound(name, "running");
+    for (const { pid } of copiesOf(fleet.processes(), name)) process.kill(-pid, "SIGKILL");
+    await until("a crash is made up for", MEND_MS, async () => {
+      const { container } = await fleet.api().containers.getContainer({ id: name });
+      return container?.status === ContainerStatus.RUNNING && rig.copies.of(name).length >= 3;
+    });
+    await rig.expectSound(name, "running");
+    await rig.wish("it is deleted", () => fleet.api().containers.deleteContainer({ id: name }));
+    await rig.expectSound(name, "gone");
+  },
+};
+
+const rollBack: Story = {
+  name: "a move that is rolled back",
+  wide: false,
+  tell: async (rig, begin) => {
+    const { name, nodeName, epoch } = await rig.running();
+    const before = (await rig.migrations(name)).length;
+    const others = [...rig.fleet.nodes.keys()].filter((node) => node !== nodeName);
+    for (const node of others) rig.copies.forbid(node);
+    try {
+      begin();
+      await rig.wish("the move is begun", async () => {
+        const begun = (await rig.migrations(name)).length > before;
+        if (!begun) await rig.fleet.api().containers.migrateContainer({ id: name });
+      });
+      await migrated(rig, name, before);
+    } finally {
+      for (const node of others) rig.copies.allow(node);
+    }
+    await rig.expectSound(name, "running", Number(epoch));
+  },
+};
+
+const leave: Story = {
+  name: "a node that leaves and returns",
+  wide: false,
+  tell: async (rig, begin) => {
+    const { name, nodeName, epoch } = await rig.running();
+    const agent = rig.fleet.node(nodeName).process;
+    begin();
+    await agent.end("SIGTERM");
+    agent.start();
+    await until("the container runs again", MEND_MS, async () => {
+      const { container } = await rig.fleet.api().containers.getContainer({ id: name });
+      return container !== undefined && container.status === ContainerStatus.RUNNING;
+    });
+    await rig.expectSound(name, "running", Number(epoch));
+  },
+};
+
+const restart: Story = {
+  name: "a coordinator that stops in order and starts again",
+  wide: false,
+  tell: async (rig, begin) => {
+    const { name, epoch } = await rig.running();
+    const at = rig.fleet.coordinator();
+    const readyBefore = at.ready;
+    begin();
+    await at.process.end("SIGTERM");
+    at.process.start();
+    await until("the coordinator is back", MEND_MS, () => at.ready > readyBefore);
+    await until("every agent has obeyed the new term", MEND_MS, async () => {
+      const [row] = await rig.fleet.rows("select term from leadership");
+      return [...rig.fleet.nodes.keys()].every((node) => journalled(rig, node, `"term","term":"${row?.["term"]}"`));
+    });
+    await rig.expectSound(name, "running", Number(epoch));
+  },
+};
+
+const arrival: Story = {
+  name: "a node that joins",
+  wide: false,
+  tell: async (rig, begin) => {
+    const name = `node-${randomBytes(3).toString("hex")}`;
+    begin();
+    await rig.wish("it has a join token", () => rig.fleet.addNode(name));
+    await rig.fleet.healthy([name], MEND_MS);
+    await rig.fleet.killNode(name);
+    rig.fleet.nodes.delete(name);
+    await rig.expectSound((await rig.running()).name, "running");
+  },
+};
+
+const renewal: Story = {
+  name: "a certificate that is renewed",
+  wide: false,
+  tell: async (rig, begin) => {
+    const { name } = await rig.running();
+    const node = "node-1";
+    const { process: agent, dataDir } = rig.fleet.node(node);
+    await agent.end("SIGKILL");
+    await writeOldCertificate(rig, dataDir);
+    begin();
+    agent.start();
+    await until("it has a fresh certificate", MEND_MS, () => rig.fleet.log(node).includes("certificate renewed"));
+    await rig.expectSound(name, "running");
+  },
+};
+
+/** Every story. */
+export const STORIES: readonly Story[] = [plannedMove, failover, life, rollBack, leave, restart, arrival, renewal];
+
+async function migrated(rig: FailpointRig, name: string, before: number): Promise<void> {
+  await until("the migration has ended", MEND_MS, async () => {
+    const all = await rig.migrations(name);
+    return all.length > before && all.every(({ outcome }) => outcome !== MigrationOutcome.RUNNING);
+  });
+}
+
+/** Reads what was printed, then goes on reading until it is given up. */
+async function readLogs(rig: FailpointRig, id: string): Promise<void> {
+  for (const follow of [false, true]) {
+    const given = new AbortController();
+    try {
+      const stream = rig.fleet
+        .api()
+        .streams.containers.streamLogs({ id, tailLines: 5, follow }, { signal: given.signal });
+      const lines = stream[Symbol.asyncIterator]();
+      const next = lines.next().catch(() => undefined);
+      await Promise.race([next, until("it follows", 300, () => false).catch(() => undefined)]);
+    } finally {
+      given.abort();
+    }
+  }
+}
+
+function journalled(rig: FailpointRig, node: string, text: string): boolean {
+  return readFileSync(join(rig.fleet.node(node).dataDir, "journal.log"), "utf8").includes(text);
+}
+
+/** Puts a certificate in place of the node's that is about to end. */
+async function writeOldCertificate(rig: FailpointRig, dataDir: string): Promise<void> {
+  const { nodeId, nodeName } = JSON.parse(readFileSync(join(dataDir, "node.json"), "utf8")) as Record<string, string>;
+  const longAgo = { ...systemClock, wallMs: () => systemClock.wallMs() - (NODE_LIFE_MS - 60_000) };
+  const random = { bytes: randomBytes, uuid: randomUUID };
+  const authority = await CertificateAuthority.open(join(rig.fleet.folder, "coordinator-1"), longAgo, random);
+  const csr = await certificateRequest(nodeName ?? "", readFileSync(join(dataDir, "key.pem"), "utf8"));
+  const issued = await authority.issueNode(csr, { nodeId: nodeId ?? "", nodeName: nodeName ?? "" });
+  writeFileSync(join(dataDir, "cert.pem"), issued.certificatePem);
+}

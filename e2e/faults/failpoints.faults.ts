@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pointsOf } from "@lormas/wire/failpoints.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { AGENT_SITES } from "../../agent/src/node/agent-failpoints.ts";
+import { COORDINATOR_SITES } from "../../coordinator/src/process/coordinator-failpoints.ts";
+import { until } from "../fleet/until.ts";
+import { FailpointRig } from "./failpoint-rig.ts";
+import { STORIES, type Story } from "./failpoint-stories.ts";
+
+// A process is killed with -9 before and after everything it does to the world, in the midst of every story in which it
+// does that, and starts again. The points come from the ports' own types; one that no story reaches fails by its name.
+
+const POINTS = pointsOf([...COORDINATOR_SITES, ...AGENT_SITES]);
+const FLEETS = 2;
+const NOW_AND_THEN_MS = 12_000;
+
+const folder = mkdtempSync(join(tmpdir(), "lormas-arm-"));
+const idle: FailpointRig[] = [];
+const waiting: ((rig: FailpointRig) => void)[] = [];
+const rigs: FailpointRig[] = [];
+/** Which points each story reaches when nothing goes wrong. */
+const reached = new Map<Story, ReadonlySet<string>>();
+let struck = 0;
+
+async function onRig(work: (rig: FailpointRig) => Promise<void>): Promise<void> {
+  const rig = idle.pop() ?? (await new Promise<FailpointRig>((resolve) => waiting.push(resolve)));
+  try {
+    await work(rig);
+  } catch (error) {
+    await rig.giveUp();
+    throw error;
+  } finally {
+    const next = waiting.shift();
+    if (next) next(rig);
+    else idle.push(rig);
+  }
+}
+
+async function reach(story: Story): Promise<void> {
+  await onRig(async (rig) => {
+    await story.tell(rig, () => rig.record());
+    reached.set(story, rig.reached());
+    rig.disarm();
+    expect(rig.deaths(), `${story.name}, undisturbed`).toEqual([]);
+  });
+}
+
+beforeAll(async () => {
+  for (let index = 0; index < FLEETS; index += 1) {
+    const rig = await FailpointRig.up(join(folder, String(index)));
+    rigs.push(rig);
+    idle.push(rig);
+  }
+  await Promise.all(STORIES.map(reach));
+});
+
+afterAll(async () => {
+  await Promise.all(rigs.map((rig) => rig.fleet.dispose()));
+  rmSync(folder, { recursive: true, force: true });
+  console.log(`${POINTS.length} failpoints in ${POINTS.length / 2} places; processes killed at them: ${struck}`);
+});
+
+/** The stories in which a point is tried. */
+function storiesOf(point: string): Story[] {
+  const all = STORIES.filter((story) => reached.get(story)?.has(point));
+  const wide = all.filter((story) => story.wide);
+  return wide.length > 0 ? wide : all.slice(0, 1);
+}
+
+test.concurrent.each(POINTS)("killed at %s", async (point) => {
+  const stories = storiesOf(point);
+  expect(stories.length, `no story reaches ${point}: it is not tested by anything`).toBeGreaterThan(0);
+  for (const story of stories) {
+    await onRig(async (rig) => {
+      const before = rig.deaths().length;
+      try {
+        await story.tell(rig, () => rig.arm(point));
+        if (!rig.struck) {
+          // Some things are done now and then, and not at every telling of the story.
+          await until("the point is reached", NOW_AND_THEN_MS, () => rig.struck);
+          await rig.expectSound((await rig.running()).name, "running");
+        }
+      } catch (error) {
+        throw new Error(`${point} in ${story.name}: ${String(error)}`, { cause: error });
+      }
+      // What was to end anyway, such as a node that is killed as a whole, may have died of the point or of that.
+      for (const how of rig.deaths().slice(before)) expect(how).toMatch(/: SIGKILL$/);
+      expect(rig.deaths().length - before, "one process died, once").toBeLessThanOrEqual(1);
+      rig.disarm();
+      struck += 1;
+    });
+  }
+});

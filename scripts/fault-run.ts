@@ -1,0 +1,89 @@
+// The fault campaigns one after another, each with a bound in time. The last line says how many tests passed and failed.
+// Arguments name the suites to run; without any, all of them.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { repositoryRoot } from "./bootstrap.mjs";
+import { FAULT_SUITES, type FaultSuite } from "./fault-suites.ts";
+import { killAll, processesOf, RUN_MARK } from "./test-leftovers.ts";
+import { closingLine, failure, skipLines, sum, type Tally } from "./test-tally.ts";
+
+/** How long what ended may take to be gone before it counts as left behind. */
+const LEFTOVER_GRACE_MS = 5_000;
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !FAULT_SUITES.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(`no suite ${unknown.join(", ")}: choose among ${FAULT_SUITES.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+const runId = randomBytes(6).toString("hex");
+// Short, because sockets live in it, and open to all, because PostgreSQL runs as another user there when we are root.
+const folder = mkdtempSync(join(tmpdir(), "lf-"));
+chmodSync(folder, 0o777);
+let ended: string | undefined;
+let running: ChildProcess | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    ended ??= signal;
+    running?.kill("SIGKILL");
+  });
+}
+
+/** Runs one suite to its end or its bound; what it leaves running is ended and counts as a failure. */
+async function run({ name, args, limitMs }: FaultSuite): Promise<Tally> {
+  const path = join(folder, `${name}.json`);
+  const begunMs = performance.now();
+  console.log(`\n== ${name}`);
+  const child = spawn(process.execPath, args, {
+    cwd: repositoryRoot,
+    env: {
+      ...process.env,
+      TMPDIR: folder,
+      [RUN_MARK]: runId,
+      LORMAS_TALLY: path,
+      PATH: `${join(repositoryRoot, "node_modules", ".bin")}${delimiter}${process.env["PATH"] ?? ""}`,
+    },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  running = child;
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, limitMs);
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  clearTimeout(limit);
+  const parts: Tally[] = [];
+  // The suite wrote it just before.
+  if (existsSync(path)) parts.push(JSON.parse(readFileSync(path, "utf8")) as Tally);
+  const tally = sum(parts);
+  if (late) parts.push(failure(`${name} took longer than ${limitMs / 60_000} minutes`));
+  else if (parts.length === 0) parts.push(failure(`${name} broke down (exit code ${code}), see above`));
+  else if (code !== 0 && tally.failed === 0) parts.push(failure(`${name} ended with exit code ${code}`));
+  else if (tally.passed + tally.failed === 0) parts.push(failure(`${name} tested nothing`));
+  let left = processesOf(runId, folder);
+  for (const deadlineMs = performance.now() + LEFTOVER_GRACE_MS; left.length > 0 && performance.now() < deadlineMs; ) {
+    await sleep(100);
+    left = processesOf(runId, folder);
+  }
+  killAll(left);
+  parts.push(...left.map(({ pid, command }) => failure(`${name} left behind: process ${pid} ${command}`)));
+  console.log(`${name}: ${closingLine(sum(parts))} in ${Math.round((performance.now() - begunMs) / 1_000)} s`);
+  return sum(parts);
+}
+
+const suites = FAULT_SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const parts: Tally[] = [];
+for (const suite of suites) if (ended === undefined) parts.push(await run(suite));
+if (ended !== undefined) parts.push(failure(`ended early: ${ended}`));
+rmSync(folder, { recursive: true, force: true });
+const total = sum(parts);
+console.log("");
+for (const line of skipLines(total)) console.log(line);
+for (const line of total.failures) console.log(`FAILED ${line}`);
+console.log(closingLine(total));
+process.exitCode = total.failed === 0 ? 0 : 1;

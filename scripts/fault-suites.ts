@@ -1,0 +1,19 @@
+/** One campaign of `npm run test:faults`. */
+export type FaultSuite = {
+  readonly name: string;
+  /** Arguments of the pinned Node. The program writes a Tally as JSON to the path in env LORMAS_TALLY. */
+  readonly args: readonly string[];
+  /** After this it is killed, and counts as failed. */
+  readonly limitMs: number;
+};
+
+const vitest = (...files: readonly string[]): string[] => [
+  ...["node_modules/vitest/vitest.mjs", "run", "-c", "vitest.faults.config.ts"],
+  ...files,
+];
+
+/** Every campaign, in the order in which they run. */
+export const FAULT_SUITES: readonly FaultSuite[] = [
+  { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 15 * 60_000 },
+  { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 4 * 60_000 },
+];
