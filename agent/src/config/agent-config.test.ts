@@ -23,10 +23,17 @@ describe("the agent's settings", () => {
     });
   });
 
+  test("may name several coordinators", () => {
+    const argv = ["--data-dir", "/tmp/x", "--address", "127.0.1.1", "--coordinator", "a:7443, [::1]:7444"];
+    expect(agentConfig(argv, {}, "host")).toMatchObject({ config: { coordinators: ["a:7443", "[::1]:7444"] } });
+  });
+
   test.each([
     [["--data-dir", " "], "--data-dir is missing"],
     [["--coordinator", "nowhere"], "give host:port"],
     [["--coordinator", "a:70000"], "give host:port"],
+    [["--coordinator", "a:1,,b:2"], "give host:port"],
+    [["--coordinator", Array.from({ length: 10 }, (_, n) => `c${n}:7443`).join(",")], "up to 9"],
     [["--name", "UPPER"], "lower-case letters"],
     [["--address", "a b"], "give the IP address"],
     [["--port-pool", "9-1"], "the lower first"],

@@ -7,8 +7,8 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace";
 /** How one agent is set up. Flags win over the environment. */
 export type AgentConfig = {
   readonly dataDir: string;
-  /** host:port of the coordinator's agent plane. */
-  readonly coordinator: string;
+  /** host:port of each coordinator's agent plane, in the order in which they are tried; at least one. */
+  readonly coordinators: readonly string[];
   readonly name: string;
   /** Where this node's containers are reached. */
   readonly address: string;
@@ -32,7 +32,7 @@ export type ConfigOutcome = { config: AgentConfig } | { problems: string[] } | {
 
 const OPTIONS = {
   "data-dir": { env: "LORMAS_DATA_DIR", says: "folder for key, certificate, journal and containers" },
-  coordinator: { env: "LORMAS_COORDINATOR", says: "host:port of the coordinator's agent plane" },
+  coordinator: { env: "LORMAS_COORDINATOR", says: "host:port of the coordinator's agent plane; several with commas" },
   name: { env: "LORMAS_NODE_NAME", says: "the node's name (default: the host's name)" },
   address: { env: "LORMAS_NODE_ADDRESS", says: "IP or host name at which containers are reached" },
   runtime: { env: "LORMAS_RUNTIME", says: "auto, docker or exec (default auto)" },
@@ -49,6 +49,9 @@ const OPTIONS = {
   "shared-dir": { env: "LORMAS_SHARED_DIR", says: "folder that is the same on every node, for shared volumes" },
   "cgroup-parent": { env: "LORMAS_CGROUP_PARENT", says: "cgroup below which the node's own is made (default /lormas)" },
 } as const;
+
+/** Coordinators that an agent may be told of. */
+const COORDINATORS_MAX = 9;
 
 /** Text of --help. */
 export function usage(): string {
@@ -101,10 +104,15 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
 
   const dataDir = text("data-dir", "");
   if (dataDir === "") problems.push("--data-dir is missing: name a folder that only this agent uses");
-  const coordinator = text("coordinator", "");
-  const port = Number(/:(\d{1,5})$/.exec(coordinator)?.[1] ?? "0");
-  if (coordinator === "" || port < 1 || port > 65_535 || coordinator.length > 260) {
-    problems.push(`--coordinator is "${coordinator}": give host:port, such as coordinator.example:7443`);
+  const coordinators = text("coordinator", "")
+    .split(",")
+    .map((hostPort) => hostPort.trim());
+  const wrong = coordinators.find((hostPort) => !isHostPort(hostPort));
+  if (wrong !== undefined || coordinators.length > COORDINATORS_MAX) {
+    problems.push(
+      `--coordinator is "${coordinators.join(",")}": give host:port, such as coordinator.example:7443, ` +
+        `or up to ${COORDINATORS_MAX} of them with commas between`,
+    );
   }
   const name = text("name", hostName.toLowerCase());
   if (!/^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/.test(name)) {
@@ -143,7 +151,7 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
   return {
     config: {
       dataDir: resolve(dataDir),
-      coordinator,
+      coordinators,
       name,
       address,
       runtime,
@@ -159,4 +167,9 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
       cgroupParent,
     },
   };
+}
+
+function isHostPort(text: string): boolean {
+  const port = Number(/^[^\s:/]\S*:(\d{1,5})$/.exec(text)?.[1] ?? "0");
+  return port >= 1 && port <= 65_535 && text.length <= 260;
 }

@@ -30,10 +30,13 @@ let running: Promise<void>;
 let credentials: Credentials;
 let enforced: number;
 
-function enrolNow(token = coordinator.joinToken): Promise<Credentials> {
+function enrolNow(
+  token = coordinator.joinToken,
+  coordinatorFor: (attempt: number) => string = () => coordinator.address,
+): Promise<Credentials> {
   return enrol({
     dataDir,
-    coordinator: coordinator.address,
+    coordinatorFor,
     name: "node-1",
     token,
     timers: systemTimers,
@@ -298,6 +301,16 @@ describe("enrolment", () => {
     await expect(enrolNow(used)).rejects.toThrow(EnrolmentRefused);
     await expect(enrolNow(used)).rejects.toThrow(/token is unknown; make a new join token/);
     expect(credentials.nodeId).toBe(TEST_NODE_ID);
+  });
+
+  test("asks the next coordinator when one does not answer", async () => {
+    const asked: number[] = [];
+    const fresh = await enrolNow(coordinator.joinToken, (attempt) => {
+      asked.push(attempt);
+      return attempt < 2 ? "127.0.0.1:1" : coordinator.address;
+    });
+    expect(fresh.nodeId).toBe(TEST_NODE_ID);
+    expect(asked).toEqual([0, 1, 2]);
   });
 
   test("sends nothing to a coordinator whose authority is not the token's", async () => {

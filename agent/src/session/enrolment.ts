@@ -33,7 +33,8 @@ const NEXT_STEP: Partial<Record<number, string>> = {
  */
 export async function enrol(options: {
   readonly dataDir: string;
-  readonly coordinator: string;
+  /** host:port to ask at each attempt, the first being 0. */
+  readonly coordinatorFor: (attempt: number) => string;
   readonly name: string;
   readonly token: string;
   readonly timers: Timers;
@@ -50,14 +51,15 @@ export async function enrol(options: {
   for (let attempt = 0; ; attempt += 1) {
     if (options.signal.aborted) throw new EnrolmentRefused("stopped before this node was enrolled");
     try {
-      const caPem = await discoverCa(options.coordinator, token.caDigestHex, TRY_MS);
+      const coordinator = options.coordinatorFor(attempt);
+      const caPem = await discoverCa(coordinator, token.caDigestHex, TRY_MS);
       const request = create(EnrolRequestSchema, {
         token: token.secret,
         nodeName: options.name,
         csr,
         agentVersion: AGENT_VERSION,
       });
-      const answer = await enrolCall(options.coordinator, caPem, request, options.wall.now().getTime() + TRY_MS);
+      const answer = await enrolCall(coordinator, caPem, request, options.wall.now().getTime() + TRY_MS);
       checkIssued(answer.certificate, caPem);
       const credentials: Credentials = {
         nodeId: answer.nodeId,
