@@ -1,7 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { AgentCall } from "./agent-call.ts";
 import type { NodePeer } from "./node-peer.ts";
-import type { RpcStatus } from "./rpc-status.ts";
+import { type RpcStatus, unavailable } from "./rpc-status.ts";
 
 /**
  * One stream of an agent, both ways. After finish() or fail() nothing is written any more and nothing that still arrives
@@ -11,10 +11,13 @@ export class AgentStream<In extends Message, Out extends Message> {
   readonly peer: NodePeer;
   readonly #call: AgentCall<In, Out>;
   readonly #closed: (() => void)[] = [];
+  readonly #maySend: () => boolean;
   #state: "open" | "ended" | "closed" = "open";
 
-  constructor(call: AgentCall<In, Out>, peer: NodePeer) {
+  /** `maySend` is asked right before each message; once it says no, the stream ends and the agent is told to dial again. */
+  constructor(call: AgentCall<In, Out>, peer: NodePeer, maySend: () => boolean) {
     this.#call = call;
+    this.#maySend = maySend;
     this.peer = peer;
     const close = (): void => {
       if (this.#state === "closed") return;
@@ -62,9 +65,15 @@ export class AgentStream<In extends Message, Out extends Message> {
     if (this.open) this.#call.resume();
   }
 
-  /** Sends a message; without effect once the stream has ended. */
+  /**
+   * Sends a message; without effect once the stream has ended. Between the question and the socket lie a few instructions: a
+   * process that is stopped just there sends one message when it goes on. Agents obey no term below the highest they have
+   * seen, and what the message grants is counted from before the stop.
+   */
   write(message: Out): void {
-    if (this.open) this.#call.write(message);
+    if (!this.open) return;
+    if (this.#maySend()) this.#call.write(message);
+    else this.fail(unavailable("this coordinator does not lead any more: dial again"));
   }
 
   /** Calls back once when something written has been taken, or when the stream has ended. */

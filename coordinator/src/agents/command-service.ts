@@ -32,8 +32,8 @@ export class CommandService {
 
   /** Serves one command stream of an authenticated node. */
   handle(call: AgentCall<CommandsRequest, CommandsResponse>, peer: NodePeer): void {
-    const { failures, validator, limits, clock, streams } = this.#parts;
-    const stream: CommandStream = new AgentStream(call, peer);
+    const { failures, validator, limits, clock, streams, intake } = this.#parts;
+    const stream: CommandStream = new AgentStream(call, peer, () => intake.leads());
     const cancelDeadline = clock.schedule(limits.firstMessageMs, () =>
       stream.open ? streams.fail(stream, failures.silence(limits.firstMessageMs, "Attach", peer, CALL)) : undefined,
     );

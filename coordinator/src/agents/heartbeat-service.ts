@@ -44,8 +44,8 @@ export class HeartbeatService {
 
   /** Serves one heartbeat stream of an authenticated node. */
   handle(call: AgentCall<HeartbeatRequest, HeartbeatResponse>, peer: NodePeer): void {
-    const { failures, validator, limits, clock, streams } = this.#parts;
-    const stream: HeartbeatStream = new AgentStream(call, peer);
+    const { failures, validator, limits, clock, streams, intake } = this.#parts;
+    const stream: HeartbeatStream = new AgentStream(call, peer, () => intake.leads());
     const cancelDeadline = clock.schedule(limits.firstMessageMs, () =>
       stream.open ? streams.fail(stream, failures.silence(limits.firstMessageMs, "Hello", peer, CALL)) : undefined,
     );

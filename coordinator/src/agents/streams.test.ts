@@ -354,3 +354,42 @@ test("a stop ends every stream with a reason and frees the port", async () => {
   const again = await rig.plane.start(rig.intake, { enrolNode: async () => ({ clusterName: "local" }) });
   expect(again.address).toMatch(/^127\.0\.0\.1:\d+$/);
 });
+
+test("what was decided while this coordinator led is not sent once it does not", async () => {
+  rig = await PlaneRig.start();
+  const { agent, nodeId } = await rig.enrolledAgent();
+  const { incarnation } = await served(agent);
+  const commands = await attached(agent, incarnation);
+  const { intake } = rig;
+  const commit = intake.commandResult.bind(intake);
+  // The lease ends between the commit and the acknowledgement of it.
+  intake.commandResult = async (...result) => {
+    await commit(...result);
+    intake.leading = false;
+  };
+  commands.stream.write(resultMessage(testUuid()));
+  await eventually("the end", () => commands.log.end !== null);
+  expect(commands.log.end).toMatchObject({ code: status.UNAVAILABLE });
+  expect(intake.records.map(({ kind }) => kind)).toContain("result");
+  expect(commands.log.messages.map(({ message }) => message.case)).toEqual(["attached"]);
+
+  intake.leading = true;
+  const again = await served(agent);
+  const held = await attached(agent, again.incarnation);
+  intake.leading = false;
+  rig.plane.link.sendCommand(nodeId, stopCommand());
+  await eventually("the end", () => held.log.end !== null);
+  expect(held.log.messages.map(({ message }) => message.case)).toEqual(["attached"]);
+
+  intake.leading = true;
+  const hello = intake.hello.bind(intake);
+  intake.hello = async (...said) => {
+    const terms = await hello(...said);
+    intake.leading = false;
+    return terms;
+  };
+  const unwelcome = agent.heartbeat();
+  unwelcome.stream.write(helloMessage(testUuid()));
+  await eventually("the end", () => unwelcome.log.end !== null);
+  expect(unwelcome.log).toMatchObject({ messages: { length: 0 }, end: { code: status.UNAVAILABLE } });
+});

@@ -42,7 +42,8 @@ export type ConfigKey = {
 };
 
 const profiles = Object.keys(LEASE_PROFILES) as (keyof typeof LEASE_PROFILES)[];
-const LEADER_TTL_MIN_MS = 1_000;
+/** Above what the database lets a stalled statement or transaction keep its locks, so that a takeover never waits a term. */
+export const LEADER_TTL_MIN_MS = 2_000;
 const LEADER_TTL_MAX_MS = 60_000;
 
 const text = z.string().refine((value) => !/\p{Cc}/u.test(value), "holds control characters");
@@ -200,7 +201,7 @@ export function fileKeyOf(name: ConfigKeyName): string {
 export const FOREIGN_VARIABLES: ReadonlySet<string> = new Set(
   [
     "CONFIG LIFELINE_FD HOST_MARK ANCESTORS URL TOKEN TOKEN_FILE COORDINATOR NODE_NAME NODE_ADDRESS RUNTIME ALLOW_EXEC",
-    "PORT_POOL DOCKER_SOCKET JOIN_TOKEN JOIN_TOKEN_FILE RUN_DIR SHARED_DIR CGROUP_PARENT CHROMIUM TALLY",
+    "FAILPOINT PORT_POOL DOCKER_SOCKET JOIN_TOKEN JOIN_TOKEN_FILE RUN_DIR SHARED_DIR CGROUP_PARENT CHROMIUM TALLY",
     "NODE NODE_BIN CONTAINER EPOCH ADDRESS",
   ]
     .join(" ")

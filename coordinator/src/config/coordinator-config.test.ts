@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
-import { CONFIG_KEYS, type ConfigKeyName, configKeyNames, flagOf } from "./config-keys.ts";
+import { IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from "../store/database-config.ts";
+import { CONFIG_KEYS, type ConfigKeyName, configKeyNames, flagOf, LEADER_TTL_MIN_MS } from "./config-keys.ts";
 import { configurationTable } from "./configuration-table.ts";
 import { type ConfigInput, loadConfig, problemLine } from "./coordinator-config.ts";
 import { describeConfig } from "./describe-config.ts";
@@ -53,7 +54,7 @@ const samples: Record<ConfigKeyName, readonly [string, string, string]> = {
   databaseUrl: ["postgres://a@h/d", "postgres://b@h/d", "postgresql://c@h/d"],
   clusterName: ["aa", "bb", "cc"],
   profile: ["lan", "fast", "large"],
-  leaderTtlMs: ["1000", "3000", "4000"],
+  leaderTtlMs: ["2000", "3000", "4000"],
   logLevel: ["debug", "warn", "error"],
   publicUrl: ["https://a.example", "https://b.example", "https://c.example"],
   production: ["true", "false", "true"],
@@ -208,4 +209,9 @@ test("config validate says what holds and where it comes from, or all that is wr
 test("docs/configuration.md lists every setting as it is", () => {
   const text = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
   expect(text).toContain(configurationTable());
+});
+
+test("a leader's lease outlasts every lock that a stalled transaction of it can hold", () => {
+  expect(LEADER_TTL_MIN_MS).toBeGreaterThan(STATEMENT_TIMEOUT_MS);
+  expect(LEADER_TTL_MIN_MS).toBeGreaterThan(IDLE_IN_TRANSACTION_TIMEOUT_MS);
 });

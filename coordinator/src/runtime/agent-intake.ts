@@ -67,6 +67,11 @@ export type AgentCommandResult = {
  * UNAVAILABLE so that the agent dials again.
  */
 export interface AgentIntake {
+  /**
+   * True while this coordinator may grant, decide and send, by its own lease at this moment. The plane asks right before
+   * every message that it sends: what was decided a moment ago may be somebody else's by now.
+   */
+  leads(): boolean;
   /** A Hello on a heartbeat stream. From here on only this incarnation is served; streams of another one are ended. */
   hello(nodeId: string, hello: AgentHello): Promise<ServingTerms>;
   /**

@@ -52,8 +52,8 @@ export class DecisionLoop {
 
   /** Refusals: not_leader, busy (too many wait), database_unavailable (the outcome could not be stored; ask again). */
   submit<T>(decide: Decide<T>): Promise<T> {
-    if (this.#broken) return Promise.reject(databaseGone());
     if (this.#ports.term() === null) return Promise.reject(notLeading());
+    if (this.#broken) return Promise.reject(databaseGone());
     if (this.#waiting.length >= this.#waitingMax) {
       return Promise.reject(
         new Refusal("busy", `${this.#waitingMax} decisions wait already`, "try again in a second", {
@@ -84,7 +84,7 @@ export class DecisionLoop {
         const batch = this.#waiting.splice(0, BATCH_MAX);
         const term = this.#ports.term();
         if (term !== null && !this.#broken) await this.#commitBatch(batch, term);
-        else for (const waiting of batch) waiting.reject(this.#broken ? databaseGone() : notLeading());
+        else for (const waiting of batch) waiting.reject(term === null ? notLeading() : databaseGone());
       }
     } finally {
       // In the same turn as the last look at the queue: whatever is submitted from here on starts a run of its own.

@@ -112,9 +112,11 @@ export type HealthSample = {
 
 /** Another coordinator leads, or the term has moved on: nothing was written. */
 export class StaleTermError extends Error {
+  readonly term: number;
   constructor(term: number) {
     super(`term ${term} is over: another coordinator leads`);
     this.name = "StaleTermError";
+    this.term = term;
   }
 }
 
@@ -152,7 +154,8 @@ export interface DecisionStore {
   renewLeadership(instance: string, term: number): Promise<boolean>;
   /** Gives leadership up at once, so that a successor need not wait. */
   releaseLeadership(instance: string, term: number): Promise<void>;
-  flushHealth(samples: readonly HealthSample[], atMs: number): Promise<void>;
+  /** What people see of the nodes; rejects with StaleTermError as commit does, having stored a part at most. */
+  flushHealth(term: number, samples: readonly HealthSample[], atMs: number): Promise<void>;
   /** A usable join token's cluster; null when unknown, used or expired. */
   tokenCluster(tokenHash: string, nowMs: number): Promise<string | null>;
 }

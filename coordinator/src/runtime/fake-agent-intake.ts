@@ -38,6 +38,10 @@ export class FakeAgentIntake implements AgentIntake {
   underWayMost = 0;
   readonly #served = new Map<string, { incarnation: string; sequence: bigint }>();
 
+  leads(): boolean {
+    return this.leading;
+  }
+
   async hello(nodeId: string, hello: AgentHello): Promise<ServingTerms> {
     this.#lead();
     await this.commits();

@@ -42,6 +42,10 @@ export class FleetIntake implements AgentIntake {
     this.#ports = ports;
   }
 
+  leads(): boolean {
+    return this.#ports.term() !== null;
+  }
+
   async hello(nodeId: string, hello: AgentHello): Promise<ServingTerms> {
     const { loop, state, watch } = this.#ports;
     const { session, term } = await loop.submit((work) => {

@@ -164,3 +164,21 @@ test("a snapshot of another machine version fails the start, and says what to do
   const leadership = await new PostgresDecisionStore(rig.database.database).readLeadership();
   expect(leadership?.holder).toBeNull();
 });
+
+test("a decision that another coordinator's takeover refuses deposes this one at once", async () => {
+  rig = await fleetRig(1);
+  const id = await running();
+  const other = new PostgresDecisionStore(rig.database.database);
+  const taken = await other.takeLeadership(await other.readLeadership(), "other", 15_000);
+  expect(rig.runtime().leading()).toEqual({ leader: true, term: 1 });
+  expect(rig.nodeIds.map((nodeId) => rig.agents.beat(nodeId))).toEqual([true]);
+  expect(await refusal(rig.runtime().operations.setDesired(id, "stopped", "test"))).toBe("not_leader");
+  expect(rig.runtime().leading()).toEqual({ leader: false, term: 0 });
+  expect(
+    rig.nodeIds.map((nodeId) => rig.agents.beat(nodeId)),
+    "grants nothing",
+  ).toEqual([false]);
+  expect(await refusal(rig.runtime().operations.setDesired(id, "stopped", "test"))).toBe("not_leader");
+  expect((await other.readLeadership())?.term).toBe(taken?.term);
+  expect((await other.load()).containers.map(({ snapshot }) => containerStatus(snapshot))).toEqual(["running"]);
+});

@@ -5,7 +5,7 @@ import type { Clock } from "./clock.ts";
 import { CommandSender } from "./command-sender.ts";
 import { Deadlines } from "./deadlines.ts";
 import { DecisionLoop } from "./decision-loop.ts";
-import type { DecisionChanges, DecisionStore } from "./decision-store.ts";
+import { type DecisionChanges, type DecisionStore, StaleTermError } from "./decision-store.ts";
 import { DutyDeadlines } from "./duty-deadlines.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
@@ -226,6 +226,8 @@ export class FleetRuntime implements CoordinatorStatus {
   // has been read.
   #recover(error: unknown): void {
     this.#databaseReady = false;
+    // Nothing was written, and nothing is left to be led: what the lease still says here does not count.
+    if (error instanceof StaleTermError) return this.#leadership.overruled(error.term);
     this.#ports.log.error({ error }, "a decision could not be committed; reading the state anew");
     this.#recovery ??= this.#readAgain().finally(() => {
       this.#recovery = null;
@@ -302,7 +304,8 @@ export class FleetRuntime implements CoordinatorStatus {
   }
 
   async #flushHealth(): Promise<void> {
-    if (this.#leadership.term() === null || !this.#databaseReady) return;
+    const term = this.#leadership.term();
+    if (term === null || !this.#databaseReady) return;
     const samples = this.liveNodes().map(({ nodeId, lastHeartbeatWallMs, usage }) => ({
       nodeId,
       status: String(this.state.node(nodeId)?.snapshot.value ?? "pending"),
@@ -310,8 +313,9 @@ export class FleetRuntime implements CoordinatorStatus {
       usage,
     }));
     try {
-      await this.#ports.store.flushHealth(samples, this.#ports.clock.wallMs());
+      await this.#ports.store.flushHealth(term, samples, this.#ports.clock.wallMs());
     } catch (error) {
+      if (error instanceof StaleTermError) return this.#leadership.overruled(term);
       this.#ports.log.warn({ error }, "the nodes' health could not be stored; it is in memory and is stored next time");
     }
   }

@@ -100,3 +100,19 @@ test("a lease that ran out is not revived by a late answer: a new term begins", 
   expect(keeper.term()).toBe(2);
   keeper.abandon();
 });
+
+test("what the database says of the term counts at once, whatever the lease says", async () => {
+  const { row, keeper, deposed, terms, pass } = await leading();
+  await pass(1_000);
+  row.record = { holder: "two", term: 2, renewals: 0, ttlMs: TTL_MS };
+  keeper.overruled(7);
+  expect(keeper.term()).toBe(1);
+  keeper.overruled(1);
+  expect(keeper.term()).toBeNull();
+  expect(deposed).toEqual(["another coordinator leads"]);
+  await pass(TTL_MS);
+  expect(keeper.term(), "the other one's lease may still hold").toBeNull();
+  await pass(TTL_MS);
+  expect(terms).toEqual([1, 3]);
+  keeper.abandon();
+});

@@ -59,6 +59,11 @@ export class LeadershipKeeper {
     return this.#ready && holds(this.#lease, this.#ports.clock.bootMs()) ? this.#lease.term : null;
   }
 
+  /** The database has said that this term is over: another coordinator leads. Deposes at once, whatever the lease says. */
+  overruled(term: number): void {
+    if (this.#lease?.term === term) this.#depose("another coordinator leads");
+  }
+
   /** Gives leadership up, so that a successor need not wait for the lease to run out. */
   async stop(): Promise<void> {
     this.#stopped = true;

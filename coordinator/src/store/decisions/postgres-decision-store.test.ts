@@ -94,6 +94,21 @@ const somebodyWaits = () =>
     )
     .toBeGreaterThan(0);
 
+/** True when some connection waits for a row of that table. */
+async function waitingFor(table: string): Promise<boolean> {
+  const looker = new pg.Client({ connectionString: database.url });
+  await looker.connect();
+  try {
+    const waiting = await looker.query(
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1",
+      [`%from ${table} %`],
+    );
+    return (waiting.rowCount ?? 0) > 0;
+  } finally {
+    await looker.end();
+  }
+}
+
 describe("leadership in PostgreSQL", () => {
   test("of two that ask at the same time one is elected", async () => {
     const taken = await Promise.all([a.takeLeadership(null, "a", TTL_MS), b.takeLeadership(null, "b", TTL_MS)]);
@@ -189,6 +204,42 @@ describe("a deposed leader", () => {
     await outside.query("commit");
     expect(await written).toBeInstanceOf(StaleTermError);
     expect(await names()).toEqual([]);
+  });
+
+  test("stores nothing of the nodes' health either", async () => {
+    const term = await take(a, "a");
+    const known = node("seen");
+    await a.commit(term, changes([known]));
+    const usage = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
+    const sample = { nodeId: known.facts.id, status: "healthy", lastHeartbeatAtMs: 1, usage };
+    await a.flushHealth(term, [sample], 1);
+    await take(b, "b");
+    await expect(a.flushHealth(term, [{ ...sample, status: "dead" }], 2)).rejects.toBeInstanceOf(StaleTermError);
+    const { rows } = await outside.query("select status from node_health");
+    expect(rows).toEqual([{ status: "healthy" }]);
+  });
+
+  // The control of the three above: what a mere comparison would do, on the same server, in the same order.
+  test.each([
+    ["compares the term and locks nothing writes after the takeover", "", "taken written"],
+    ["locks the row as commit does holds the takeover back until it has ended", " for key share", "written taken"],
+  ])("that %s", async (_, lock, order) => {
+    const term = await take(a, "a");
+    await outside.query("begin");
+    const held = await outside.query(`select term from leadership where scope = 'global' and term = $1${lock}`, [term]);
+    expect(held.rowCount).toBe(1);
+    const seen: string[] = [];
+    const taken = take(b, "b").then(() => seen.push("taken"));
+    // A takeover that waits for nobody is over by now; one that is held back waits for the lock.
+    if (lock === "") await taken;
+    else await expect.poll(() => waitingFor("leadership"), { timeout: 5_000, interval: 10 }).toBe(true);
+    await outside.query("insert into category (id, name) values ('late', 'Late')");
+    await outside.query("commit");
+    seen.push("written");
+    await taken;
+    expect(seen.join(" ")).toBe(order);
+    expect((await outside.query("select 1 from category where id = 'late'")).rowCount).toBe(1);
+    expect((await b.readLeadership())?.term).toBe(term + 1);
   });
 
   test("what the server refuses is said to be not stored, definitely", async () => {

@@ -1,3 +1,4 @@
+import type { EntityManager } from "@mikro-orm/postgresql";
 import type { LeadershipRecord } from "../../domain/leadership/leader-lease.ts";
 import {
   type DecisionChanges,
@@ -42,13 +43,7 @@ export class PostgresDecisionStore implements DecisionStore {
 
   async #write(term: number, changes: DecisionChanges): Promise<void> {
     await this.#database.orm.em.fork().transactional(async (em) => {
-      // The lock conflicts with a takeover's FOR UPDATE, and with nothing else: a write of an old term can then not
-      // commit after the takeover, which a mere comparison of the term would let it.
-      const held = await em.execute<{ term: string }[]>(
-        "select term from leadership where scope = ? and term = ? for key share",
-        [SCOPE, term],
-      );
-      if (held.length === 0) throw new StaleTermError(term);
+      await holdTerm(em, term);
       const at = new Date(changes.atMs);
       const asOf = changes.newestSequence;
       if (changes.holdings.length > 0) {
@@ -148,7 +143,7 @@ export class PostgresDecisionStore implements DecisionStore {
       .nativeUpdate(LeadershipEntity, { scope: SCOPE, holder: instance, term }, { holder: null });
   }
 
-  async flushHealth(samples: readonly HealthSample[], atMs: number): Promise<void> {
+  async flushHealth(term: number, samples: readonly HealthSample[], atMs: number): Promise<void> {
     const rows = samples.map((sample) => ({
       nodeId: sample.nodeId,
       status: sample.status,
@@ -159,7 +154,10 @@ export class PostgresDecisionStore implements DecisionStore {
       updatedAt: new Date(atMs),
     }));
     for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
-      await this.#database.orm.em.fork().upsertMany(NodeHealthEntity, rows.slice(from, from + ROWS_PER_STATEMENT));
+      await this.#database.orm.em.fork().transactional(async (em) => {
+        await holdTerm(em, term);
+        await em.upsertMany(NodeHealthEntity, rows.slice(from, from + ROWS_PER_STATEMENT));
+      });
     }
   }
 
@@ -169,6 +167,19 @@ export class PostgresDecisionStore implements DecisionStore {
       .findOne(JoinTokenEntity, { secretHash: tokenHash, usedAt: null, expiresAt: { $gt: new Date(nowMs) } });
     return token?.clusterId ?? null;
   }
+}
+
+/**
+ * Holds the term until the transaction ends; throws StaleTermError when it is over. The lock conflicts with a takeover's
+ * FOR UPDATE, and with nothing else: a write of an old term can then not commit after the takeover, which a mere comparison
+ * of the term would let it.
+ */
+async function holdTerm(em: EntityManager, term: number): Promise<void> {
+  const held = await em.execute<{ term: string }[]>(
+    "select term from leadership where scope = ? and term = ? for key share",
+    [SCOPE, term],
+  );
+  if (held.length === 0) throw new StaleTermError(term);
 }
 
 /** The server's own word that a statement's data is wrong (classes 22, 23, and 08P01): the transaction is rolled back. */
