@@ -30,8 +30,10 @@ const RUNTIME = {
 const GUARD = {
   answering: "read",
   deadlineMs: "read",
+  softEndMs: "read",
   renew: "durable",
   register: "durable",
+  enter: "durable",
   forget: "durable",
   dismiss: "durable",
 } as const satisfies Record<keyof GuardLink, EffectKind>;
@@ -50,6 +52,7 @@ const RECORDS = {
   started: "durable",
   closed: "durable",
   removed: "durable",
+  membership: "durable",
 } as const satisfies Record<JournalRecord["kind"], EffectKind>;
 
 const CLIENT = {
