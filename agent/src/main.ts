@@ -8,6 +8,7 @@ import { bootClock, bootId, systemTimers, wallClock } from "./clock/clock.ts";
 import { type AgentConfig, agentConfig } from "./config/agent-config.ts";
 import { killNodePass } from "./guard/guard-hands.ts";
 import { lifelineFd, watchLifeline } from "./guard/lifeline.ts";
+import { guardRestarts, presentLaunch } from "./guard-client/agent-launch.ts";
 import { enforceDeadline } from "./guard-client/deadline-enforcer.ts";
 import { GuardClient } from "./guard-client/guard-client.ts";
 import { guardProcessDoor } from "./guard-client/guard-process-door.ts";
@@ -96,7 +97,9 @@ async function main(): Promise<void> {
     log.fatal({ err: fault }, "the agent ends, since it can promise nothing any more");
     process.exit(1);
   });
+  const restarts = guardRestarts(config.guardRestartsAgent, process.env, process.pid);
   const guard = await GuardClient.open({
+    launch: restarts ? presentLaunch(config.dataDir, layout) : null,
     door: guardProcessDoor(
       {
         runDir: guardRunDir(config.dataDir, config.runDir),
@@ -149,8 +152,9 @@ async function main(): Promise<void> {
   });
   cleanStop = (reason, leave) => {
     log.info({ reason, leave }, "stopping");
-    agent
-      .stop(reason, leave)
+    guard
+      .leaving()
+      .then(() => agent.stop(reason, leave))
       .then(() => guardLink.dismiss())
       .then(() => journal.close())
       .then(() => runtime.close())

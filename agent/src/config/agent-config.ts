@@ -26,6 +26,8 @@ export type AgentConfig = {
   readonly sharedDir: string | null;
   /** The cgroup below which this node's group is made. */
   readonly cgroupParent: string;
+  /** Whether the guard starts a dead agent again; auto: where no supervisor is known. */
+  readonly guardRestartsAgent: "auto" | "yes" | "no";
 };
 
 export type ConfigOutcome = { config: AgentConfig } | { problems: string[] } | { help: string };
@@ -47,6 +49,10 @@ const OPTIONS = {
   },
   "run-dir": { env: "LORMAS_RUN_DIR", says: "folder on a tmpfs for the guard (default /run/lormas)" },
   "shared-dir": { env: "LORMAS_SHARED_DIR", says: "folder that is the same on every node, for shared volumes" },
+  "guard-restarts-agent": {
+    env: "LORMAS_GUARD_RESTARTS_AGENT",
+    says: "auto, yes or no: a dead agent is started again by its guard (auto: unless systemd or lormas up does)",
+  },
   "cgroup-parent": { env: "LORMAS_CGROUP_PARENT", says: "cgroup below which the node's own is made (default /lormas)" },
 } as const;
 
@@ -134,6 +140,7 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
     problems.push(`--cgroup-parent is "${cgroupParent}": give an absolute path of plain names, such as /lormas`);
   }
   const runtime = oneOf("runtime", ["auto", "docker", "exec"], "auto");
+  const guardRestartsAgent = oneOf("guard-restarts-agent", ["auto", "yes", "no"], "auto");
   const production = flag("production");
   const allowExec = flag("allow-exec");
   if (runtime === "exec" && production && !allowExec) {
@@ -165,6 +172,7 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
       runDir: runDir === "" ? null : resolve(runDir),
       sharedDir: sharedDir === "" ? null : resolve(sharedDir),
       cgroupParent,
+      guardRestartsAgent,
     },
   };
 }

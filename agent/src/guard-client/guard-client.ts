@@ -1,6 +1,7 @@
 import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
 import type { Logger } from "pino";
 import type { Timers } from "../clock/clock.ts";
+import type { AgentLaunch } from "../guard/agent-keeper.ts";
 import type { GuardAnswer, GuardRequest } from "../guard/guard-message.ts";
 import { type GuardedGroup, RuntimeFault } from "../runtime/container-runtime.ts";
 import type { GuardConnection, GuardDoor } from "./guard-door.ts";
@@ -21,6 +22,7 @@ type OpenQuestion = { done: (answer: GuardAnswer | null) => void; cancel: () => 
 export class GuardClient implements GuardLink {
   readonly #door: GuardDoor;
   readonly #timers: Timers;
+  #launch: AgentLaunch | null;
   readonly #log: Logger;
   readonly #end = new AbortController();
   readonly #open = new Map<number, OpenQuestion>();
@@ -31,8 +33,9 @@ export class GuardClient implements GuardLink {
   #softEndMs: number | null = null;
   #answering = false;
 
-  private constructor(door: GuardDoor, timers: Timers, log: Logger) {
+  private constructor(door: GuardDoor, launch: AgentLaunch | null, timers: Timers, log: Logger) {
     this.#door = door;
+    this.#launch = launch;
     this.#timers = timers;
     this.#log = log;
   }
@@ -40,10 +43,12 @@ export class GuardClient implements GuardLink {
   /** Connects to this node's guard, starting one if none lives; resolves when it answers. It is kept alive from then on. */
   static async open(options: {
     readonly door: GuardDoor;
+    /** How the guard starts this agent again when it dies; null: it does not. */
+    readonly launch: AgentLaunch | null;
     readonly timers: Timers;
     readonly log: Logger;
   }): Promise<GuardClient> {
-    const client = new GuardClient(options.door, options.timers, options.log);
+    const client = new GuardClient(options.door, options.launch, options.timers, options.log);
     await client.#connect();
     return client;
   }
@@ -90,6 +95,12 @@ export class GuardClient implements GuardLink {
     await this.#ask({ type: "forget", containerId });
   }
 
+  /** This agent is about to end on purpose: from here on no guard starts it again. */
+  async leaving(): Promise<void> {
+    this.#launch = null;
+    await this.#ask({ type: "leaving" });
+  }
+
   async dismiss(): Promise<void> {
     this.#end.abort();
     await this.#ask({ type: "dismiss" });
@@ -107,7 +118,7 @@ export class GuardClient implements GuardLink {
       const connection = await this.#door.dial();
       if (connection) {
         this.#serve(connection);
-        const answer = await this.#ask({ type: "hello" });
+        const answer = await this.#ask({ type: "hello", ...(this.#launch && { agent: this.#launch }) });
         if (answer?.type === "ok") {
           for (const group of answer.groups ?? [])
             if (!this.#groups.has(group.containerId)) this.#groups.set(group.containerId, group);

@@ -31,6 +31,7 @@ beforeEach(async () => {
   maySpawn = true;
   guard = await GuardClient.open({
     door: { dial: door.dial, spawn: (failed) => maySpawn && door.spawn(failed) },
+    launch: null,
     timers: systemTimers,
     log,
   });

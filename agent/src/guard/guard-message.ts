@@ -1,10 +1,18 @@
 import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
 import type { StartGate } from "../process/start-gate.ts";
+import type { AgentLaunch } from "./agent-keeper.ts";
 
 /** What agent and guard say to each other: one JSON object a line, over a unix socket. */
 export type GuardRequest =
   /** First line of a connection; the newest connection is the agent, older ones are dropped. */
-  | { readonly type: "hello"; readonly id: number }
+  | {
+      readonly type: "hello";
+      readonly id: number;
+      /** How the agent is started again when it dies; absent: it is not. */
+      readonly agent?: AgentLaunch;
+    }
+  /** The agent ends on purpose: it is not started again. */
+  | { readonly type: "leaving"; readonly id: number }
   | { readonly type: "renew"; readonly id: number; readonly grant: GuardGrant }
   /** `adopt` tells of something that runs already: it is taken without a lease, and killed if there is none. */
   | { readonly type: "register"; readonly id: number; readonly group: WireGroup; readonly adopt: boolean }

@@ -98,6 +98,8 @@ export class Guard {
       }
       case "enter":
         return this.#enter(request);
+      case "leaving":
+        return ok;
       case "forget":
         if (this.#groups.delete(request.containerId)) this.#store(this.#lease);
         return ok;

@@ -11,6 +11,9 @@ import {
   setFrozen,
   writableCgroups,
 } from "../process/cgroup-layout.ts";
+import { isRunning } from "../process/process-table.ts";
+import { AgentKeeper, type AgentLaunch } from "./agent-keeper.ts";
+import { boundAgentLog, startAgent } from "./agent-starter.ts";
 import { Guard } from "./guard.ts";
 import { guardHands, killNodePass } from "./guard-hands.ts";
 import type { GuardAnswer, GuardRequest } from "./guard-message.ts";
@@ -28,6 +31,7 @@ if (!settings) {
   process.exit(2);
 }
 
+const LOG_LOOK_MS = 60_000;
 const NO_LIMITS = { cpuMillis: 0, memoryBytes: 0n, pidsMax: 0 };
 const clock = bootClock();
 const log = (message: string, facts: Record<string, unknown> = {}) =>
@@ -47,6 +51,12 @@ const cgroups = layout && settings.cgroups ? { layout, paths: settings.cgroups }
 if (cgroups) enterCgroup(makeCgroup(cgroups.layout, cgroups.paths.guard, NO_LIMITS), process.pid);
 
 let present: Socket | null = null;
+let launch: AgentLaunch | null = null;
+const keeper = new AgentKeeper(systemTimers, {
+  lives: ({ pid, startTicks }) => isRunning(pid, startTicks),
+  start: (agent) => startAgent(agent, log),
+  log,
+});
 let guard: Guard | null = null;
 const socketPath = guardSocketPath(settings);
 const server = await listenAlone(socketPath, (socket) => {
@@ -68,17 +78,32 @@ guard = new Guard({
 });
 log("guard started", { cgroups: cgroups?.paths.node ?? null });
 
+void boundLogs();
 const fd = lifelineFd(process.env);
 if (fd !== null) watchLifeline(fd, () => void endNode("the supervisor is gone"));
+
+async function boundLogs(): Promise<never> {
+  for (;;) {
+    await systemTimers.sleep(LOG_LOOK_MS);
+    if (launch) boundAgentLog(launch.logPath);
+  }
+}
 
 function answer(socket: Socket, request: GuardRequest): GuardAnswer {
   if (!guard) return { type: "refused", id: request.id, reason: "the guard is starting" };
   if (request.type === "hello") {
     present?.destroy();
     present = socket;
+    launch = request.agent ?? null;
+    keeper.attached(launch);
+    socket.once("close", () => {
+      if (present === socket) keeper.detached();
+    });
   }
   if (socket !== present) return { type: "refused", id: request.id, reason: "another agent serves this node" };
+  if (request.type === "leaving") keeper.dismiss();
   if (request.type === "dismiss") {
+    keeper.dismiss();
     // The answer leaves first.
     systemTimers.after(0, () => void endNode("dismissed"));
     return { type: "ok", id: request.id, deadlineMs: null, softEndMs: null };
@@ -88,6 +113,7 @@ function answer(socket: Socket, request: GuardRequest): GuardAnswer {
 
 /** Kills what is left of this node, HA or not, removes what this process made, and ends. */
 async function endNode(reason: string): Promise<void> {
+  keeper.dismiss();
   guard?.close();
   const groups = guard?.groups ?? [];
   const endMs = clock.nowMs() + 1_500;

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { waitFor } from "../clock/wait-for-clock.ts";
@@ -122,6 +123,54 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
       coordinator.heard.heartbeats.slice(beats + 3).some((beat) => beat.guarded),
     );
     expect(agent.containerPid(spec.containerId)).not.toBeNull();
+  });
+
+  test("killed with nobody else to start it, comes back by its guard under the same lease, and not after it left", async () => {
+    coordinator.policy = { ...coordinator.policy, intervalMs: 300, leaseMs: 8_000 };
+    agent.start(coordinator.address, coordinator.joinToken, { restarts: true });
+    await ready();
+    const spec = testSpec({ ha: true });
+    await run(testCommand(spec.containerId, { case: "start", value: { spec } }));
+    const pid = agent.containerPid(spec.containerId);
+    const hellos = coordinator.heard.hellos.length;
+    coordinator.heard.messages.length = 0;
+    await agent.kill("SIGKILL");
+    await waitFor("another agent's hello", () => coordinator.heard.hellos.length > hellos);
+    await ready();
+    expect(coordinator.heard.hellos.at(-1)).toMatchObject({ session: 1n, guarded: true });
+    const inventory = coordinator.heard.messages.find((message) => message.case === "inventory");
+    expect(inventory?.value).toMatchObject({ workloads: [{ containerId: spec.containerId, epoch: 1n, state: 3 }] });
+    expect(agent.containerPid(spec.containerId)).toBe(pid);
+
+    const again = Number(readFileSync(join(agent.dataDir, "agent.pid"), "utf8"));
+    expect(again).not.toBe(agent.child?.pid);
+    for (const file of ["cgroup", "oom_score_adj"]) {
+      expect(readFileSync(`/proc/${again}/${file}`, "utf8")).toBe(readFileSync(`/proc/self/${file}`, "utf8"));
+    }
+    expect(getPriority(again)).toBe(getPriority());
+    process.kill(again, "SIGTERM");
+    await waitFor("agent and guard gone", () => agent.marked().length === 0);
+    expect(coordinator.heard.messages.at(-1)).toMatchObject({ case: "goodbye" });
+  });
+
+  test("stopped, is not started again; its deadline is kept, and what comes late stays frozen until a new lease", async () => {
+    agent.start(coordinator.address, coordinator.joinToken, { restarts: true });
+    await ready();
+    const spec = testSpec({ ha: true });
+    await run(testCommand(spec.containerId, { case: "start", value: { spec } }));
+    const pid = agent.child?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    await waitFor("the HA container killed", () => agent.containerPid(spec.containerId) === null);
+    const commandLines = agent.marked().map((one) => readFileSync(`/proc/${one}/cmdline`, "latin1"));
+    expect(commandLines.filter((line) => line.includes("agent/src/main.ts"))).toHaveLength(1);
+    const frozen = () => agent.haFrozen();
+    if (frozen() !== null) expect(frozen()).toBe(true);
+    process.kill(pid, "SIGCONT");
+    await waitFor(
+      "a new lease",
+      () => frozen() !== true && (coordinator.heard.heartbeats.at(-1)?.remainingMs ?? 0) > 0,
+    );
+    expect(agent.child?.exitCode).toBeNull();
   });
 
   test("refuses bad settings with code 2 and the exec runtime in production, and touches nothing", async () => {

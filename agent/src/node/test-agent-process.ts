@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,7 +26,7 @@ export class TestAgentProcess {
   start(
     coordinator: string,
     joinToken: string | null,
-    options: { lifeline?: boolean; flags?: string[]; dockerSocket?: string } = {},
+    options: { lifeline?: boolean; flags?: string[]; dockerSocket?: string; restarts?: boolean } = {},
   ): void {
     const flags = [
       ["--data-dir", this.dataDir],
@@ -37,6 +37,7 @@ export class TestAgentProcess {
       ["--runtime", options.dockerSocket ? "docker" : "exec"],
       ...(options.dockerSocket ? [["--docker-socket", options.dockerSocket]] : []),
       ["--cgroup-parent", this.cgroupParent],
+      ["--guard-restarts-agent", options.restarts ? "yes" : "no"],
     ].flat();
     const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], LORMAS_HOST_MARK: this.mark };
     if (joinToken) env["LORMAS_JOIN_TOKEN"] = joinToken;
@@ -87,6 +88,19 @@ export class TestAgentProcess {
     } catch {
       return null;
     }
+  }
+
+  /** Whether the parent of HA containers is frozen now; null where no control groups can be made. */
+  haFrozen(): boolean | null {
+    const [folder] = everyCgroupFolder(this.cgroupParent)
+      .filter((path) => existsSync(path))
+      .flatMap((path) => {
+        const [nodeId = ""] = readdirSync(path).filter((name) => existsSync(join(path, name, "ha")));
+        const ha = join(path, nodeId, "ha");
+        return ["freezer.state", "cgroup.freeze"].map((name) => join(ha, name)).filter((file) => existsSync(file));
+      });
+    if (folder === undefined) return null;
+    return !["THAWED", "0"].includes(readFileSync(folder, "utf8").trim());
   }
 
   /** Kills all of this node and removes its files. */

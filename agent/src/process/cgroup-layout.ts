@@ -65,6 +65,22 @@ export function controlFolder(layout: CgroupLayout, path: string): string {
   return layout.version === 2 ? join(layout.mount, path) : join(layout.mounts.freezer, path);
 }
 
+/** The folders of the groups that a process is in, of the trees that are used here; from the text of its /proc/PID/cgroup. */
+export function presentCgroups(layout: CgroupLayout, procCgroup: string): string[] {
+  const places = procCgroup
+    .split("\n")
+    .map((line) => /^\d+:([^:]*):(.+)$/.exec(line))
+    .filter((match) => match !== null);
+  if (layout.version === 2) {
+    return places.filter(([, names]) => names === "").map(([, , path = "/"]) => join(layout.mount, path));
+  }
+  const folders = V1_CONTROLLERS.flatMap((controller) => {
+    const place = places.find(([, names = ""]) => names.split(",").includes(controller));
+    return place ? [join(layout.mounts[controller], place[2] ?? "/")] : [];
+  });
+  return [...new Set(folders)];
+}
+
 /** Makes a group and sets its limits; 0 leaves a limit out. Answers its folders. */
 export function makeCgroup(layout: CgroupLayout, path: string, limits: CgroupLimits): string[] {
   makeFolders(layout, path);
