@@ -38,7 +38,7 @@ await seedFirstCluster(
   { clusterName: "local", profile: "lan" },
   { newId: () => clusterId, wallMs: systemClock.wallMs },
 );
-const agents = new FakeAgents();
+const agents = new FakeAgents(systemClock);
 const runtime = new FleetRuntime({
   store: new PostgresDecisionStore(database),
   link: agents,

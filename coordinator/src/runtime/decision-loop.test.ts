@@ -215,6 +215,8 @@ const FACTS: NodeFacts = {
   schedulable: true,
   guarded: true,
   runtimeReady: true,
+  clockSound: true,
+  peerAddress: "",
   address: "",
   runtime: "exec",
   architecture: "",

@@ -1,3 +1,4 @@
+import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import type { AlertRecord, AlertTransition } from "../domain/alert/alert.ts";
 import type { LeadershipRecord } from "../domain/leadership/leader-lease.ts";
 import type { PlacementDecision } from "../domain/placement/placement-decision.ts";
@@ -6,6 +7,9 @@ import type { ClusterRecord, ContainerRecord, NodeRecord, NodeRoom, PendingComma
 
 /** Everything that one transaction writes. */
 export type DecisionChanges = {
+  readonly clusters: readonly ClusterRecord[];
+  /** Voting groups whose epochs changed, with all that are kept from now on. */
+  readonly memberships: readonly { clusterId: string; history: MembershipHistory }[];
   readonly nodes: readonly NodeRecord[];
   readonly containers: readonly ContainerRecord[];
   /** Containers whose last trace goes: row, snapshot, reservations. */
@@ -94,6 +98,11 @@ export type EndedCommand = {
 /** The committed fleet as read at the beginning of a term. */
 export type LoadedFleet = {
   readonly clusters: readonly ClusterRecord[];
+  readonly memberships: ReadonlyMap<string, MembershipHistory>;
+  /** The highest epoch number ever given to a voting group. */
+  readonly newestEpoch: number;
+  /** The epoch that a node is known to have confirmed, or an earlier one; a node that is missing may believe in any. */
+  readonly confirmedEpochs: ReadonlyMap<string, number>;
   readonly nodes: readonly NodeRecord[];
   readonly containers: readonly ContainerRecord[];
   readonly rooms: ReadonlyMap<string, NodeRoom>;
@@ -108,6 +117,8 @@ export type HealthSample = {
   readonly status: string;
   readonly lastHeartbeatAtMs: number | null;
   readonly usage: Resources;
+  /** The membership epoch that it confirmed; null: not known. Stored late, which errs to the safe side. */
+  readonly confirmedEpoch: number | null;
 };
 
 /** Another coordinator leads, or the term has moved on: nothing was written. */

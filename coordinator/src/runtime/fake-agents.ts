@@ -1,6 +1,15 @@
+import {
+  type AgentLease,
+  ackReceived,
+  confirmation,
+  heartbeatSent,
+  membershipAdopted,
+  noLease,
+} from "@lormas/lease/agent-lease.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type { AgentHello, AgentIntake } from "./agent-intake.ts";
 import type { AgentLink, OutboundCommand } from "./agent-link.ts";
+import type { Clock } from "./clock.ts";
 
 export type FakeNode = {
   readonly nodeId: string;
@@ -12,6 +21,9 @@ export type FakeNode = {
   term: number;
   attached: boolean;
   guarded: boolean;
+  /** What a real agent would hold; it confirms it truthfully. */
+  lease: AgentLease;
+  introducedMs: number;
 };
 
 /**
@@ -30,8 +42,14 @@ export class FakeAgents implements AgentLink {
   /** Two copies of one container that ran at once. */
   readonly overlaps: string[] = [];
   readonly #answers: Promise<void>[] = [];
+  readonly #clock: Pick<Clock, "bootMs">;
   #intake: AgentIntake | null = null;
   #runs = 0;
+
+  /** All agents share one clock. */
+  constructor(clock: Pick<Clock, "bootMs">) {
+    this.#clock = clock;
+  }
 
   use(intake: AgentIntake): void {
     this.#intake = intake;
@@ -53,6 +71,8 @@ export class FakeAgents implements AgentLink {
     if (terms.session !== node.session) node.running.clear();
     node.session = terms.session;
     node.term = terms.term;
+    node.introducedMs = this.#clock.bootMs();
+    node.lease = membershipAdopted({ ...node.lease, sent: [], lastAckSeen: 0n }, terms.membership, node.introducedMs);
     await this.#port().attach(nodeId, node.incarnation, node.session);
     node.attached = true;
     this.beat(nodeId);
@@ -63,19 +83,26 @@ export class FakeAgents implements AgentLink {
   beat(nodeId: string): boolean {
     const node = this.#node(nodeId);
     node.sequence += 1n;
+    const nowMs = this.#clock.bootMs();
+    const { lease } = node;
+    const { heldForMs, remainingMs } = confirmation(lease, nowMs);
+    node.lease = heartbeatSent(lease, node.sequence, nowMs);
     const acked = this.#port().heartbeat(nodeId, node.incarnation, {
       sequence: node.sequence,
       session: node.session,
       usage: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1 },
-      heldForMs: 0,
-      remainingMs: 0,
-      lastAckSeen: node.sequence - 1n,
+      heldForMs,
+      remainingMs,
+      lastAckSeen: lease.lastAckSeen,
       guarded: node.guarded,
       runtimeReady: true,
-      membershipEpoch: 1,
-      elapsedMs: 0,
+      membershipEpoch: lease.membership?.epoch ?? 0,
+      elapsedMs: nowMs - node.introducedMs,
     });
-    return acked !== null;
+    if (!acked) return false;
+    node.lease = ackReceived(node.lease, acked.sequence, nowMs);
+    if (acked.membership) node.lease = membershipAdopted(node.lease, acked.membership, nowMs);
+    return true;
   }
 
   /** The host loses power: nothing runs there any more and nothing is heard of it. */
@@ -83,6 +110,7 @@ export class FakeAgents implements AgentLink {
     const node = this.#node(nodeId);
     node.attached = false;
     node.running.clear();
+    node.lease = { ...noLease(nodeId), membership: node.lease.membership };
   }
 
   /** A container's process ends by itself. */
@@ -173,7 +201,7 @@ const HELLO: AgentHello = {
   portPoolMin: 20_000,
   portPoolMax: 20_100,
   guarded: true,
-  peerAddress: "",
+  peerAddress: "127.0.0.1:7444",
 };
 
 const fresh = (nodeId: string): FakeNode => ({
@@ -186,6 +214,8 @@ const fresh = (nodeId: string): FakeNode => ({
   term: 0,
   attached: false,
   guarded: true,
+  lease: noLease(nodeId),
+  introducedMs: 0,
 });
 
 const observed = (containerId: string, epoch: number, session: number): ObservedWorkload => ({

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
 import { lifeState } from "../domain/container/container-status.ts";
 import type { Refusal } from "../domain/refusal.ts";
-import type { AgentHello } from "./agent-intake.ts";
+import type { AgentHello, ServingTerms } from "./agent-intake.ts";
 import type { OutboundCommand } from "./agent-link.ts";
 import { WAITING_MAX } from "./decision-loop.ts";
 import { type FleetRig, fleetRig, haContainer } from "./fleet-rig.ts";
@@ -169,11 +169,12 @@ test("a node whose guard comes back takes the containers that waited for one", a
   rig = await fleetRig(1);
   const [nodeId = ""] = rig.nodeIds;
   const { incarnation } = node(nodeId);
-  intake().heartbeat(nodeId, incarnation, { ...beat(2n), guarded: false });
+  const { sequence } = node(nodeId);
+  intake().heartbeat(nodeId, incarnation, { ...beat(sequence + 1n), guarded: false });
   await rig.settle();
   const id = await create();
   expect(life(id)).toBe("unplaced");
-  node(nodeId).sequence = 2n;
+  node(nodeId).sequence = sequence + 1n;
   rig.agents.beat(nodeId);
   await rig.settle();
   expect(life(id)).toBe("running");
@@ -182,9 +183,9 @@ test("a node whose guard comes back takes the containers that waited for one", a
 test("a node that beats without measure, and each time of a change, leaves room for other decisions", async () => {
   rig = await fleetRig(1);
   const [nodeId = ""] = rig.nodeIds;
-  const { incarnation } = node(nodeId);
-  for (let n = 0; n <= WAITING_MAX; n++) {
-    intake().heartbeat(nodeId, incarnation, { ...beat(BigInt(n + 2)), guarded: false });
+  const { incarnation, sequence } = node(nodeId);
+  for (let n = 1; n <= WAITING_MAX + 1; n++) {
+    intake().heartbeat(nodeId, incarnation, { ...beat(sequence + BigInt(n)), guarded: false });
   }
   await expect(create()).resolves.toEqual(expect.any(String));
 });
@@ -201,16 +202,17 @@ test("a node that says hello with more room takes the containers that waited for
 });
 
 test("a hello that is decided together with the node's death is served", async () => {
-  rig = await fleetRig(1);
+  rig = await fleetRig(2);
   const [nodeId = ""] = rig.nodeIds;
+  const overMs = (node(nodeId).lease.grantedFromMs ?? 0) + 6_632;
   rig.agents.powerOff(nodeId);
-  await rig.pass(6_600);
+  await rig.pass(6_300);
   const hello: AgentHello = { ...HELLO, incarnation: randomUUID() };
-  let welcomed: Promise<{ session: number }> | null = null;
+  let welcomed: Promise<ServingTerms> | null = null as Promise<ServingTerms> | null;
   // In the turn in which W ends, and behind it: both are in one transaction.
-  rig.clock.schedule(32, () => {});
+  rig.clock.schedule(overMs - rig.clock.bootMs(), () => {});
   const settle = async () => {
-    if (!welcomed && rig.clock.bootMs() >= 6_632) welcomed = intake().hello(nodeId, hello);
+    if (!welcomed && rig.clock.bootMs() >= overMs) welcomed = intake().hello(nodeId, hello);
     await rig.settle();
   };
   await rig.clock.advance(100, settle);
@@ -218,7 +220,8 @@ test("a hello that is decided together with the node's death is served", async (
   expect(terms).toMatchObject({ session: 2 });
   expect(rig.runtime().state.node(nodeId)?.snapshot.value).toBe("rejoining");
   await expect(intake().attach(nodeId, hello.incarnation, 2)).resolves.toEqual({ term: 1 });
-  expect(intake().heartbeat(nodeId, hello.incarnation, beat(1n))).not.toBeNull();
+  const membershipEpoch = terms?.membership.epoch ?? 0;
+  expect(intake().heartbeat(nodeId, hello.incarnation, { ...beat(1n), membershipEpoch })).not.toBeNull();
 });
 
 const HELLO: AgentHello = {

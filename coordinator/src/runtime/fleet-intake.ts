@@ -15,6 +15,7 @@ import type { FleetState } from "./fleet-state.ts";
 import type { NodeRecord } from "./fleet-view.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
+import { NO_SIGNS, regroup } from "./voting-group.ts";
 
 const ORPHAN_REMOVE_TIMEOUT_MS = 60_000;
 
@@ -52,6 +53,7 @@ export class FleetIntake implements AgentIntake {
       const node = known(work.node(nodeId), nodeId);
       work.changeNode(nodeId, {
         address: hello.address,
+        peerAddress: hello.peerAddress,
         runtime: hello.runtime,
         architecture: hello.architecture,
         platform: hello.platform,
@@ -63,6 +65,8 @@ export class FleetIntake implements AgentIntake {
         runtimeReady: true,
       });
       work.tellNode(nodeId, { type: "HELLO", at: work.atMs });
+      // Without an epoch there is nothing to serve under; who votes in it is the keeper's business, once leases are held.
+      if (!work.membership(node.facts.clusterId)) regroup(work, node.facts.clusterId, () => NO_SIGNS);
       return { session: node.snapshot.context.session, term: work.term };
     });
     watch.introduce(nodeId, hello.incarnation, session);

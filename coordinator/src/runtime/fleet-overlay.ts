@@ -1,3 +1,5 @@
+import type { MembershipHistory } from "@lormas/lease/membership.ts";
+import { presentEpoch } from "@lormas/lease/membership.ts";
 import type { AlertRecord } from "../domain/alert/alert.ts";
 import { lifeState } from "../domain/container/container-status.ts";
 import { AlertDraft } from "./alert-draft.ts";
@@ -17,6 +19,8 @@ import { withHolding } from "./node-room.ts";
 /** Changes laid over a fleet that stays as it is: dropping the overlay undoes them, applying it makes them the state. */
 export class FleetOverlay implements FleetView {
   readonly #base: FleetView;
+  readonly #clusters = new Map<string, ClusterRecord>();
+  readonly #memberships = new Map<string, MembershipHistory>();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #containers = new Map<string, ContainerRecord | null>();
   readonly #rooms = new Map<string, NodeRoom>();
@@ -31,7 +35,21 @@ export class FleetOverlay implements FleetView {
   }
 
   cluster(id: string): ClusterRecord | undefined {
-    return this.#base.cluster(id);
+    return this.#clusters.get(id) ?? this.#base.cluster(id);
+  }
+
+  *clusters(): Iterable<ClusterRecord> {
+    for (const cluster of this.#base.clusters()) yield this.#clusters.get(cluster.id) ?? cluster;
+    for (const cluster of this.#clusters.values()) if (!this.#base.cluster(cluster.id)) yield cluster;
+  }
+
+  membership(clusterId: string): MembershipHistory | null {
+    return this.#memberships.get(clusterId) ?? this.#base.membership(clusterId);
+  }
+
+  newestEpoch(): number {
+    const own = [...this.#memberships.values()].map((history) => presentEpoch(history).epoch);
+    return Math.max(this.#base.newestEpoch(), ...own);
   }
 
   node(id: string): NodeRecord | undefined {
@@ -88,6 +106,15 @@ export class FleetOverlay implements FleetView {
     return this.alertDraft.allUnresolved();
   }
 
+  setCluster(cluster: ClusterRecord): void {
+    this.#clusters.set(cluster.id, cluster);
+  }
+
+  /** Replaces a group's epochs: the last is the present one from the commit on. */
+  setMembership(clusterId: string, history: MembershipHistory): void {
+    this.#memberships.set(clusterId, history);
+  }
+
   setNode(node: NodeRecord): void {
     this.#nodes.set(node.facts.id, node);
   }
@@ -113,6 +140,8 @@ export class FleetOverlay implements FleetView {
 
   /** Takes over the changes of an overlay that was laid over this one. */
   merge(inner: FleetOverlay): void {
+    for (const [id, cluster] of inner.#clusters) this.#clusters.set(id, cluster);
+    for (const [id, history] of inner.#memberships) this.#memberships.set(id, history);
     for (const [id, node] of inner.#nodes) this.#nodes.set(id, node);
     for (const [id, container] of inner.#containers) this.#containers.set(id, container);
     for (const [id, room] of inner.#rooms) this.#rooms.set(id, room);
@@ -120,6 +149,14 @@ export class FleetOverlay implements FleetView {
     for (const [id, pending] of inner.#pending) this.#pending.set(id, pending);
     for (const [id, ended] of inner.#ended) this.#ended.set(id, ended);
     this.alertDraft.merge(inner.alertDraft);
+  }
+
+  changedClusters(): ClusterRecord[] {
+    return [...this.#clusters.values()];
+  }
+
+  changedMemberships(): { clusterId: string; history: MembershipHistory }[] {
+    return [...this.#memberships].map(([clusterId, history]) => ({ clusterId, history }));
   }
 
   changedNodes(): NodeRecord[] {
@@ -165,6 +202,8 @@ export class FleetOverlay implements FleetView {
 
   /** Makes it the committed state; only after the transaction has committed. Commands come numbered by the commit. */
   applyTo(state: FleetState, commands: readonly PendingCommand[]): void {
+    for (const cluster of this.#clusters.values()) state.applyCluster(cluster);
+    for (const [clusterId, history] of this.#memberships) state.applyMembership(clusterId, history);
     for (const node of this.#nodes.values()) state.applyNode(node);
     for (const [id, container] of this.#containers) state.applyContainer(id, container);
     for (const [id, room] of this.#rooms) state.applyRoom(id, room);

@@ -10,6 +10,9 @@ import { FleetRuntime } from "./fleet-runtime.ts";
 import { ManualClock } from "./manual-clock.ts";
 import type { NewContainer } from "./operations.ts";
 
+/** Until all nodes vote and have held their leases for longer than W of the default profile. */
+const SETTLED_MS = 9_000;
+
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** A runtime on a real PostgreSQL, a clock that is moved by hand, and agents that obey. For tests. */
@@ -37,7 +40,7 @@ export async function fleetRig(
   const newId = (): string => deterministicId("rig", ++ids);
   const database = await testDatabase();
   const clock = new ManualClock();
-  const agents = new FakeAgents();
+  const agents = new FakeAgents(clock);
   const clusterId = newId();
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
@@ -86,6 +89,13 @@ export async function fleetRig(
     await agents.connect(nodeId, { address: `127.0.1.${number}` });
     nodeIds.push(nodeId);
   }
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 300) {
+      for (const node of agents.nodes.values()) if (node.attached) agents.beat(node.nodeId);
+      await clock.advance(Math.min(300, ms - passed), settle);
+    }
+  };
+  await pass(SETTLED_MS);
   return {
     clock,
     agents,
@@ -94,12 +104,7 @@ export async function fleetRig(
     nodeIds,
     clusterId,
     settle,
-    async pass(ms) {
-      for (let passed = 0; passed < ms; passed += 300) {
-        for (const node of agents.nodes.values()) if (node.attached) agents.beat(node.nodeId);
-        await clock.advance(Math.min(300, ms - passed), settle);
-      }
-    },
+    pass,
     async restart() {
       await runtime.abandon();
       runtime = await start();

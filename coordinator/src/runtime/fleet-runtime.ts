@@ -5,11 +5,12 @@ import type { Clock } from "./clock.ts";
 import { CommandSender } from "./command-sender.ts";
 import { Deadlines } from "./deadlines.ts";
 import { DecisionLoop } from "./decision-loop.ts";
-import { type DecisionChanges, type DecisionStore, StaleTermError } from "./decision-store.ts";
+import { type DecisionChanges, type DecisionStore, type LoadedFleet, StaleTermError } from "./decision-store.ts";
 import { DutyDeadlines } from "./duty-deadlines.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
+import { GroupKeeper } from "./group-keeper.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
@@ -47,6 +48,7 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly #dutyDeadlines: DutyDeadlines;
   readonly #leadership: LeadershipKeeper;
   readonly #sender: CommandSender;
+  readonly #groups: GroupKeeper;
   readonly #listeners = new Set<(newestSequence: bigint) => void>();
   #databaseReady = false;
   #stopped = false;
@@ -97,6 +99,14 @@ export class FleetRuntime implements CoordinatorStatus {
         this.loop.submit((work) => work.tellNode(nodeId, { type: "HEARTBEATS_BACK", at: work.atMs })),
       leaseOver: (nodeId, lastHeartbeatAt) => this.#declareDead(nodeId, lastHeartbeatAt),
     });
+    this.#groups = new GroupKeeper({
+      clock,
+      loop: this.loop,
+      state: this.state,
+      signsOf: (nodeId) => this.#watch.signsOf(nodeId),
+      term,
+      log,
+    });
     this.operations = new FleetOperations({
       loop: this.loop,
       newId: ports.newId,
@@ -116,6 +126,7 @@ export class FleetRuntime implements CoordinatorStatus {
   /** Asks for leadership and, once elected, reads the fleet and goes on with whatever was under way. */
   async start(): Promise<void> {
     await this.#leadership.start();
+    this.#groups.start();
     this.#flushLater();
   }
 
@@ -123,6 +134,7 @@ export class FleetRuntime implements CoordinatorStatus {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelFlush?.();
+    this.#groups.stop();
     this.#watch.clear();
     this.#deadlines.clear();
     this.#dutyDeadlines.clear();
@@ -139,6 +151,7 @@ export class FleetRuntime implements CoordinatorStatus {
   async abandon(): Promise<void> {
     this.#stopped = true;
     this.#cancelFlush?.();
+    this.#groups.stop();
     this.#watch.clear();
     this.#deadlines.clear();
     this.#dutyDeadlines.clear();
@@ -169,20 +182,24 @@ export class FleetRuntime implements CoordinatorStatus {
   }
 
   #historyOf(nodeId: string): MembershipHistory {
-    const clusterId = this.state.node(nodeId)?.facts.clusterId;
-    const cluster = clusterId === undefined ? undefined : this.state.cluster(clusterId);
-    return [{ epoch: 1, voters: [], policy: cluster?.policy ?? LEASE_PROFILES.default }];
+    const clusterId = this.state.node(nodeId)?.facts.clusterId ?? "";
+    const history = this.state.membership(clusterId);
+    if (history) return history;
+    // Before the first Hello of its cluster nobody serves, so nothing is granted under this one and nobody is declared dead.
+    const policy = this.state.cluster(clusterId)?.policy ?? LEASE_PROFILES.default;
+    return [{ epoch: 0, voters: [], policy: { ...policy, selfFencing: false, survival: false } }];
   }
 
   async #beginTerm(term: number): Promise<void> {
     // A recovery of the term before may still be reading: what it reads must not replace what this term decides.
     await this.#recovery;
-    await this.#read();
+    const { confirmedEpochs } = await this.#read();
     this.#watch.beginTerm(
       [...this.state.nodes()].map(({ facts, snapshot }) => ({
         nodeId: facts.id,
         shown: SHOWN[snapshot.value],
         lastHeartbeatAtMs: snapshot.context.lastHeartbeatAt,
+        confirmedEpoch: confirmedEpochs.get(facts.id) ?? null,
       })),
     );
     this.loop.mend();
@@ -200,7 +217,7 @@ export class FleetRuntime implements CoordinatorStatus {
   }
 
   /** Reads the committed state anew and arms what it waits for. */
-  async #read(): Promise<void> {
+  async #read(): Promise<LoadedFleet> {
     const loaded = await this.#ports.store.load();
     this.state.clear();
     this.#deadlines.clear();
@@ -210,6 +227,8 @@ export class FleetRuntime implements CoordinatorStatus {
       this.state.applyNode(node);
       this.#dutyDeadlines.follow(node);
     }
+    for (const [clusterId, history] of loaded.memberships) this.state.applyMembership(clusterId, history);
+    this.state.noteEpoch(loaded.newestEpoch);
     for (const container of loaded.containers) {
       this.state.applyContainer(container.facts.id, container);
       this.#deadlines.follow(container);
@@ -220,6 +239,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.state.newestSequence = loaded.newestSequence;
     this.state.newestPosition = Math.max(this.state.newestPosition, loaded.newestPosition);
     this.#databaseReady = true;
+    return loaded;
   }
 
   // A commit failed, so its outcome is unknown: what is in the database is the truth, and nothing is decided before it
@@ -311,6 +331,7 @@ export class FleetRuntime implements CoordinatorStatus {
       status: String(this.state.node(nodeId)?.snapshot.value ?? "pending"),
       lastHeartbeatAtMs: lastHeartbeatWallMs,
       usage,
+      confirmedEpoch: this.#watch.signsOf(nodeId).confirmedEpoch,
     }));
     try {
       await this.#ports.store.flushHealth(term, samples, this.#ports.clock.wallMs());

@@ -1,3 +1,5 @@
+import type { MembershipHistory } from "@lormas/lease/membership.ts";
+import { presentEpoch } from "@lormas/lease/membership.ts";
 import { type AlertRecord, alertKey } from "../domain/alert/alert.ts";
 import { lifeState } from "../domain/container/container-status.ts";
 import type { ClusterRecord, ContainerRecord, FleetView, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
@@ -6,6 +8,8 @@ import { EMPTY_ROOM } from "./node-room.ts";
 /** The committed fleet, in memory. Written only by `apply*` after a commit, and by rehydration. */
 export class FleetState implements FleetView {
   readonly #clusters = new Map<string, ClusterRecord>();
+  readonly #memberships = new Map<string, MembershipHistory>();
+  #newestEpoch = 0;
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #containers = new Map<string, ContainerRecord>();
   readonly #byName = new Map<string, string>();
@@ -22,6 +26,9 @@ export class FleetState implements FleetView {
   newestPosition = 0;
 
   cluster = (id: string): ClusterRecord | undefined => this.#clusters.get(id);
+  clusters = (): Iterable<ClusterRecord> => this.#clusters.values();
+  membership = (clusterId: string): MembershipHistory | null => this.#memberships.get(clusterId) ?? null;
+  newestEpoch = (): number => this.#newestEpoch;
   node = (id: string): NodeRecord | undefined => this.#nodes.get(id);
   container = (id: string): ContainerRecord | undefined => this.#containers.get(id);
   room = (nodeId: string): NodeRoom => this.#rooms.get(nodeId) ?? EMPTY_ROOM;
@@ -44,6 +51,21 @@ export class FleetState implements FleetView {
 
   applyCluster(cluster: ClusterRecord): void {
     this.#clusters.set(cluster.id, cluster);
+  }
+
+  removeCluster(clusterId: string): void {
+    this.#clusters.delete(clusterId);
+    this.#memberships.delete(clusterId);
+  }
+
+  applyMembership(clusterId: string, history: MembershipHistory): void {
+    this.#memberships.set(clusterId, history);
+    this.noteEpoch(presentEpoch(history).epoch);
+  }
+
+  /** An epoch number that was given once, to whichever group, is not given again. */
+  noteEpoch(epoch: number): void {
+    this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
   }
 
   applyNode(node: NodeRecord): void {
@@ -98,6 +120,7 @@ export class FleetState implements FleetView {
       map.clear();
     }
     this.#pendingOf.clear();
+    this.#memberships.clear();
     this.#unplaced.clear();
     this.#onDuty.clear();
     this.#alerts.clear();

@@ -1,4 +1,5 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import type { AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
 import type { DutySnapshot } from "../domain/maintenance/duty-machine.ts";
@@ -14,10 +15,13 @@ import type { OutboundCommand } from "./agent-link.ts";
 export type ClusterRecord = {
   readonly id: string;
   readonly name: string;
+  readonly description: string;
+  /** As it is set; the group's present epoch says what of it holds. */
   readonly policy: LeasePolicy;
   readonly autoMigrate: boolean;
   readonly allowOtherClusters: boolean;
   readonly nPlusOne: NPlusOnePolicy;
+  readonly createdAtMs: number;
 };
 
 export type NodeFacts = {
@@ -28,7 +32,11 @@ export type NodeFacts = {
   readonly guarded: boolean;
   /** Its container engine answers, as its last heartbeat said; taken for granted until one has. Not stored. */
   readonly runtimeReady: boolean;
+  /** Its clock runs within what the arithmetic of leases allows, as the leader last measured it. */
+  readonly clockSound: boolean;
   readonly address: string;
+  /** "host:port" at which its peers reach it; empty where it has none. */
+  readonly peerAddress: string;
   readonly runtime: string;
   readonly architecture: string;
   readonly platform: string;
@@ -80,6 +88,11 @@ export type PendingCommand = {
 /** The fleet as decisions see it: committed state, or a unit of work over it. */
 export interface FleetView {
   cluster(id: string): ClusterRecord | undefined;
+  clusters(): Iterable<ClusterRecord>;
+  /** The epochs of a cluster's voting group that somebody may believe in; null before the first. */
+  membership(clusterId: string): MembershipHistory | null;
+  /** The highest epoch number that any group of the fleet was ever given. */
+  newestEpoch(): number;
   node(id: string): NodeRecord | undefined;
   container(id: string): ContainerRecord | undefined;
   containerByName(name: string): ContainerRecord | undefined;

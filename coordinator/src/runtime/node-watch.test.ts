@@ -1,4 +1,13 @@
+import {
+  type AgentLease,
+  ackReceived,
+  confirmation,
+  heartbeatSent,
+  membershipAdopted,
+  noLease,
+} from "@lormas/lease/agent-lease.ts";
 import { LEASE_PROFILES, waitMs } from "@lormas/lease/lease-policy.ts";
+import type { MembershipHistory, Voter } from "@lormas/lease/membership.ts";
 import { beforeEach, describe, expect, test } from "vitest";
 import { NO_RESOURCES } from "../domain/resources.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -17,6 +26,8 @@ let back: () => Promise<void>;
 let over: () => Promise<number>;
 let watch: NodeWatch;
 let sequence: bigint;
+let history: MembershipHistory;
+let peers: Map<string, Peer>;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -30,45 +41,95 @@ beforeEach(() => {
   };
   watch = new NodeWatch({
     clock,
-    historyOf: () => [{ epoch: 1, voters: [], policy: POLICY }],
-    heartbeatsMissing: () => note("missing", missing),
-    heartbeatsBack: () => note("back", back),
-    leaseOver: () => note("over", over),
+    historyOf: () => history,
+    heartbeatsMissing: (nodeId) => (nodeId === "n" ? note("missing", missing) : nothing()),
+    heartbeatsBack: (nodeId) => (nodeId === "n" ? note("back", back) : nothing()),
+    leaseOver: (nodeId) => (nodeId === "n" ? note("over", over) : Promise.resolve(2)),
   });
+  history = [{ epoch: 1, voters: ["n", "a", "b"].map(voter), policy: POLICY }];
+  peers = new Map();
 });
+
+const nothing = async (): Promise<void> => {};
+const voter = (nodeId: string): Voter => ({ nodeId, nodeName: nodeId, peerAddress: `${nodeId}:7444` });
+
+/** The other voters hold leases, and confirm them as agents do, until they are silenced. */
+function beginPeers(): void {
+  for (const id of ["a", "b"]) {
+    watch.introduce(id, id, 1);
+    const present = history[history.length - 1] ?? history[0];
+    const lease = membershipAdopted(noLease(id), present, clock.bootMs());
+    const peer = { lease, sequence: 0n, silent: false };
+    peers.set(id, peer);
+    const next = (): void => {
+      if (peers.get(id) !== peer) return;
+      if (!peer.silent) beatOfPeer(id, peer);
+      clock.schedule(POLICY.intervalMs, next);
+    };
+    next();
+  }
+}
+
+type Peer = { lease: AgentLease; sequence: bigint; silent: boolean };
+
+function beatOfPeer(id: string, peer: Peer): void {
+  peer.sequence += 1n;
+  const { heldForMs, remainingMs } = confirmation(peer.lease, clock.bootMs());
+  const lastAckSeen = peer.lease.lastAckSeen;
+  peer.lease = heartbeatSent(peer.lease, peer.sequence, clock.bootMs());
+  const membershipEpoch = peer.lease.membership?.epoch ?? 0;
+  const told = { ...SIGN, sequence: peer.sequence, heldForMs, remainingMs, lastAckSeen, membershipEpoch };
+  if (watch.heartbeat(id, id, told)) peer.lease = ackReceived(peer.lease, peer.sequence, clock.bootMs());
+}
+
+/** Everything of a heartbeat that these tests do not speak of. */
+const SIGN = { session: 1, usage: NO_RESOURCES, guarded: true, runtimeReady: true, elapsedMs: 0 };
+
+/** Until the peers have held their leases for longer than W. */
+const WARM_MS = 10_000;
 
 const beat = (): boolean => {
   sequence += 1n;
   return watch.heartbeat("n", "run", {
+    ...SIGN,
     sequence,
-    session: 1,
-    usage: NO_RESOURCES,
     heldForMs: 0,
     remainingMs: 0,
     lastAckSeen: sequence - 1n,
-    guarded: true,
-    runtimeReady: true,
     membershipEpoch: 1,
-    elapsedMs: 0,
   });
 };
-const begin = (shown: "live" | "silent" | "dead") => {
-  watch.beginTerm([{ nodeId: "n", shown, lastHeartbeatAtMs: null }]);
+const begin = async (shown: "live" | "silent" | "dead") => {
+  const nodes = ["n", "a", "b"].map((nodeId) => ({
+    nodeId,
+    shown: nodeId === "n" ? shown : ("live" as const),
+    lastHeartbeatAtMs: null,
+    confirmedEpoch: null,
+  }));
+  watch.beginTerm(nodes);
+  beginPeers();
+  if (shown === "dead") return;
   watch.introduce("n", "run", 1);
+  for (let passed = 0; shown === "live" && passed < WARM_MS; passed += POLICY.intervalMs) {
+    beat();
+    await clock.advance(POLICY.intervalMs, settle);
+  }
+  asked = [];
 };
 
 describe("the watch over nodes", () => {
   test("asks for silence and for the end of W at their moments, counted from the last acknowledged heartbeat", async () => {
-    begin("live");
-    await clock.advance(1_000, settle);
+    await begin("live");
+    await clock.advance(100, settle);
+    const lastMs = clock.bootMs();
     expect(beat()).toBe(true);
     await clock.advance(20_000, settle);
-    expect(asked).toEqual([`missing @${1_000 + POLICY.unhealthyMs}`, `over @${1_000 + waitMs(POLICY)}`]);
+    expect(asked).toEqual([`missing @${lastMs + POLICY.unhealthyMs}`, `over @${lastMs + waitMs(POLICY)}`]);
     expect(beat()).toBe(false);
   });
 
   test("asks nothing as long as heartbeats come", async () => {
-    begin("live");
+    await begin("live");
     for (let passed = 0; passed < 60_000; passed += POLICY.intervalMs) {
       expect(beat()).toBe(true);
       await clock.advance(POLICY.intervalMs, settle);
@@ -77,19 +138,20 @@ describe("the watch over nodes", () => {
   });
 
   test("gives a node that was not heard in this term time to find its leader", async () => {
-    watch.beginTerm([{ nodeId: "n", shown: "live", lastHeartbeatAtMs: null }]);
+    watch.beginTerm([{ nodeId: "n", shown: "live", lastHeartbeatAtMs: null, confirmedEpoch: null }]);
+    beginPeers();
     await clock.advance(20_000, settle);
     expect(asked).toEqual([`missing @${TERM_START_GRACE_MS / 2}`, `over @${TERM_START_GRACE_MS}`]);
   });
 
-  test("a node that an older term showed as silent is shown healthy once it is heard", () => {
-    begin("silent");
+  test("a node that an older term showed as silent is shown healthy once it is heard", async () => {
+    await begin("silent");
     expect(beat()).toBe(true);
     expect(asked).toEqual(["back @0"]);
   });
 
   test("a dead node is not watched until it says hello", async () => {
-    watch.beginTerm([{ nodeId: "n", shown: "dead", lastHeartbeatAtMs: null }]);
+    await begin("dead");
     await clock.advance(60_000, settle);
     expect(asked).toEqual([]);
     watch.introduce("n", "run", 2);
@@ -99,7 +161,7 @@ describe("the watch over nodes", () => {
   });
 
   test("nothing is acknowledged from the end of W until its outcome is known, and after a failure it is asked again", async () => {
-    begin("live");
+    await begin("live");
     beat();
     let decide: (present: number) => void = () => {};
     let fail: (error: Error) => void = () => {};
@@ -123,7 +185,7 @@ describe("the watch over nodes", () => {
   });
 
   test("when being heard again could not be shown, the next heartbeat says it again", async () => {
-    begin("live");
+    await begin("live");
     beat();
     await clock.advance(POLICY.unhealthyMs, settle);
     back = () => Promise.reject(new Error("the database does not answer"));
@@ -134,8 +196,8 @@ describe("the watch over nodes", () => {
     expect(asked.map((line) => line.split(" ")[0])).toEqual(["missing", "back", "back"]);
   });
 
-  test("a goodbye of a session that is not the present one ends nothing", () => {
-    begin("live");
+  test("a goodbye of a session that is not the present one ends nothing", async () => {
+    await begin("live");
     watch.introduce("n", "run", 5);
     watch.sessionEnded("n", 5);
     expect(beat()).toBe(true);
@@ -147,7 +209,7 @@ describe("the watch over nodes", () => {
     for (const dead of [true, false]) {
       asked = [];
       sequence = 0n;
-      begin("live");
+      await begin("live");
       beat();
       over = () => new Promise(() => {});
       await clock.advance(waitMs(POLICY), settle);

@@ -1,4 +1,7 @@
-import type { MembershipHistory } from "@lormas/lease/membership.ts";
+import { clockIsUnsound } from "@lormas/lease/clock-rate.ts";
+import { type DeathVerdict, deathVerdict } from "@lormas/lease/death-rule.ts";
+import type { LeaseCoverage } from "@lormas/lease/lease-coverage.ts";
+import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
 import {
   due,
   heartbeatArrived,
@@ -11,6 +14,7 @@ import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 import type { AgentHeartbeat } from "./agent-intake.ts";
 import type { Clock } from "./clock.ts";
 import type { LiveNode } from "./operations.ts";
+import { NO_SIGNS, type NodeSigns } from "./voting-group.ts";
 
 /** What the watch asks to be decided. Each resolves when committed, and rejects when it is not known to be. */
 export type NodeWatchPorts = {
@@ -33,7 +37,18 @@ type Watched = {
   session: number;
   lastHeartbeatWallMs: number | null;
   usage: Resources;
+  /** W is over, and the majority that would prove the death is missing. */
+  blocked: BlockedDeath | null;
   cancel: (() => void) | null;
+};
+
+/** A node that may be dead, and may run on by votes of those who are missing. */
+export type BlockedDeath = {
+  readonly nodeId: string;
+  /** When its W was over, on the leader's boot clock. */
+  readonly sinceMs: number;
+  /** The epoch that it may believe in and whose majority is missing. */
+  readonly verdict: Extract<DeathVerdict, { kind: "majority_lost" }>;
 };
 
 /** Keeps the ledgers of all nodes: renews leases in memory, and has decided what their absence means. */
@@ -50,18 +65,26 @@ export class NodeWatch {
    * until it is heard.
    */
   beginTerm(
-    nodes: Iterable<{ nodeId: string; shown: "live" | "silent" | "dead"; lastHeartbeatAtMs: number | null }>,
+    nodes: Iterable<{
+      nodeId: string;
+      shown: "live" | "silent" | "dead";
+      lastHeartbeatAtMs: number | null;
+      /** The epoch that it is known to have confirmed, or an earlier one; null: any of the history. */
+      confirmedEpoch: number | null;
+    }>,
   ): void {
     const before = new Map(this.#nodes);
     this.clear();
-    for (const { nodeId, shown, lastHeartbeatAtMs } of nodes) {
+    for (const { nodeId, shown, lastHeartbeatAtMs, confirmedEpoch } of nodes) {
       const old = before.get(nodeId);
-      const ledger = ledgerAtTermStart(this.#ports.clock.bootMs(), shown === "dead", this.#ports.historyOf(nodeId));
+      const history = this.#ports.historyOf(nodeId);
+      const ledger = ledgerAtTermStart(this.#ports.clock.bootMs(), shown === "dead", history, confirmedEpoch);
       this.#nodes.set(nodeId, {
         ledger: shown === "silent" ? { ...ledger, phase: "silent" } : ledger,
         session: 0,
         lastHeartbeatWallMs: old?.lastHeartbeatWallMs ?? lastHeartbeatAtMs,
         usage: old?.usage ?? NO_RESOURCES,
+        blocked: null,
         cancel: null,
       });
       this.#arm(nodeId);
@@ -108,7 +131,14 @@ export class NodeWatch {
       watched.ledger = next;
       watched.session = session;
     } else {
-      this.#nodes.set(nodeId, { ledger: next, session, lastHeartbeatWallMs: null, usage: NO_RESOURCES, cancel: null });
+      this.#nodes.set(nodeId, {
+        ledger: next,
+        session,
+        lastHeartbeatWallMs: null,
+        usage: NO_RESOURCES,
+        blocked: null,
+        cancel: null,
+      });
     }
     this.#arm(nodeId);
   }
@@ -118,17 +148,16 @@ export class NodeWatch {
     const watched = this.#nodes.get(nodeId);
     if (!watched) return false;
     const { clock } = this.#ports;
-    const outcome = heartbeatArrived(
-      watched.ledger,
-      { ...heartbeat, incarnation },
-      this.#ports.historyOf(nodeId),
-      clock.bootMs(),
-    );
+    const history = this.#ports.historyOf(nodeId);
+    // An epoch that was let go of: the node was dead then, and serves again once it has taken up the present one.
+    if (heartbeat.membershipEpoch !== 0 && heartbeat.membershipEpoch < history[0].epoch) return false;
+    const outcome = heartbeatArrived(watched.ledger, { ...heartbeat, incarnation }, history, clock.bootMs());
     const firstHeard = outcome.ledger.heard && !watched.ledger.heard;
     watched.ledger = outcome.ledger;
     if (!outcome.acknowledge) return false;
     // Once heard, a node has no grace any more: its silence is due earlier than the timer that is armed.
     if (firstHeard) this.#arm(nodeId);
+    watched.blocked = null;
     watched.lastHeartbeatWallMs = clock.wallMs();
     watched.usage = heartbeat.usage;
     if (outcome.back) {
@@ -152,6 +181,7 @@ export class NodeWatch {
       return this.#arm(nodeId);
     }
     watched.ledger = { ...watched.ledger, phase: "dead", incarnation: null };
+    watched.blocked = null;
     watched.cancel?.();
     watched.cancel = null;
   }
@@ -162,6 +192,38 @@ export class NodeWatch {
 
   live(): LiveNode[] {
     return [...this.#nodes].map(([nodeId, { lastHeartbeatWallMs, usage }]) => ({ nodeId, lastHeartbeatWallMs, usage }));
+  }
+
+  /** What of a node decides on its part in voting groups. */
+  signsOf(nodeId: string): NodeSigns {
+    const watched = this.#nodes.get(nodeId);
+    if (!watched) return NO_SIGNS;
+    const { ledger, blocked } = watched;
+    const nowMs = this.#ports.clock.bootMs();
+    const coverage = this.coverageOf(nodeId);
+    return {
+      confirmed: coverage !== null && coverage.fromMs <= nowMs && nowMs <= coverage.untilMs,
+      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && blocked === null),
+      confirmedEpoch: ledger.confirmedEpoch,
+      leaving: ledger.left.some(({ untilMs }) => untilMs > nowMs),
+    };
+  }
+
+  /** When a node is known to have held a lease in this term; null for one that is dead or was not heard. */
+  coverageOf(nodeId: string): LeaseCoverage | null {
+    const ledger = this.#nodes.get(nodeId)?.ledger;
+    return ledger && ledger.phase !== "dead" ? ledger.coverage : null;
+  }
+
+  /** Silent nodes whose death cannot be proven for want of a majority. */
+  blockedDeaths(): BlockedDeath[] {
+    return [...this.#nodes.values()].flatMap(({ blocked }) => blocked ?? []);
+  }
+
+  /** False while the node's clock is measured to run so wrong that the arithmetic of leases does not hold on it. */
+  clockSound(nodeId: string): boolean {
+    const ledger = this.#nodes.get(nodeId)?.ledger;
+    return !ledger || !clockIsUnsound(ledger.clock);
   }
 
   // A node that was shown silent and could not be shown healthy: silence is judged again, and so is its end.
@@ -192,6 +254,8 @@ export class NodeWatch {
       this.#arm(nodeId);
       this.#ports.heartbeatsMissing(nodeId, watched.lastHeartbeatWallMs).catch(() => undefined);
     } else if (what === "wait_over") {
+      const verdict = this.#verdictOn(nodeId, watched.ledger);
+      if (verdict.kind !== "may") return this.#lookAgain(nodeId, watched, verdict);
       // From here until the outcome is known nothing is acknowledged: a lease granted now could outlive the decision.
       watched.ledger = { ...watched.ledger, phase: "deciding" };
       this.#ports.leaseOver(nodeId, watched.lastHeartbeatWallMs).then(
@@ -201,6 +265,27 @@ export class NodeWatch {
     } else {
       this.#arm(nodeId);
     }
+  }
+
+  #verdictOn(nodeId: string, ledger: NodeLedger): DeathVerdict {
+    const coverageOf = (voterId: string): LeaseCoverage | null => this.coverageOf(voterId);
+    return deathVerdict(nodeId, ledger, this.#ports.historyOf(nodeId), coverageOf, this.#ports.clock.bootMs());
+  }
+
+  // Its peers may have kept it alive: it is dead only once a majority of them has proven otherwise. What that depends on
+  // changes with every heartbeat of theirs.
+  #lookAgain(nodeId: string, watched: Watched, verdict: Exclude<DeathVerdict, { kind: "may" }>): void {
+    const { clock } = this.#ports;
+    const { intervalMs } = presentEpoch(this.#ports.historyOf(nodeId)).policy;
+    if (watched.ledger.phase === "live") {
+      watched.ledger = { ...watched.ledger, phase: "silent" };
+      this.#ports.heartbeatsMissing(nodeId, watched.lastHeartbeatWallMs).catch(() => undefined);
+    }
+    if (verdict.kind === "majority_lost") {
+      watched.blocked = { nodeId, sinceMs: watched.blocked?.sinceMs ?? clock.bootMs(), verdict };
+    }
+    watched.cancel?.();
+    watched.cancel = clock.schedule(intervalMs, () => this.#look(nodeId));
   }
 
   #lookLater(nodeId: string): void {

@@ -415,6 +415,8 @@ export class UnitOfWork extends FleetOverlay {
     let sequence = newestSequence;
     let position = newestPosition;
     return {
+      clusters: this.changedClusters(),
+      memberships: this.changedMemberships(),
       nodes: this.changedNodes(),
       containers: this.changedContainers(),
       forgotten: this.forgottenContainers(),

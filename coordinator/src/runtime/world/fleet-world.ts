@@ -79,7 +79,15 @@ export class FleetWorld {
   }
 
   addCluster(id: string, change: { autoMigrate: boolean; allowOtherClusters: boolean }): void {
-    this.state.applyCluster({ id, name: id, policy: LEASE_PROFILES.default, nPlusOne: "warn", ...change });
+    this.state.applyCluster({
+      id,
+      name: id,
+      description: "",
+      policy: LEASE_PROFILES.default,
+      nPlusOne: "warn",
+      createdAtMs: 0,
+      ...change,
+    });
   }
 
   async addNode(clusterId: string, cpuMillis: number): Promise<void> {

@@ -1,4 +1,3 @@
-import { completePolicy } from "@lormas/lease/lease-policy.ts";
 import type { EntityManager } from "@mikro-orm/postgresql";
 import { initialTransition } from "xstate";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
@@ -9,9 +8,10 @@ import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
 import { AlertEntity } from "../entities/alert-entities.ts";
 import { ActorSnapshotEntity, type ActorSnapshotRow, OutboxEntity } from "../entities/decision-entities.ts";
-import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
+import { ClusterEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
 import { alertOfRow } from "./alert-rows.ts";
+import { clusterOfRow, loadMemberships } from "./group-rows.ts";
 
 type PersistedActor = { readonly value: unknown; readonly context: unknown };
 type NodeState = Parameters<typeof nodeMachine.resolveState>[0];
@@ -33,6 +33,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
     await em.find(OutboxEntity, { state: "pending" }, { orderBy: { position: "asc" } }),
     await em.find(ActorSnapshotEntity, {}),
   ];
+  const health = await em.find(NodeHealthEntity, {});
   const alerts = await em.find(AlertEntity, { resolvedAt: null });
   const snapshotOf = new Map(snapshots.map((row) => [`${row.kind}/${row.id}`, row]));
   const [numbers] = await em.execute<{ sequence: string; position: string }[]>(
@@ -55,14 +56,11 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
     rooms.set(row.nodeId, withHolding(rooms.get(row.nodeId) ?? EMPTY_ROOM, row.containerId, holding));
   }
   return {
-    clusters: clusters.map(({ id, name, policy, autoMigrate, allowOtherClusters, nPlusOne }) => ({
-      id,
-      name,
-      policy: completePolicy(policy),
-      autoMigrate,
-      allowOtherClusters,
-      nPlusOne,
-    })),
+    clusters: clusters.map(clusterOfRow),
+    ...(await loadMemberships(em)),
+    confirmedEpochs: new Map(
+      health.filter((row) => row.confirmedEpoch > 0).map((row) => [row.nodeId, row.confirmedEpoch]),
+    ),
     nodes: nodes.map((row) => {
       const { cpuMillis, memoryBytes, diskBytes } = row;
       return {
@@ -73,7 +71,9 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
           schedulable: row.schedulable,
           guarded: row.guarded,
           runtimeReady: true,
+          clockSound: row.clockSound,
           address: row.address,
+          peerAddress: row.peerAddress,
           runtime: row.runtime,
           architecture: row.architecture,
           platform: row.platform,

@@ -48,16 +48,36 @@ function node(name: string, id: string = randomUUID()): NodeRecord {
   const [snapshot] = initialTransition(nodeMachine, { id, name });
   const [duty] = initialTransition(dutyMachine, { id, name });
   const capacity = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
-  const told = { address: "", runtime: "", architecture: "", platform: "", agentVersion: "", certificateSerial: "" };
+  const told = {
+    address: "",
+    peerAddress: "",
+    runtime: "",
+    architecture: "",
+    platform: "",
+    agentVersion: "",
+    certificateSerial: "",
+  };
   const numbers = { portPoolMin: 0, portPoolMax: 0, enrolledAtMs: 0, capacity };
   return {
-    facts: { id, name, clusterId, schedulable: true, guarded: false, runtimeReady: true, ...told, ...numbers },
+    facts: {
+      id,
+      name,
+      clusterId,
+      schedulable: true,
+      guarded: false,
+      runtimeReady: true,
+      clockSound: true,
+      ...told,
+      ...numbers,
+    },
     snapshot,
     duty,
   };
 }
 
 const changes = (nodes: NodeRecord[]): DecisionChanges => ({
+  clusters: [],
+  memberships: [],
   nodes,
   containers: [],
   forgotten: [],
@@ -211,7 +231,7 @@ describe("a deposed leader", () => {
     const known = node("seen");
     await a.commit(term, changes([known]));
     const usage = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 };
-    const sample = { nodeId: known.facts.id, status: "healthy", lastHeartbeatAtMs: 1, usage };
+    const sample = { nodeId: known.facts.id, status: "healthy", lastHeartbeatAtMs: 1, confirmedEpoch: 3, usage };
     await a.flushHealth(term, [sample], 1);
     await take(b, "b");
     await expect(a.flushHealth(term, [{ ...sample, status: "dead" }], 2)).rejects.toBeInstanceOf(StaleTermError);

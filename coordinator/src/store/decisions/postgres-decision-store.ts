@@ -14,6 +14,7 @@ import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../en
 import type { Database } from "../open-database.ts";
 import { writeAlerts } from "./alert-rows.ts";
 import { containerRow, eventRow, holdingRows, nodeRow, outboxRow, snapshotRows } from "./decision-rows.ts";
+import { writeGroups } from "./group-rows.ts";
 import { writeJobs } from "./job-writer.ts";
 import { loadFleet } from "./load-fleet.ts";
 import { writeMigrations } from "./migration-writer.ts";
@@ -56,6 +57,7 @@ export class PostgresDecisionStore implements DecisionStore {
         await em.nativeDelete(ActorSnapshotEntity, { kind: "container", id: { $in: ids } });
         await em.nativeDelete(ContainerEntity, { id: { $in: ids } });
       }
+      await writeGroups(em, changes, at);
       if (changes.nodes.length > 0)
         await em.upsertMany(
           NodeEntity,
@@ -151,6 +153,7 @@ export class PostgresDecisionStore implements DecisionStore {
       usedCpuMillis: sample.usage.cpuMillis,
       usedMemoryBytes: sample.usage.memoryBytes,
       usedDiskBytes: sample.usage.diskBytes,
+      confirmedEpoch: sample.confirmedEpoch ?? 0,
       updatedAt: new Date(atMs),
     }));
     for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {

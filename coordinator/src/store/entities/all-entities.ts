@@ -7,7 +7,14 @@ import {
   MigrationStepEntity,
   OutboxEntity,
 } from "./decision-entities.ts";
-import { ApiTokenEntity, ClusterEntity, JoinTokenEntity, NodeEntity, NodeHealthEntity } from "./fleet-entities.ts";
+import {
+  ApiTokenEntity,
+  ClusterEntity,
+  JoinTokenEntity,
+  MembershipEpochEntity,
+  NodeEntity,
+  NodeHealthEntity,
+} from "./fleet-entities.ts";
 import {
   CategoryEntity,
   ContainerEntity,
@@ -20,6 +27,7 @@ import {
 /** Every table of the public schema; better-auth keeps its own in the schema `auth`. */
 export const allEntities = [
   ClusterEntity,
+  MembershipEpochEntity,
   NodeEntity,
   NodeHealthEntity,
   JoinTokenEntity,

@@ -1,4 +1,5 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { Voter } from "@lormas/lease/membership.ts";
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import type { DutyContext } from "../../domain/maintenance/duty-context.ts";
 import type { DutyState } from "../../domain/maintenance/duty-machine.ts";
@@ -26,6 +27,22 @@ export type ClusterRow = InferEntity<typeof ClusterEntity>;
 
 /** A node's duty as it is shown: its state and what its actor knows. */
 export type NodeDuty = { readonly state: DutyState } & DutyContext;
+/**
+ * One epoch of a voting group that some node may still believe in. A cluster is a group. Numbers rise through the whole fleet
+ * and are never used again: the newest row of a group that is gone stays.
+ */
+export const MembershipEpochEntity = defineEntity({
+  name: "MembershipEpoch",
+  tableName: "membership_epoch",
+  properties: {
+    epoch: p.bigint("number").primary().autoincrement(false),
+    clusterId: p.uuid().index(),
+    voters: p.json<readonly Voter[]>(),
+    policy: p.json<LeasePolicy>(),
+    createdAt: p.datetime(),
+  },
+});
+export type MembershipEpochRow = InferEntity<typeof MembershipEpochEntity>;
 
 /** A host with an agent: what was enrolled and what it said of itself. */
 export const NodeEntity = defineEntity({
@@ -39,7 +56,9 @@ export const NodeEntity = defineEntity({
     session: p.bigint("number").default(0),
     schedulable: p.boolean().default(true),
     guarded: p.boolean().default(false),
+    clockSound: p.boolean().default(true),
     address: p.string().length(253).default(""),
+    peerAddress: p.string().length(260).default(""),
     runtime: p.string().length(32).default(""),
     architecture: p.string().length(32).default(""),
     platform: p.string().length(256).default(""),
@@ -70,6 +89,8 @@ export const NodeHealthEntity = defineEntity({
     usedCpuMillis: p.bigint("number").default(0),
     usedMemoryBytes: p.bigint("number").default(0),
     usedDiskBytes: p.bigint("number").default(0),
+    // The membership epoch that the node has confirmed, or an earlier one; 0: not known. Lower is always safe.
+    confirmedEpoch: p.bigint("number").default(0),
     updatedAt: p.datetime(),
   },
 });

@@ -1,0 +1,119 @@
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import {
+  HISTORY_MAX,
+  type MembershipHistory,
+  presentEpoch,
+  VOTERS_MAX,
+  VOTERS_MIN,
+  type Voter,
+} from "@lormas/lease/membership.ts";
+
+/** A node as the choice of voters sees it. */
+export type GroupNode = Voter & {
+  /** Its session has ended; it votes no more, and believes in nothing. */
+  readonly dead: boolean;
+  /** It may hold a lease: its guard answers and its clock is sound. */
+  readonly sound: boolean;
+  /** It has confirmed, in this term, that it holds a lease at this moment. */
+  readonly confirmed: boolean;
+  /** It is silent and its death may be declared soon: the dead leave together, so a change of voters waits for that. */
+  readonly undecided: boolean;
+};
+
+/** What the choice of voters depends on. */
+export type GroupView = {
+  /** As the cluster is set; what of it can hold with these voters is decided here. */
+  readonly policy: LeasePolicy;
+  /** Null before the group's first epoch. */
+  readonly history: MembershipHistory | null;
+  /** The cluster's nodes that have ever served, in a stable order. */
+  readonly own: readonly GroupNode[];
+  /** Nodes of the clusters it may fall back to; a cluster of one node borrows its voters from them. */
+  readonly borrowable: readonly GroupNode[];
+};
+
+/** An epoch to be made, before it has its number. */
+export type NextMembership = { readonly voters: readonly Voter[]; readonly policy: LeasePolicy };
+
+/**
+ * Who votes from now on, and under which policy leases are granted; null when nothing is to change. Voters that are there
+ * stay; the dead leave once nobody else's death is due; new ones join once they have confirmed a lease; there are never
+ * less than two while the group has two nodes to choose from. A group that has less has no failover, so its guard does not
+ * kill either: nothing of it could run twice.
+ */
+export function nextMembership(view: GroupView): NextMembership | null {
+  const { history } = view;
+  if (view.own.length === 0 || (history && history.length >= HISTORY_MAX)) return null;
+  const present = history && presentEpoch(history);
+  const next = withPolicy(view.policy, nextVoters(view, present?.voters ?? []));
+  return present && sameVoters(present.voters, next.voters) && samePolicy(present.policy, next.policy) ? null : next;
+}
+
+function nextVoters({ own, borrowable }: GroupView, present: readonly Voter[]): readonly Voter[] {
+  const pool = own.length === 1 ? [...own, ...borrowable] : own;
+  if (pool.length < VOTERS_MIN) return [];
+  const nodeOf = new Map(pool.map((node) => [node.nodeId, node]));
+  const renamed: readonly Voter[] = present.map((voter) => nodeOf.get(voter.nodeId) ?? voter);
+  const unsettled = pool.some((node) => node.undecided);
+  if (unsettled && present.length >= VOTERS_MIN) return renamed.map(voterOf);
+  const stay = present.flatMap(({ nodeId }) => {
+    const node = nodeOf.get(nodeId);
+    return node && !node.dead && node.sound ? [node] : [];
+  });
+  const join = pool.filter((node) => !stay.includes(node) && !node.dead && node.sound && node.confirmed);
+  const chosen: Voter[] = [...stay, ...join].slice(0, VOTERS_MAX);
+  // Who keeps it at two although it cannot vote now: the most present ones first.
+  for (const voter of renamed) {
+    if (chosen.length < VOTERS_MIN && !chosen.some(({ nodeId }) => nodeId === voter.nodeId)) chosen.push(voter);
+  }
+  return chosen.length < VOTERS_MIN ? [] : chosen.map(voterOf);
+}
+
+// Where a voter cannot be reached by its peers, nobody could ask it: survival by votes would be a promise that is not kept.
+function withPolicy(policy: LeasePolicy, voters: readonly Voter[]): NextMembership {
+  const grouped = voters.length >= VOTERS_MIN;
+  const reachable = voters.every((voter) => voter.peerAddress !== "");
+  return { voters, policy: { ...policy, selfFencing: grouped, survival: policy.survival && grouped && reachable } };
+}
+
+const voterOf = ({ nodeId, nodeName, peerAddress }: Voter): Voter => ({ nodeId, nodeName, peerAddress });
+
+const voterKey = (voter: Voter): string => `${voter.nodeId} ${voter.nodeName} ${voter.peerAddress}`;
+
+function sameVoters(a: readonly Voter[], b: readonly Voter[]): boolean {
+  const keys = new Set(a.map(voterKey));
+  return a.length === b.length && b.every((voter) => keys.has(voterKey(voter)));
+}
+
+const POLICY_KEYS = [
+  "profile",
+  "intervalMs",
+  "leaseMs",
+  "killMs",
+  "voteMs",
+  "unhealthyMs",
+  "survival",
+  "selfFencing",
+] as const satisfies readonly (keyof LeasePolicy)[];
+
+function samePolicy(a: LeasePolicy, b: LeasePolicy): boolean {
+  return POLICY_KEYS.every((key) => a[key] === b[key]);
+}
+
+/** What one live node of the group may still believe in. */
+export type Believer = {
+  /** The epoch that it last confirmed; null: any. */
+  readonly confirmedEpoch: number | null;
+  /** The wait of an epoch that it has left is still to be respected. */
+  readonly leaving: boolean;
+};
+
+/** The history without what nobody believes in any more, whose waits are over; the present epoch stays in any case. */
+export function prunedHistory(history: MembershipHistory, believers: readonly Believer[]): MembershipHistory {
+  if (believers.some(({ confirmedEpoch, leaving }) => confirmedEpoch === null || leaving)) return history;
+  const lowest = Math.min(...believers.map(({ confirmedEpoch }) => confirmedEpoch ?? 0));
+  const present = presentEpoch(history);
+  const kept = history.filter(({ epoch }) => epoch >= lowest && epoch !== present.epoch);
+  const [first, ...rest] = [...kept, present];
+  return [first ?? present, ...rest];
+}

@@ -1,0 +1,101 @@
+import { type MembershipHistory, presentEpoch, VOTERS_MAX } from "@lormas/lease/membership.ts";
+import { type Believer, type GroupNode, type GroupView, nextMembership } from "../domain/membership/next-membership.ts";
+import type { ClusterRecord, FleetView, NodeRecord } from "./fleet-view.ts";
+import type { UnitOfWork } from "./unit-of-work.ts";
+
+/** What the watch knows of a node, as far as voting groups depend on it. */
+export type NodeSigns = Believer & {
+  /** It has confirmed that it holds a lease at this moment. */
+  readonly confirmed: boolean;
+  /** It is silent, and whether it is dead will be decided soon. */
+  readonly undecided: boolean;
+};
+
+export type SignsOf = (nodeId: string) => NodeSigns;
+
+/** Of a node that the watch has not heard. */
+export const NO_SIGNS: NodeSigns = { confirmed: false, undecided: false, confirmedEpoch: null, leaving: false };
+
+/** Nodes of other clusters that are looked at for one that borrows its voters. */
+const BORROWABLE_MAX = 2 * VOTERS_MAX;
+
+/** A cluster's group as the choice of its voters sees it. `own` are the cluster's nodes. */
+export function groupView(
+  fleet: FleetView,
+  cluster: ClusterRecord,
+  own: readonly NodeRecord[],
+  signsOf: SignsOf,
+): GroupView {
+  const history = fleet.membership(cluster.id);
+  const serving = own.filter(({ snapshot }) => snapshot.value !== "pending");
+  const seen = (node: NodeRecord): GroupNode => groupNode(node, signsOf);
+  return {
+    policy: cluster.policy,
+    history,
+    own: serving.map(seen),
+    borrowable:
+      serving.length === 1 && cluster.allowOtherClusters ? borrowableNodes(fleet, cluster.id, history).map(seen) : [],
+  };
+}
+
+function borrowableNodes(fleet: FleetView, clusterId: string, history: MembershipHistory | null): NodeRecord[] {
+  const found = new Map<string, NodeRecord>();
+  for (const { nodeId } of history ? presentEpoch(history).voters : []) {
+    const node = fleet.node(nodeId);
+    if (node && node.facts.clusterId !== clusterId) found.set(nodeId, node);
+  }
+  for (const node of fleet.nodes()) {
+    if (found.size >= BORROWABLE_MAX) break;
+    const { value } = node.snapshot;
+    if (node.facts.clusterId !== clusterId && value !== "pending" && value !== "dead") found.set(node.facts.id, node);
+  }
+  return [...found.values()];
+}
+
+function groupNode({ facts, snapshot }: NodeRecord, signsOf: SignsOf): GroupNode {
+  const { confirmed, undecided } = signsOf(facts.id);
+  return {
+    nodeId: facts.id,
+    nodeName: facts.name,
+    peerAddress: facts.peerAddress,
+    dead: snapshot.value === "dead",
+    sound: facts.guarded && facts.clockSound,
+    confirmed: confirmed && snapshot.value === "healthy",
+    undecided,
+  };
+}
+
+/**
+ * Makes the group's next epoch within a decision, where one is due. Its number is above every one of the fleet, so that a node
+ * that changes its group only goes up.
+ */
+export function regroup(work: UnitOfWork, clusterId: string, signsOf: SignsOf): void {
+  const cluster = work.cluster(clusterId);
+  if (!cluster) return;
+  const own = [...work.nodes()].filter(({ facts }) => facts.clusterId === clusterId);
+  const next = nextMembership(groupView(work, cluster, own, signsOf));
+  if (!next) return;
+  const before = work.membership(clusterId);
+  const epoch = { epoch: work.newestEpoch() + 1, ...next };
+  work.setMembership(clusterId, before ? [...before, epoch] : [epoch]);
+  const names = next.voters.map(({ nodeName }) => nodeName).join(", ");
+  const { profile, survival } = next.policy;
+  work.addEvent({
+    type: "cluster.regrouped",
+    severity: "info",
+    message: next.policy.selfFencing
+      ? `${cluster.name}: epoch ${epoch.epoch}, profile ${profile}, voters ${names}${survival ? "" : ", survival by votes off"}`
+      : `${cluster.name}: epoch ${epoch.epoch}, profile ${profile}; with one node there is no failover and no self-fencing`,
+    nodeId: null,
+    containerId: null,
+    migrationId: null,
+    data: {
+      clusterId,
+      epoch: epoch.epoch,
+      profile,
+      survival,
+      selfFencing: next.policy.selfFencing,
+      voters: next.voters.map(({ nodeId }) => nodeId),
+    },
+  });
+}

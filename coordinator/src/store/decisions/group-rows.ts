@@ -1,0 +1,59 @@
+import { completePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MembershipEpoch, MembershipHistory } from "@lormas/lease/membership.ts";
+import type { EntityManager } from "@mikro-orm/postgresql";
+import type { DecisionChanges, LoadedFleet } from "../../runtime/decision-store.ts";
+import type { ClusterRecord } from "../../runtime/fleet-view.ts";
+import {
+  ClusterEntity,
+  type ClusterRow,
+  MembershipEpochEntity,
+  type MembershipEpochRow,
+} from "../entities/fleet-entities.ts";
+
+/** Writes clusters and the epochs of their voting groups; epochs that nobody believes in any more go. */
+export async function writeGroups(em: EntityManager, changes: DecisionChanges, at: Date): Promise<void> {
+  if (changes.clusters.length > 0) {
+    await em.upsertMany(
+      ClusterEntity,
+      changes.clusters.map(({ createdAtMs, ...plain }) => ({ ...plain, createdAt: new Date(createdAtMs) })),
+    );
+  }
+  for (const { clusterId, history } of changes.memberships) {
+    await em.nativeDelete(MembershipEpochEntity, { clusterId, epoch: { $lt: history[0].epoch } });
+    await em.upsertMany(
+      MembershipEpochEntity,
+      history.map(({ epoch, voters, policy }) => ({ epoch, clusterId, voters, policy, createdAt: at })),
+      // What an epoch says never changes once it was given.
+      { onConflictAction: "ignore" },
+    );
+  }
+}
+
+export function clusterOfRow(row: ClusterRow): ClusterRecord {
+  const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, createdAt } = row;
+  return {
+    id,
+    name,
+    description,
+    policy: completePolicy(policy),
+    autoMigrate,
+    allowOtherClusters,
+    nPlusOne,
+    createdAtMs: createdAt.getTime(),
+  };
+}
+
+/** The epochs of every group, oldest first, and the highest number among them. */
+export async function loadMemberships(em: EntityManager): Promise<Pick<LoadedFleet, "memberships" | "newestEpoch">> {
+  const rows = await em.find(MembershipEpochEntity, {}, { orderBy: { epoch: "asc" } });
+  const memberships = new Map<string, MembershipHistory>();
+  for (const row of rows) {
+    const before = memberships.get(row.clusterId);
+    memberships.set(row.clusterId, before ? [...before, epochOfRow(row)] : [epochOfRow(row)]);
+  }
+  return { memberships, newestEpoch: rows.at(-1)?.epoch ?? 0 };
+}
+
+export function epochOfRow({ epoch, voters, policy }: MembershipEpochRow): MembershipEpoch {
+  return { epoch, voters, policy: completePolicy(policy) };
+}
