@@ -31,6 +31,17 @@ export type FleetRig = {
   close(): Promise<void>;
 };
 
+/** Time moves by hand here: it must not pass a leader by whose renewal is on its way to the database. */
+class RenewingStore extends PostgresDecisionStore {
+  renewal: Promise<unknown> = Promise.resolve();
+
+  override renewLeadership(instance: string, term: number): Promise<boolean> {
+    const renewed = super.renewLeadership(instance, term);
+    this.renewal = renewed.catch(() => undefined);
+    return renewed;
+  }
+}
+
 /** `wrap` lets a test come between the runtime and its store. */
 export async function fleetRig(
   nodeCount: number,
@@ -45,7 +56,8 @@ export async function fleetRig(
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
   const tokens = new JoinTokenStore(database.database);
-  const store = wrap(new PostgresDecisionStore(database.database));
+  const renewing = new RenewingStore(database.database);
+  const store = wrap(renewing);
   const start = async (): Promise<FleetRuntime> => {
     const runtime = new FleetRuntime({
       store,
@@ -66,6 +78,7 @@ export async function fleetRig(
     for (let round = 0; round < 50; round++) {
       await agents.settle();
       await runtime.idle();
+      await renewing.renewal;
     }
   };
   for (let number = 1; number <= nodeCount; number++) {
