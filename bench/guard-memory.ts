@@ -45,7 +45,7 @@ function memoryOf(pid: number): Record<string, string> {
 
 async function measure(program: (runDir: string) => string[]): Promise<Record<string, string>> {
   const runDir = mkdtempSync(join(tmpdir(), "lormas-bench-"));
-  const settings = { runDir, logPath: join(runDir, "log"), cgroups: null };
+  const settings = { runDir, logPath: join(runDir, "log"), cgroups: null, watchdog: null };
   const guard = spawn(process.execPath, [...program(runDir), JSON.stringify(settings)], {
     stdio: ["ignore", "ignore", "inherit"],
   });

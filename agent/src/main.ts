@@ -105,6 +105,7 @@ async function main(): Promise<void> {
         runDir: guardRunDir(config.dataDir, config.runDir),
         logPath: join(config.dataDir, "guard.log"),
         cgroups: cgroups && paths,
+        watchdog: config.watchdog,
       },
       fd,
     ),

@@ -42,6 +42,8 @@ describe("the agent's settings", () => {
     [["--log-level", "loud"], "choose one of"],
     [["--cgroup-parent", "../up"], "absolute path"],
     [["--runtime", "exec", "--production"], "add --allow-exec"],
+    [["--guard-restarts-agent", "maybe"], "choose one of auto, yes, no"],
+    [["--watchdog", "/dev/no-such-watchdog"], "a device that this agent may write"],
     [["--colour"], "--help"],
   ])("refuse %j and say what is right", (argv, text) => {
     expect(problems([...GOOD, ...argv])).toContain(text);

@@ -1,3 +1,4 @@
+import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -28,6 +29,8 @@ export type AgentConfig = {
   readonly cgroupParent: string;
   /** Whether the guard starts a dead agent again; auto: where no supervisor is known. */
   readonly guardRestartsAgent: "auto" | "yes" | "no";
+  /** A watchdog device that the guard pets while it can enforce; null: none. */
+  readonly watchdog: string | null;
 };
 
 export type ConfigOutcome = { config: AgentConfig } | { problems: string[] } | { help: string };
@@ -53,11 +56,22 @@ const OPTIONS = {
     env: "LORMAS_GUARD_RESTARTS_AGENT",
     says: "auto, yes or no: a dead agent is started again by its guard (auto: unless systemd or lormas up does)",
   },
+  watchdog: { env: "LORMAS_WATCHDOG", says: "device that resets this host when the guard cannot fence, /dev/watchdog" },
   "cgroup-parent": { env: "LORMAS_CGROUP_PARENT", says: "cgroup below which the node's own is made (default /lormas)" },
 } as const;
 
 /** Coordinators that an agent may be told of. */
 const COORDINATORS_MAX = 9;
+
+/** Not opened: that would arm it. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Text of --help. */
 export function usage(): string {
@@ -139,6 +153,12 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
   if (!/^(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/.test(cgroupParent)) {
     problems.push(`--cgroup-parent is "${cgroupParent}": give an absolute path of plain names, such as /lormas`);
   }
+  const watchdog = text("watchdog", "");
+  if (watchdog !== "" && !isWritable(watchdog)) {
+    problems.push(
+      `--watchdog is "${watchdog}": give a device that this agent may write, such as /dev/watchdog, or leave it out`,
+    );
+  }
   const runtime = oneOf("runtime", ["auto", "docker", "exec"], "auto");
   const guardRestartsAgent = oneOf("guard-restarts-agent", ["auto", "yes", "no"], "auto");
   const production = flag("production");
@@ -173,6 +193,7 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
       sharedDir: sharedDir === "" ? null : resolve(sharedDir),
       cgroupParent,
       guardRestartsAgent,
+      watchdog: watchdog === "" ? null : resolve(watchdog),
     },
   };
 }

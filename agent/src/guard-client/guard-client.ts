@@ -114,6 +114,7 @@ export class GuardClient implements GuardLink {
   }
 
   async #connect(): Promise<void> {
+    let refused = "";
     for (let attempt = 0; !this.#end.signal.aborted; attempt += 1) {
       const connection = await this.#door.dial();
       if (connection) {
@@ -128,6 +129,10 @@ export class GuardClient implements GuardLink {
             this.#answering = true;
             return;
           }
+        }
+        if (answer?.type === "refused" && answer.reason !== refused) {
+          refused = answer.reason;
+          this.#log.error({ reason: refused }, "the guard does not serve this agent, asking again");
         }
         connection.close();
       }

@@ -10,6 +10,8 @@ import { type GuardFile, writeGuardFile } from "./guard-record.ts";
 export function guardHands(options: {
   readonly filePath: string;
   readonly cgroups: NodeCgroups | null;
+  /** Pets the watchdog; null without one. */
+  readonly pet: (() => void) | null;
   readonly log: GuardHands["log"];
 }): GuardHands {
   const { cgroups, log } = options;
@@ -41,6 +43,7 @@ export function guardHands(options: {
       });
     },
     openGate,
+    ...(options.pet && { pet: options.pet }),
     log,
   };
 }

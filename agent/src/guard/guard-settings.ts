@@ -8,6 +8,8 @@ export type GuardSettings = {
   readonly logPath: string;
   /** This node's control groups; null where there are none. */
   readonly cgroups: CgroupPaths | null;
+  /** A watchdog device that resets the host when the guard cannot enforce any more; null: none. */
+  readonly watchdog: string | null;
 };
 
 export function guardSocketPath(settings: GuardSettings): string {

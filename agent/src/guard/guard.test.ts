@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { handClock } from "../clock/hand-clock.ts";
-import { CALM_PAUSE_MS, GROUPS_MAX, Guard, type GuardHands, KILLING_PAUSE_MS } from "./guard.ts";
+import { CALM_PAUSE_MS, GROUPS_MAX, Guard, type GuardHands, KILLING_PAUSE_MS, PET_PAUSE_MS } from "./guard.ts";
 import type { WireGroup } from "./guard-message.ts";
 import type { GuardFile } from "./guard-record.ts";
 
@@ -19,6 +19,7 @@ function rig(record: GuardFile | null = null) {
   const stored: GuardFile[] = [];
   let left = 0;
   let waiting = true;
+  const pettedMs: number[] = [];
   const hands: GuardHands = {
     store: (file) => void stored.push(file),
     killHa: (groups) => {
@@ -30,6 +31,7 @@ function rig(record: GuardFile | null = null) {
       if (!waiting) throw new Error("nobody reads it");
       done.push(`open ${path}`);
     },
+    pet: () => void pettedMs.push(clock.nowMs()),
     log: () => undefined,
   };
   const guard = new Guard({ record, bootId: "boot", clock, timers: clock.timers, hands });
@@ -39,7 +41,7 @@ function rig(record: GuardFile | null = null) {
   const dieAtGate = () => {
     waiting = false;
   };
-  return { clock, done, stored, guard, leave, dieAtGate };
+  return { clock, done, stored, guard, leave, dieAtGate, pettedMs };
 }
 
 const renew = (deadlineMs: number) => ({
@@ -52,11 +54,11 @@ test("a guard without a record kills at once, and goes on until there is a lease
   const { clock, done, guard } = rig();
   expect(done).toEqual(["kill "]);
   clock.advance(CALM_PAUSE_MS);
-  expect(done).toHaveLength(2);
+  expect(done.length).toBeGreaterThan(1);
   guard.handle(renew(5_000));
   expect(done.at(-1)).toBe("thaw");
-  clock.advance(3_749);
-  expect(done).toHaveLength(3);
+  clock.advance(5_000 - clock.nowMs() - 1);
+  expect(done.at(-1)).toBe("thaw");
   clock.advance(1);
   expect(done.at(-1)).toBe("kill ");
 });
@@ -131,4 +133,56 @@ test("lets a copy start only under a lease, and only the one that was handed ove
   expect(enter("plain")).toMatchObject({ type: "ok" });
   dieAtGate();
   expect(enter("plain")).toMatchObject({ type: "refused", reason: expect.stringContaining("nobody reads it") });
+});
+
+test("pets its watchdog with and without a lease, but not once something outlives K", () => {
+  const { clock, guard, leave, pettedMs } = rig();
+  const longestPauseMs = () => Math.max(...pettedMs.slice(1).map((ms, n) => ms - (pettedMs[n] ?? 0)));
+  clock.advance(2_000);
+  guard.handle(renew(9_000));
+  clock.advance(5_950);
+  leave(1);
+  clock.advance(149);
+  expect(pettedMs.at(-1)).toBeGreaterThan(9_000);
+  expect(longestPauseMs()).toBeLessThanOrEqual(PET_PAUSE_MS);
+  clock.advance(5_000);
+  expect(pettedMs.at(-1)).toBeLessThan(9_100);
+  leave(0);
+  clock.advance(PET_PAUSE_MS);
+  expect(pettedMs.at(-1)).toBeGreaterThan(clock.nowMs() - PET_PAUSE_MS);
+});
+
+test("once the killing has begun only a newer acknowledgement ends it, also after a death of the guard", () => {
+  const { clock, done, guard, stored } = rig();
+  const ask = (of: Guard, deadlineMs: number, softEndMs: number, killMs = 100) =>
+    of.handle({ type: "renew", id: 1, grant: { deadlineMs, softEndMs, killMs, fenced: true } });
+  ask(guard, 2_000, 1_500);
+  expect(ask(guard, 2_500, 1_500)).toMatchObject({ type: "ok", deadlineMs: 2_500 });
+  clock.advance(1_500);
+  expect(ask(guard, 9_000, 1_500)).toMatchObject({ type: "refused", reason: expect.stringContaining("has begun") });
+  expect(done.at(-1)).toBe("kill ");
+  const next = rig(stored.at(-1) ?? null);
+  next.clock.advance(1_500);
+  expect(ask(next.guard, 9_000, 1_500)).toMatchObject({
+    type: "refused",
+    reason: expect.stringContaining("has begun"),
+  });
+  expect(ask(guard, 2_400, 3_000)).toMatchObject({
+    type: "refused",
+    reason: expect.stringContaining("passed already"),
+  });
+  expect(ask(guard, 9_000, 3_000)).toMatchObject({ type: "ok", deadlineMs: 9_000, softEndMs: 3_000 });
+  expect(done.at(-1)).toBe("thaw");
+});
+
+test("refuses a deadline that has passed, lies too far ahead or is no number, and changes nothing", () => {
+  const { guard, stored } = rig();
+  for (const deadlineMs of [0, 999, 1_000, 1_000 + 3_600_001, Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+    expect(guard.handle({ ...renew(deadlineMs) })).toMatchObject({ type: "refused" });
+  }
+  expect(guard.handle({ ...renew(5_000), grant: { ...renew(5_000).grant, killMs: 0 } })).toMatchObject({
+    type: "refused",
+  });
+  expect(stored).toEqual([]);
+  expect(guard.handle({ type: "hello", id: 1 })).toMatchObject({ deadlineMs: null, softEndMs: null });
 });

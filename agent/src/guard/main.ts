@@ -21,6 +21,7 @@ import { readGuardFile } from "./guard-record.ts";
 import { listenAlone, serveLines } from "./guard-server.ts";
 import { type GuardSettings, guardFilePath, guardSocketPath } from "./guard-settings.ts";
 import { lifelineFd, watchLifeline } from "./lifeline.ts";
+import { openWatchdog, type Watchdog } from "./watchdog.ts";
 
 // The guard process: it holds this node's deadline while the agent lives or dies, and kills when it passes. It knows no
 // network and no engine; its parent is the agent, but it outlives it.
@@ -68,19 +69,44 @@ if (!server) {
 }
 chmodSync(socketPath, 0o600);
 
+let watchdog: Watchdog | null = null;
+const problem = armWatchdog();
+if (problem !== null) log(problem);
+
 const filePath = guardFilePath(settings);
 guard = new Guard({
   record: readGuardFile(filePath),
   bootId: bootId(),
   clock,
   timers: systemTimers,
-  hands: guardHands({ filePath, cgroups, log }),
+  hands: guardHands({ filePath, cgroups, pet: settings.watchdog === null ? null : petWatchdog, log }),
 });
 log("guard started", { cgroups: cgroups?.paths.node ?? null });
 
 void boundLogs();
 const fd = lifelineFd(process.env);
 if (fd !== null) watchLifeline(fd, () => void endNode("the supervisor is gone"));
+
+/** Why the host would not be reset, null where it would, or where that is not asked for. */
+function armWatchdog(): string | null {
+  const path = settings?.watchdog ?? null;
+  if (path === null || watchdog) return null;
+  try {
+    watchdog = openWatchdog(path);
+    log("watchdog armed", { path });
+    return null;
+  } catch (error) {
+    return `the watchdog ${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function petWatchdog(): void {
+  try {
+    watchdog?.pet();
+  } catch (error) {
+    log("the watchdog takes no pet", { reason: error instanceof Error ? error.message : String(error) });
+  }
+}
 
 async function boundLogs(): Promise<never> {
   for (;;) {
@@ -92,6 +118,8 @@ async function boundLogs(): Promise<never> {
 function answer(socket: Socket, request: GuardRequest): GuardAnswer {
   if (!guard) return { type: "refused", id: request.id, reason: "the guard is starting" };
   if (request.type === "hello") {
+    const reason = armWatchdog();
+    if (reason !== null) return { type: "refused", id: request.id, reason };
     present?.destroy();
     present = socket;
     launch = request.agent ?? null;
@@ -117,7 +145,9 @@ async function endNode(reason: string): Promise<void> {
   guard?.close();
   const groups = guard?.groups ?? [];
   const endMs = clock.nowMs() + 1_500;
-  while (killNodePass(cgroups, groups) > 0 && clock.nowMs() < endMs) await systemTimers.sleep(10);
+  let left = killNodePass(cgroups, groups);
+  for (; left > 0 && clock.nowMs() < endMs; left = killNodePass(cgroups, groups)) await systemTimers.sleep(10);
+  if (left === 0) watchdog?.release();
   rmSync(settings?.runDir ?? socketPath, { recursive: true, force: true });
   if (cgroups) {
     for (const path of [cgroups.paths.ha, cgroups.paths.plain]) {
