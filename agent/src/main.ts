@@ -18,6 +18,8 @@ import type { AgentFailpoints } from "./node/agent-failpoints.ts";
 import { takeDataDir } from "./node/data-dir-lock.ts";
 import { NodeAgent } from "./node/node-agent.ts";
 import { ResourceMeter } from "./node/node-resources.ts";
+import { GrpcPeerPlane } from "./peers/grpc-peer-plane.ts";
+import { portFile } from "./peers/kept-port.ts";
 import { writableCgroups } from "./process/cgroup-layout.ts";
 import { cgroupPaths, type NodeCgroups } from "./process/node-cgroups.ts";
 import { chooseRuntime, openRuntime } from "./runtime/open-runtime.ts";
@@ -98,6 +100,18 @@ async function main(): Promise<void> {
     process.exit(1);
   });
   const restarts = guardRestarts(config.guardRestartsAgent, process.env, process.pid);
+  const peers =
+    config.peers &&
+    (await GrpcPeerPlane.open({
+      credentials: () => credentials,
+      ...config.peers,
+      address: config.address,
+      keptPort: portFile(join(config.dataDir, "peer-port")),
+      clock,
+      timers: systemTimers,
+      wall: wallClock,
+      log,
+    }));
   const guard = await GuardClient.open({
     launch: restarts ? presentLaunch(config.dataDir, layout) : null,
     door: guardProcessDoor(
@@ -145,6 +159,7 @@ async function main(): Promise<void> {
     guard: guardLink,
     enforce: () => enforceDeadline(cgroups, guard.groups, log),
     connect,
+    ...(peers ? { peers } : {}),
     measure: () => meter.measure(),
     clock,
     timers: systemTimers,
@@ -156,6 +171,7 @@ async function main(): Promise<void> {
     guard
       .leaving()
       .then(() => agent.stop(reason, leave))
+      .then(() => peers?.close())
       .then(() => guardLink.dismiss())
       .then(() => journal.close())
       .then(() => runtime.close())
@@ -166,7 +182,10 @@ async function main(): Promise<void> {
       });
   };
   log.info(
-    { nodeId, runtime: runtime.kind, coordinators: config.coordinators, dataDir: config.dataDir },
+    {
+      ...{ nodeId, runtime: runtime.kind, dataDir: config.dataDir },
+      ...{ coordinators: config.coordinators, peerAddress: peers?.address ?? "off" },
+    },
     "agent started",
   );
   void keepCertificateFresh({
@@ -174,6 +193,7 @@ async function main(): Promise<void> {
     credentials: () => credentials,
     renewed: (fresh) => {
       credentials = fresh;
+      peers?.renew(fresh);
     },
     client: () => agent.client,
     timers: systemTimers,

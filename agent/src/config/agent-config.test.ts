@@ -16,6 +16,21 @@ describe("the agent's settings", () => {
     expect(agentConfig(GOOD.slice(0, 6), {}, "Host-7")).toMatchObject({ config: { name: "host-7" } });
   });
 
+  test("of the peer plane: the address with port 7446, another, none, or what is dialled from outside", () => {
+    const peersOf = (...argv: string[]) => {
+      const outcome = agentConfig([...GOOD, ...argv], {}, "host");
+      return "config" in outcome ? outcome.config.peers : outcome;
+    };
+    expect(peersOf()).toEqual({ listen: { host: "127.0.1.1", port: 7446 }, advertise: null });
+    expect(peersOf("--address", "fd00::7")).toMatchObject({ listen: { host: "fd00::7", port: 7446 } });
+    expect(peersOf("--peer-listen", "[::]:0")).toMatchObject({ listen: { host: "::", port: 0 } });
+    expect(peersOf("--peer-listen", ":9000", "--peer-address", "nat.example:17446")).toEqual({
+      listen: { host: "", port: 9000 },
+      advertise: "nat.example:17446",
+    });
+    expect(peersOf("--peer-listen", "off")).toBeNull();
+  });
+
   test("come from flags before the environment", () => {
     const env = { LORMAS_NODE_NAME: "from-env", LORMAS_LOG_LEVEL: "debug", LORMAS_JOIN_TOKEN: " token " };
     expect(agentConfig(GOOD, env, "host")).toMatchObject({
@@ -36,6 +51,11 @@ describe("the agent's settings", () => {
     [["--coordinator", Array.from({ length: 10 }, (_, n) => `c${n}:7443`).join(",")], "up to 9"],
     [["--name", "UPPER"], "lower-case letters"],
     [["--address", "a b"], "give the IP address"],
+    [["--peer-listen", "here"], "give host:port"],
+    [["--peer-listen", "a:70000"], "give host:port"],
+    [["--peer-address", "0.0.0.0:7446"], "that other agents dial"],
+    [["--peer-address", "a:0"], "that other agents dial"],
+    [["--peer-address", "a:1", "--peer-listen", "off"], "leave out one"],
     [["--port-pool", "9-1"], "the lower first"],
     [["--port-pool", "1-70000"], "1 to 65535"],
     [["--runtime", "podman"], "choose one of auto, docker, exec"],

@@ -1,8 +1,11 @@
 import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type HostPort, hostPortText, isEveryAddress, readHostPort } from "../peers/peer-address.ts";
 
 export type RuntimeChoice = "auto" | "docker" | "exec";
+/** Where peers ask this agent for its vote, unless another is chosen. */
+export const PEER_PORT = 7_446;
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace";
 
 /** How one agent is set up. Flags win over the environment. */
@@ -13,6 +16,8 @@ export type AgentConfig = {
   readonly name: string;
   /** Where this node's containers are reached. */
   readonly address: string;
+  /** Where peers ask this agent for its vote, and what they are told to dial; null: nowhere. */
+  readonly peers: { readonly listen: HostPort; readonly advertise: string | null } | null;
   readonly runtime: RuntimeChoice;
   readonly production: boolean;
   readonly allowExec: boolean;
@@ -40,6 +45,14 @@ const OPTIONS = {
   coordinator: { env: "LORMAS_COORDINATOR", says: "host:port of the coordinator's agent plane; several with commas" },
   name: { env: "LORMAS_NODE_NAME", says: "the node's name (default: the host's name)" },
   address: { env: "LORMAS_NODE_ADDRESS", says: "IP or host name at which containers are reached" },
+  "peer-listen": {
+    env: "LORMAS_PEER_LISTEN",
+    says: `host:port at which other agents ask this one, or off (default: the address with port ${PEER_PORT})`,
+  },
+  "peer-address": {
+    env: "LORMAS_PEER_ADDRESS",
+    says: "host:port that other agents dial, where it is not the one listened at",
+  },
   runtime: { env: "LORMAS_RUNTIME", says: "auto, docker or exec (default auto)" },
   production: { env: "LORMAS_PRODUCTION", says: "refuse what does not belong into production", flag: true },
   "allow-exec": { env: "LORMAS_ALLOW_EXEC", says: "allow the exec runtime in production", flag: true },
@@ -144,6 +157,19 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
       `--address is "${address}": give the IP address or host name at which this node's containers are reached`,
     );
   }
+  const peerListen = text("peer-listen", hostPortText({ host: address, port: PEER_PORT }));
+  const listen = readHostPort(peerListen);
+  if (address !== "" && peerListen !== "off" && !listen) {
+    problems.push(`--peer-listen is "${peerListen}": give host:port, such as 10.0.0.7:${PEER_PORT}, or off`);
+  }
+  const peerAddress = text("peer-address", "");
+  const dialled = readHostPort(peerAddress);
+  if (peerAddress !== "" && (!dialled || dialled.port === 0 || isEveryAddress(dialled.host))) {
+    problems.push(`--peer-address is "${peerAddress}": give the host:port that other agents dial to reach this one`);
+  }
+  if (peerAddress !== "" && peerListen === "off") {
+    problems.push("--peer-address is given, but --peer-listen is off: leave out one of them");
+  }
   const pool = text("port-pool", "20000-29999");
   const [low, high] = (/^(\d{1,5})-(\d{1,5})$/.exec(pool) ?? []).slice(1).map(Number);
   if (low === undefined || high === undefined || low < 1 || high > 65_535 || low > high) {
@@ -181,6 +207,7 @@ export function agentConfig(argv: readonly string[], env: NodeJS.ProcessEnv, hos
       coordinators,
       name,
       address,
+      peers: listen && { listen, advertise: peerAddress === "" ? null : peerAddress },
       runtime,
       production,
       allowExec,

@@ -34,6 +34,7 @@ export class TestAgentProcess {
       ["--coordinator", coordinator],
       ["--name", "node-1"],
       ["--address", "127.0.0.1"],
+      ["--peer-listen", "127.0.0.1:0"],
       ["--runtime", options.dockerSocket ? "docker" : "exec"],
       ...(options.dockerSocket ? [["--docker-socket", options.dockerSocket]] : []),
       ["--cgroup-parent", this.cgroupParent],

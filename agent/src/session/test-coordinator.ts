@@ -1,5 +1,4 @@
-import "reflect-metadata";
-import { createHash, webcrypto } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { create } from "@bufbuild/protobuf";
@@ -15,6 +14,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import {
+  AckSchema,
   AgentService,
   type Attach,
   type CommandResult,
@@ -30,6 +30,9 @@ import {
   type HeartbeatResponse,
   HeartbeatResponseSchema,
   type Hello,
+  LeasePolicySchema,
+  type Membership,
+  MembershipSchema,
   type PushLogsRequest,
   type PushLogsResponse,
   PushLogsResponseSchema,
@@ -37,27 +40,24 @@ import {
   type RenewCertificateResponse,
   RenewCertificateResponseSchema,
   WelcomeSchema,
+  type LeasePolicy as WirePolicy,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { Voter } from "@lormas/lease/membership.ts";
 import { grpcService } from "@lormas/wire/grpc-service.ts";
-import {
-  BasicConstraintsExtension,
-  cryptoProvider,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type JsonGeneralNames,
-  PemConverter,
-  Pkcs10CertificateRequest,
-  SubjectAlternativeNameExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from "@peculiar/x509";
+import { nodeIdOfNames } from "@lormas/wire/node-uri.ts";
+import { TestAuthority } from "./test-authority.ts";
 
-cryptoProvider.set(webcrypto);
-
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 export const TEST_SECRET = "secret-for-one-enrolment";
 export const TEST_NODE_ID = "7e57ab1e-0000-4000-8000-000000000001";
+
+/** The id of the node of that name: "node-7" is number 7, any other name number 1. */
+export function testNodeId(name: string): string {
+  return TEST_NODE_ID.slice(0, -2) + (/^node-(\d{1,2})$/.exec(name)?.[1] ?? "1").padStart(2, "0");
+}
+
+/** What one node said, where a test has several. */
+export type HeardNode = { hello: Hello | null; beat: Heartbeat | null; commands: CommandsCall | null };
 
 type CommandsCall = ServerDuplexStream<CommandsRequest, CommandsResponse>;
 type HeartbeatCall = ServerDuplexStream<HeartbeatRequest, HeartbeatResponse>;
@@ -82,8 +82,15 @@ export class TestCoordinator {
   term = 1n;
   session = 1n;
   policy: LeasePolicy = LEASE_PROFILES.fast;
+  /** The group's epoch and voters, as each node is told them. */
+  epoch = 1n;
+  votersFor: (nodeId: string) => readonly Voter[] = () => [];
+  /** Replaces the policy on the wire, for what no sound coordinator would send. */
+  wirePolicy: Partial<Omit<WirePolicy, "$typeName">> = {};
   /** False: heartbeats are heard but not acknowledged. */
   acking = true;
+  /** By node id. */
+  readonly nodes = new Map<string, HeardNode>();
   /** Life of the certificates that are given out, in milliseconds. */
   certificateLifeMs = 3_600_000;
   commandStreams: CommandsCall[] = [];
@@ -93,8 +100,7 @@ export class TestCoordinator {
   #server: Server | null = null;
   #tls: TlsServer | null = null;
   readonly #sockets = new Set<TLSSocket>();
-  #ca: { certificate: X509Certificate; keys: webcrypto.CryptoKeyPair } | null = null;
-  #serial = 16;
+  #ca: TestAuthority | null = null;
 
   private constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -102,17 +108,7 @@ export class TestCoordinator {
 
   static async start(nowMs: () => number): Promise<TestCoordinator> {
     const coordinator = new TestCoordinator(nowMs);
-    const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-    const certificate = await X509CertificateGenerator.createSelfSigned({
-      serialNumber: "01",
-      name: "CN=test CA",
-      notBefore: new Date(nowMs() - 60_000),
-      notAfter: new Date(nowMs() + 86_400_000),
-      signingAlgorithm: ALGORITHM,
-      keys,
-      extensions: [new BasicConstraintsExtension(true, 0, true)],
-    });
-    coordinator.#ca = { certificate, keys };
+    coordinator.#ca = await TestAuthority.create(nowMs);
     await coordinator.listen(0);
     return coordinator;
   }
@@ -122,12 +118,11 @@ export class TestCoordinator {
   }
 
   get caPem(): string {
-    return this.#authority().certificate.toString("pem");
+    return this.#authority().pem;
   }
 
   get joinToken(): string {
-    const digest = createHash("sha256").update(Buffer.from(this.#authority().certificate.rawData)).digest("hex");
-    return `lormas1.${TEST_SECRET}.${digest}`;
+    return `lormas1.${TEST_SECRET}.${this.#authority().digest}`;
   }
 
   /** Results that came up, oldest first. */
@@ -139,9 +134,10 @@ export class TestCoordinator {
     return this.results.findLast((result) => result.commandId === commandId);
   }
 
-  /** Sends a message down the newest command stream. */
-  send(message: CommandsResponse["message"]): void {
-    this.commandStreams.at(-1)?.write(create(CommandsResponseSchema, { message }));
+  /** Sends a message down the newest command stream, or down that of a node. */
+  send(message: CommandsResponse["message"], nodeId?: string): void {
+    const stream = nodeId === undefined ? this.commandStreams.at(-1) : this.nodes.get(nodeId)?.commands;
+    stream?.write(create(CommandsResponseSchema, { message }));
   }
 
   /** Ends the server and every connection at once, as a crash would. */
@@ -177,7 +173,7 @@ export class TestCoordinator {
         answer: sendUnaryData<RenewCertificateResponse>,
       ) => void this.#renew(call.request, answer),
     });
-    const own = await this.#issueServer();
+    const own = await this.#authority().server();
     // Enrolment comes without a certificate over the same port, so TLS asks for one and does not insist.
     const tls = createServer({
       key: own.keyPem,
@@ -203,49 +199,10 @@ export class TestCoordinator {
     this.#server = server;
   }
 
-  /** A node's certificate over the key of a request. */
+  /** A node's certificate over the key of a request; which node, its name says. */
   async issueNode(csr: Uint8Array): Promise<string> {
-    const request = new Pkcs10CertificateRequest(csr as Uint8Array<ArrayBuffer>);
-    if (!(await request.verify())) throw new Error("the request is not signed by its key");
-    return this.#issue(request.subject, await request.publicKey.export(), this.certificateLifeMs, [
-      { type: "url", value: `lormas://node/${TEST_NODE_ID}` },
-    ]);
-  }
-
-  async #issueServer(): Promise<{ pem: string; keyPem: string }> {
-    const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-    const pem = await this.#issue("CN=lormas-coordinator", keys.publicKey, 86_000_000, [
-      { type: "dns", value: "lormas-coordinator" },
-    ]);
-    return {
-      pem,
-      keyPem: PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY"),
-    };
-  }
-
-  async #issue(
-    subject: string,
-    publicKey: webcrypto.CryptoKey,
-    lifeMs: number,
-    names: JsonGeneralNames,
-  ): Promise<string> {
-    const ca = this.#authority();
-    this.#serial += 1;
-    const certificate = await X509CertificateGenerator.create({
-      serialNumber: this.#serial.toString(16),
-      subject,
-      issuer: ca.certificate.subject,
-      notBefore: new Date(this.#nowMs() - 1_000),
-      notAfter: new Date(this.#nowMs() + lifeMs),
-      signingAlgorithm: ALGORITHM,
-      publicKey,
-      signingKey: ca.keys.privateKey,
-      extensions: [
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-        new SubjectAlternativeNameExtension(names),
-      ],
-    });
-    return certificate.toString("pem");
+    const nodeId = testNodeId(await this.#authority().requestedName(csr));
+    return this.#authority().node(csr, nodeId, this.certificateLifeMs);
   }
 
   #authority() {
@@ -260,7 +217,7 @@ export class TestCoordinator {
       return;
     }
     const response = create(EnrolResponseSchema, {
-      nodeId: TEST_NODE_ID,
+      nodeId: testNodeId(await this.#authority().requestedName(request.csr)),
       certificate: await this.issueNode(request.csr),
       caCertificate: this.caPem,
       notAfter: timestampFromDate(new Date(this.#nowMs() + this.certificateLifeMs)),
@@ -275,21 +232,51 @@ export class TestCoordinator {
     answer(null, create(RenewCertificateResponseSchema, { certificate, caCertificate: this.caPem }));
   }
 
+  #node(nodeId: string): HeardNode {
+    const node = this.nodes.get(nodeId) ?? { hello: null, beat: null, commands: null };
+    this.nodes.set(nodeId, node);
+    return node;
+  }
+
+  #membership(nodeId: string): Membership {
+    const { profile, intervalMs, leaseMs, killMs, voteMs, survival } = this.policy;
+    const policy = create(LeasePolicySchema, {
+      ...{ profile, intervalMs, leaseMs, killMs, voteMs, survival },
+      ...this.wirePolicy,
+    });
+    return create(MembershipSchema, { epoch: this.epoch, voters: [...this.votersFor(nodeId)], policy });
+  }
+
   #heartbeat(call: HeartbeatCall): void {
     this.heartbeatStreams.push(call);
     call.on("error", () => undefined);
     call.on("end", () => call.end());
+    const nodeId = nodeOf(call);
+    const node = this.#node(nodeId);
     call.on("data", ({ message }: HeartbeatRequest) => {
       if (message.case === "hello") {
         this.heard.hellos.push(message.value);
-        const { term, session, policy } = this;
-        const value = welcomeOf({ term, session, policy });
+        node.hello = message.value;
+        const { term, session } = this;
+        const membership = this.#membership(nodeId);
+        const { policy } = membership;
+        const value = create(WelcomeSchema, {
+          term,
+          session,
+          nodeName: "node-1",
+          clusterName: "local",
+          policy,
+          membership,
+        });
         call.write(create(HeartbeatResponseSchema, { message: { case: "welcome", value } }));
       } else if (message.case === "heartbeat") {
         this.heard.heartbeats.push(message.value);
+        node.beat = message.value;
         if (!this.acking) return;
-        const { sequence } = message.value;
-        const value = { $typeName: "lormas.agent.v1.Ack" as const, sequence, term: this.term, session: this.session };
+        const { sequence, membershipEpoch } = message.value;
+        const { term, session } = this;
+        const news = membershipEpoch === this.epoch ? {} : { membership: this.#membership(nodeId) };
+        const value = create(AckSchema, { sequence, term, session, ...news });
         call.write(create(HeartbeatResponseSchema, { message: { case: "ack", value } }));
       }
     });
@@ -303,15 +290,15 @@ export class TestCoordinator {
       if (message.case !== "attach") return;
       this.heard.attaches.push(message.value);
       this.commandStreams.push(call);
+      this.#node(nodeOf(call)).commands = call;
       const value = { $typeName: "lormas.agent.v1.Attached" as const, term: this.term };
       call.write(create(CommandsResponseSchema, { message: { case: "attached", value } }));
     });
   }
 }
 
-function welcomeOf({ term, session, policy }: { term: bigint; session: bigint; policy: LeasePolicy }) {
-  const { profile, intervalMs, leaseMs, killMs, survival } = policy;
-  const wire = { profile, intervalMs, leaseMs, killMs, survival };
-  const membership = { epoch: 1n, voters: [], policy: wire };
-  return create(WelcomeSchema, { term, session, nodeName: "node-1", clusterName: "local", policy: wire, membership });
+/** The node that the certificate of a call names. */
+function nodeOf(call: HeartbeatCall | CommandsCall): string {
+  const der = call.getAuthContext().sslPeerCertificate?.raw;
+  return (der && nodeIdOfNames(new X509Certificate(der).subjectAltName)) ?? "";
 }

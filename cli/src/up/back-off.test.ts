@@ -19,6 +19,8 @@ describe("the plan of a local fleet", () => {
   it("gives each node an address of its own where there is a range of them, else ports of its own", () => {
     expect(planNodes(3, "127.0.1").map((node) => node.address)).toEqual(["127.0.1.1", "127.0.1.2", "127.0.1.3"]);
     expect(planNodes(2, undefined).map((node) => node.portPool)).toEqual(["20000-20999", "21000-21999"]);
+    expect(planNodes(2, undefined).map((node) => node.peerListen)).toEqual(["127.0.0.1:0", "127.0.0.1:0"]);
+    expect(planNodes(2, "127.0.1").map((node) => node.peerListen)).toEqual([undefined, undefined]);
   });
 });
 

@@ -159,6 +159,7 @@ function agentProgram(
       ...["--data-dir", dataDir.node(node.name), "--coordinator", ready.agentAddress],
       ...["--name", node.name, "--address", node.address, "--runtime", options.runtime],
       ...(node.portPool === undefined ? [] : ["--port-pool", node.portPool]),
+      ...(node.peerListen === undefined ? [] : ["--peer-listen", node.peerListen]),
     ],
     cwd: context.repository,
     environment,

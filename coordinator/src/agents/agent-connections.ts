@@ -1,11 +1,11 @@
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { type NodeCertificate, readNodeCertificate } from "@lormas/wire/node-certificate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ConnectionBounds } from "./connection-bounds.ts";
 import { formatAddress, parseListenAddress } from "./listen-address.ts";
 import type { NodePeer } from "./node-peer.ts";
 import { addressKey } from "./peer-address.ts";
-import { type PeerCertificate, readPeerCertificate } from "./peer-certificate.ts";
 import type { CertificateAuthority, IssuedServerCertificate } from "./pki/certificate-authority.ts";
 import type { PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLimits } from "./plane-limits.ts";
@@ -167,8 +167,8 @@ export class AgentConnections {
     if (remote === undefined || socket.destroyed) return void socket.destroy();
     const peer = `${remote}:${socket.remotePort}`;
     const der: Buffer | undefined = socket.getPeerCertificate().raw;
-    const certificate: PeerCertificate | null =
-      der === undefined ? null : readPeerCertificate(der, authority.certificate, clock.wallMs());
+    const certificate: NodeCertificate | null =
+      der === undefined ? null : readNodeCertificate(der, authority.certificate, clock.wallMs());
     const nodeId = certificate?.kind === "node" && socket.authorized ? certificate.nodeId : null;
     const leave = nodeId === null ? this.#unidentified.take(addressKey(remote)) : this.#perNode.take(nodeId);
     if (leave === null) {

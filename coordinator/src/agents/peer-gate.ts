@@ -1,10 +1,10 @@
 import type { X509Certificate } from "node:crypto";
 
 import { type ServerUnaryCall, status } from "@grpc/grpc-js";
+import { readNodeCertificate } from "@lormas/wire/node-certificate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { KnownNodes } from "./known-nodes.ts";
 import type { NodePeer } from "./node-peer.ts";
-import { readPeerCertificate } from "./peer-certificate.ts";
 import type { PlaneCounterName } from "./plane-counters.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
@@ -36,7 +36,7 @@ export class PeerGate {
     const remote = call.getPeer();
     const der = call.getAuthContext().sslPeerCertificate?.raw;
     if (der === undefined) throw this.refuse("calls_without_certificate", remote, "no certificate was shown");
-    const certificate = readPeerCertificate(der, this.#authority, this.#clock.wallMs());
+    const certificate = readNodeCertificate(der, this.#authority, this.#clock.wallMs());
     if (certificate.kind === "foreign") {
       throw this.refuse("calls_with_foreign_certificate", remote, certificate.reason);
     }

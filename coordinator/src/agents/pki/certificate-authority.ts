@@ -2,11 +2,11 @@ import "reflect-metadata";
 import { createHash, createPrivateKey, createPublicKey, type webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { nodeUri } from "@lormas/wire/node-uri.ts";
 import * as x509 from "@peculiar/x509";
 import type { Clock } from "../../runtime/clock.ts";
 import type { RandomSource } from "../random-source.ts";
 import { putOnce, readIfPresent } from "./authority-files.ts";
-import { nodeUri } from "./node-uri.ts";
 
 const DAY_MS = 86_400_000;
 const CA_LIFE_MS = 3_650 * DAY_MS;

@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { nodeIdOfNames } from "./pki/node-uri.ts";
+import { nodeIdOfNames } from "./node-uri.ts";
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
-export type PeerCertificate =
+export type NodeCertificate =
   | { readonly kind: "node"; readonly nodeId: string; readonly notAfterMs: number }
   | { readonly kind: "foreign"; readonly reason: string }
   | { readonly kind: "ended"; readonly reason: string };
@@ -12,7 +12,7 @@ export type PeerCertificate =
  * Which node a peer's certificate (DER) proves, by our own check and not by the TLS library's word: signed by our CA's
  * key, a client certificate that is no CA, within its dates, with a node's name as its only name.
  */
-export function readPeerCertificate(der: Uint8Array, authority: X509Certificate, nowMs: number): PeerCertificate {
+export function readNodeCertificate(der: Uint8Array, authority: X509Certificate, nowMs: number): NodeCertificate {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(der);
