@@ -176,7 +176,7 @@ export const CONFIG_KEYS = {
     env: "LORMAS_INSTANCE",
     secret: false,
     description:
-      "What tells this coordinator from others at the same database; absent: an identity kept in the data directory",
+      "What people call this coordinator among others at the same database; absent: an identity kept in the data directory",
     defaultText: null,
     wanted: "1 to 63 letters, digits, dots, hyphens or underscores",
     schema: text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "is no name"),

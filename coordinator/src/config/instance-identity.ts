@@ -3,9 +3,8 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 
 /**
- * What tells this data directory's coordinator from every other one at the same database; made at the first start and the
- * same ever after. Two coordinators with one identity would each take the other's lease for their own, so a copied data
- * directory needs this file deleted.
+ * The name of this data directory's coordinator where no other was given; made at the first start and the same ever after.
+ * That two coordinators with one name are not taken for each other is the business of leaseHolder.
  */
 export function instanceIdentity(dataDir: string): string {
   const file = join(dataDir, "instance-id");

@@ -16,6 +16,9 @@ const SQLITE_BUSY = 5;
 /** A lock that nobody refers to would be given back by the garbage collector. */
 const held = new Set<DatabaseSync>();
 
+/** The file that is locked. */
+export const lockFile = (dataDir: string): string => join(dataDir, "run", "coordinator-lock.sqlite");
+
 /**
  * Takes the data directory for this process. That it could be taken proves that the coordinator which held it before is
  * dead, on which leadership relies: a restarted instance takes over from itself without waiting. The lock is the kernel's
@@ -27,7 +30,7 @@ export function lockDataDirectory(dataDir: string): () => void {
   const run = join(dataDir, "run");
   mkdirSync(run, { recursive: true, mode: 0o700 });
   const pidFile = join(run, "coordinator.pid");
-  const lock = new DatabaseSync(join(run, "coordinator-lock.sqlite"));
+  const lock = new DatabaseSync(lockFile(dataDir));
   try {
     lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {

@@ -6,7 +6,6 @@ import { parseListenAddress } from "../agents/listen-address.ts";
 import type { RandomSource } from "../agents/random-source.ts";
 import { startPublicPlane } from "../api/start-public-plane.ts";
 import type { CoordinatorConfig } from "../config/config-keys.ts";
-import { instanceIdentity } from "../config/instance-identity.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FleetRuntime } from "../runtime/fleet-runtime.ts";
@@ -19,6 +18,7 @@ import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 import type { CoordinatorFailpoints } from "./coordinator-failpoints.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import { keepRetention } from "./keep-retention.ts";
+import { leaseHolder } from "./lease-holder.ts";
 
 export type CoordinatorParts = {
   readonly config: CoordinatorConfig;
@@ -84,7 +84,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       clock,
       log,
       newId: random.uuid,
-      instance: config.instanceName ?? instanceIdentity(config.dataDir),
+      instance: leaseHolder(config.instanceName, config.dataDir),
       leaderTtlMs: config.leaderTtlMs,
     });
     await runtime.start();

@@ -23,7 +23,7 @@ export type FleetRuntimePorts = {
   readonly clock: Clock;
   readonly log: RuntimeLog;
   readonly newId: () => string;
-  /** Stable for the data directory, whose lock proves that the predecessor of the same name is dead. */
+  /** How this process signs the lease (leaseHolder): its own signature in the row is a dead predecessor's. */
   readonly instance: string;
   readonly leaderTtlMs: number;
 };

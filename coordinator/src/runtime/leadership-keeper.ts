@@ -13,7 +13,7 @@ export type LeadershipPorts = {
   readonly store: DecisionStore;
   readonly clock: Clock;
   readonly log: RuntimeLog;
-  /** Identity of this data directory: a restarted process is its own predecessor. */
+  /** How this process signs: who finds its own signature in the row has proof that its predecessor is dead. */
   readonly instance: string;
   readonly ttlMs: number;
   /** This coordinator leads from now on. It grants and decides nothing before the promise has resolved. */
