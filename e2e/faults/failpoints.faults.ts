@@ -23,6 +23,7 @@ const rigs: FailpointRig[] = [];
 /** Which points each story reaches when nothing goes wrong. */
 const reached = new Map<Story, ReadonlySet<string>>();
 let struck = 0;
+const begunMs = performance.now();
 
 async function onRig(work: (rig: FailpointRig) => Promise<void>): Promise<void> {
   const rig = idle.pop() ?? (await new Promise<FailpointRig>((resolve) => waiting.push(resolve)));
@@ -91,5 +92,6 @@ test.concurrent.each(POINTS)("killed at %s", async (point) => {
       rig.disarm();
       struck += 1;
     });
+    console.log(`${((performance.now() - begunMs) / 1_000).toFixed(0)} s: killed at ${point} in ${story.name}`);
   }
 });

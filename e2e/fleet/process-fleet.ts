@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,10 @@ import { until } from "./until.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const READY_MS = 60_000;
+/** The setting of a connection that names its coordinator. */
+export const WRITER_SETTING = "lormas.writer";
+/** What coordinators of one fleet have in common outside the database. */
+const SHARED = ["pki", "admin.token", "auth.secret"];
 
 export type ProcessFleetOptions = {
   readonly nodes: readonly string[];
@@ -24,8 +28,6 @@ export type ProcessFleetOptions = {
   readonly coordinators?: readonly string[];
   /** What every process gets besides. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** What agents dial, where it is not the first coordinator itself. */
-  readonly agentsDial?: string;
 };
 
 type CoordinatorAt = { readonly process: OwnedProcess; httpUrl: string; agentAddress: string; ready: number };
@@ -68,17 +70,20 @@ export class ProcessFleet {
 
   async #start(): Promise<void> {
     await query(testServerUrl(), `create database ${this.#databaseName}`);
-    for (const name of this.#options.coordinators ?? ["coordinator-1"]) await this.addCoordinator(name);
+    for (const name of this.#options.coordinators ?? ["coordinator-1"]) await this.#addCoordinator(name);
     this.#claim = await LoopbackClaim.take();
     for (const name of this.#options.nodes) await this.addNode(name);
     await this.healthy();
   }
 
-  /** Starts one more coordinator and waits until it serves. */
-  async addCoordinator(name: string, prepare: (dataDir: string) => void = () => undefined): Promise<void> {
+  /** Starts one more coordinator and waits until it serves. All of them are one authority to agents. */
+  async #addCoordinator(name: string): Promise<void> {
     const dataDir = join(this.folder, name);
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    prepare(dataDir);
+    const [first] = this.coordinators.keys();
+    for (const shared of first === undefined ? [] : SHARED) {
+      cpSync(join(this.folder, first ?? "", shared), join(dataDir, shared), { recursive: true });
+    }
     const at: CoordinatorAt = {
       httpUrl: "",
       agentAddress: "",
@@ -90,6 +95,8 @@ export class ProcessFleet {
           ...this.#environment(),
           LORMAS_DATA_DIR: dataDir,
           DATABASE_URL: this.databaseUrl,
+          // Says in the database whose connection it is, for tests that look who has written.
+          PGOPTIONS: `-c ${WRITER_SETTING}=${name}`,
           LORMAS_HTTP_LISTEN: at.httpUrl === "" ? "127.0.0.1:0" : new URL(at.httpUrl).host,
           LORMAS_AGENT_LISTEN: at.agentAddress === "" ? "127.0.0.1:0" : at.agentAddress,
         }),
@@ -121,7 +128,7 @@ export class ProcessFleet {
         name,
         args: () => [
           join(repository, "agent", "src", "main.ts"),
-          ...["--data-dir", dataDir, "--coordinator", this.#options.agentsDial ?? this.#first().agentAddress],
+          ...["--data-dir", dataDir, "--coordinator", this.#agentAddresses()],
           ...["--name", name, "--address", address, "--runtime", "exec"],
         ],
         environment: () => ({
@@ -158,9 +165,13 @@ export class ProcessFleet {
   }
 
   /** Waits until these nodes, or all, are healthy. */
-  async healthy(names: readonly string[] = [...this.nodes.keys()], boundMs = 60_000): Promise<void> {
+  async healthy(
+    names: readonly string[] = [...this.nodes.keys()],
+    boundMs = 60_000,
+    coordinator?: string,
+  ): Promise<void> {
     await until(`${names.join(", ")} healthy`, boundMs, async () => {
-      const { nodes } = await this.api().nodes.listNodes({});
+      const { nodes } = await this.api(coordinator).nodes.listNodes({});
       const status = new Map(nodes.map((node) => [node.name, node.status]));
       return names.every((name) => status.get(name) === NodeStatus.HEALTHY);
     });
@@ -210,6 +221,10 @@ export class ProcessFleet {
     await this.#claim?.release();
     await query(testServerUrl(), `drop database if exists ${this.#databaseName} with (force)`);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #agentAddresses(): string {
+    return [...this.coordinators.values()].map(({ agentAddress }) => agentAddress).join(",");
   }
 
   #first(): CoordinatorAt {
