@@ -72,6 +72,17 @@ const ARROWS: readonly Arrow[] = [
     rule: "only agent/src/runtime/docker speaks to dockerode",
   },
   {
+    binds: under("simulator/"),
+    allows: (target) =>
+      target.kind !== "room" || isRoom(target, "simulator/", "agent/", "coordinator/", "gen/", "lease/"),
+    rule: "the simulator drives agent and coordinator alone",
+  },
+  {
+    binds: (file) => !under("simulator/")(file),
+    allows: (target) => !isRoom(target, "simulator/"),
+    rule: "nothing stands on the simulator",
+  },
+  {
     binds: under("ui/"),
     allows: (target) => target.kind !== "room" || isRoom(target, "ui/", "gen/"),
     rule: "the dashboard is a client: of this repository it imports only gen",

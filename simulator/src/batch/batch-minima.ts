@@ -1,0 +1,20 @@
+import type { RunCount } from "../fleet/run-counts.ts";
+
+/** What must happen at least in 1,000 seeds of all faults; a batch in which less happened proves nothing. */
+export const MINIMA_PER_1000_SEEDS: Partial<Readonly<Record<RunCount, number>>> = {
+  "nodes declared dead": 2_000,
+  failovers: 2_000,
+  "migrations completed": 2_000,
+  "commands refused": 100,
+  "guard kills": 1_000,
+  takeovers: 2_000,
+};
+
+/** What fell short, for so many seeds; empty when enough happened. */
+export function shortOf(counts: Readonly<Record<RunCount, number>>, seeds: number): string[] {
+  return Object.entries(MINIMA_PER_1000_SEEDS).flatMap(([name, per1000]) => {
+    const least = Math.floor((per1000 * seeds) / 1_000);
+    const seen = counts[name as RunCount];
+    return seen < least ? [`${name}: ${seen}, at least ${least} are wanted`] : [];
+  });
+}

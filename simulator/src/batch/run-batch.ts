@@ -1,0 +1,55 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { BatchTally } from "./batch-tally.ts";
+import type { SeedRequest, SeedResult } from "./seed-result.ts";
+import type { SimulateOptions } from "./simulate-options.ts";
+
+/** Seeds that a worker is given at once. */
+const CHUNK = 8;
+/** After so many broken promises a batch has said enough. */
+const VIOLATIONS_MAX = 5;
+
+const WORKER = fileURLToPath(new URL("./worker/main.ts", import.meta.url));
+
+/**
+ * Plays the seeds of a batch in processes of their own, which inherit this one's Node options. Resolves when all are played
+ * or enough promises are broken; rejects when a worker dies.
+ */
+export async function runBatch(options: SimulateOptions, tally: BatchTally): Promise<void> {
+  let next = options.from;
+  const end = options.from + options.seeds;
+  const take = (): number[] => {
+    if (tally.violations.length >= VIOLATIONS_MAX) return [];
+    const seeds = Array.from({ length: Math.min(CHUNK, end - next) }, (_, index) => next + index);
+    next += seeds.length;
+    return seeds;
+  };
+  const count = Math.min(options.workers, Math.ceil(options.seeds / CHUNK));
+  await Promise.all(Array.from({ length: count }, () => work(options, take, tally)));
+}
+
+function work(options: SimulateOptions, take: () => number[], tally: BatchTally): Promise<void> {
+  const { nodes, profile, kinds, keep } = options;
+  return new Promise((resolve, reject) => {
+    const worker: ChildProcess = fork(WORKER, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    let waiting = 0;
+    const give = (): void => {
+      const seeds = take();
+      waiting = seeds.length;
+      if (waiting === 0) return void worker.disconnect();
+      const request: SeedRequest = { story: { seed: 0, nodes, profile, kinds, keep, logged: false }, seeds };
+      worker.send(request);
+    };
+    worker.on("message", (result: SeedResult) => {
+      tally.add(result);
+      waiting -= 1;
+      if (waiting === 0) give();
+    });
+    worker.on("error", reject);
+    worker.on("exit", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`a worker of the simulator ended with exit code ${code}; what it printed says why`));
+    });
+    give();
+  });
+}

@@ -1,0 +1,78 @@
+import { parseArgs } from "node:util";
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
+import type { StoryOptions } from "../story/run-story.ts";
+
+export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
+  /** Seeds of a batch: so many, from the first on. One alone is replayed with its log. */
+  readonly from: number;
+  readonly seeds: number;
+  readonly replay: boolean;
+  readonly workers: number;
+};
+
+export const USAGE = `npm run simulate -- [options]
+  --seeds N        seeds of the batch (1000)
+  --from S         the first of them (1)
+  --seed S         replay this seed alone: its timeline and the hash of everything that happened
+  --keep 0,3,7     with --seed: only these faults of its schedule
+  --nodes N        nodes of a fleet (5)
+  --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
+  --profile P      ${Object.keys(LEASE_PROFILES).join(", ")} or random (default)
+  --workers N      processes (2)`;
+
+const BOUNDS = { seeds: [1, 10_000_000], from: [0, 2_000_000_000], nodes: [1, 50], workers: [1, 64] } as const;
+
+/** Reads the command line; what is wrong with it is said in words. */
+export function simulateOptions(args: readonly string[]): SimulateOptions | { readonly problem: string } {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        seeds: { type: "string", default: "1000" },
+        from: { type: "string", default: "1" },
+        seed: { type: "string" },
+        keep: { type: "string" },
+        nodes: { type: "string", default: "5" },
+        faults: { type: "string", default: "all" },
+        profile: { type: "string", default: "default" },
+        workers: { type: "string", default: "2" },
+      },
+    });
+    const replay = values.seed !== undefined;
+    return {
+      replay,
+      from: whole("from", values.seed ?? values.from),
+      seeds: replay ? 1 : whole("seeds", values.seeds),
+      nodes: whole("nodes", values.nodes),
+      workers: whole("workers", values.workers),
+      kinds: kindsOf(values.faults),
+      profile: profileOf(values.profile),
+      keep: values.keep === undefined ? null : values.keep.split(",").filter(Boolean).map(Number),
+    };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function whole(name: keyof typeof BOUNDS, text: string): number {
+  const value = Number(text);
+  const [min, max] = BOUNDS[name];
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new Error(`--${name} is "${text}": give a whole number from ${min} to ${max}`);
+}
+
+function kindsOf(text: string): readonly FaultKind[] {
+  if (text === "all") return FAULT_KINDS;
+  return text.split(",").map((name) => {
+    const kind = FAULT_KINDS.find((known) => known === name.trim());
+    if (kind) return kind;
+    throw new Error(`--faults names "${name}", which is none of: ${FAULT_KINDS.join(", ")}`);
+  });
+}
+
+function profileOf(text: string): SimulateOptions["profile"] {
+  if (text === "random") return text;
+  if (Object.hasOwn(LEASE_PROFILES, text)) return text as keyof typeof LEASE_PROFILES; // Just looked up.
+  throw new Error(`--profile is "${text}": give ${Object.keys(LEASE_PROFILES).join(", ")} or random`);
+}

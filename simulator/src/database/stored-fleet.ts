@@ -1,0 +1,112 @@
+import { containerMachine } from "@lormas/coordinator/domain/container/container-machine.ts";
+import type { LeadershipRecord } from "@lormas/coordinator/domain/leadership/leader-lease.ts";
+import { nodeMachine } from "@lormas/coordinator/domain/node/node-machine.ts";
+import type { DecisionChanges, LoadedFleet } from "@lormas/coordinator/runtime/decision-store.ts";
+import type {
+  ClusterRecord,
+  ContainerFacts,
+  Holding,
+  NodeFacts,
+  NodeRoom,
+  PendingCommand,
+} from "@lormas/coordinator/runtime/fleet-view.ts";
+import { EMPTY_ROOM, withHolding } from "@lormas/coordinator/runtime/node-room.ts";
+
+type StoredActor<Facts> = { readonly facts: Facts; readonly snapshot: string };
+type StoredPending = { readonly position: number; readonly nodeId: string; readonly text: string };
+type Held = { readonly nodeId: string; readonly holding: Holding };
+
+/** A migration as its row tells. */
+export type StoredMigration = { readonly containerId: string; outcome: string; state: string };
+
+/**
+ * The committed rows. What is stored is text or plain values, so that nothing that a coordinator holds in memory is shared
+ * with what another one reads.
+ */
+export class StoredFleet {
+  leadership: LeadershipRecord | null = null;
+  readonly clusters = new Map<string, ClusterRecord>();
+  readonly nodes = new Map<string, StoredActor<NodeFacts>>();
+  readonly containers = new Map<string, StoredActor<ContainerFacts>>();
+  readonly holdings = new Map<string, readonly Held[]>();
+  readonly migrations = new Map<string, StoredMigration>();
+  readonly #pending = new Map<string, StoredPending>();
+  newestSequence = 0;
+  #newestPosition = 0;
+
+  /** Applies one transaction. */
+  apply(changes: DecisionChanges): void {
+    for (const { containerId, rooms } of changes.holdings) {
+      const held = rooms.flatMap(({ nodeId, room }) => {
+        const holding = room.holders.get(containerId);
+        return holding ? [{ nodeId, holding: structuredClone(holding) }] : [];
+      });
+      if (held.length > 0) this.holdings.set(containerId, held);
+      else this.holdings.delete(containerId);
+    }
+    for (const id of changes.forgotten) {
+      this.containers.delete(id);
+      this.holdings.delete(id);
+    }
+    for (const { facts, snapshot } of changes.nodes) {
+      // What is not a column is not stored either.
+      const stored = { ...facts, runtimeReady: true };
+      this.nodes.set(facts.id, { facts: stored, snapshot: JSON.stringify(nodeMachine.getPersistedSnapshot(snapshot)) });
+    }
+    for (const { facts, snapshot } of changes.containers) {
+      const text = JSON.stringify(containerMachine.getPersistedSnapshot(snapshot));
+      this.containers.set(facts.id, { facts, snapshot: text });
+    }
+    for (const pending of changes.commands) {
+      const { position, nodeId, command } = pending;
+      this.#pending.set(command.commandId, { position, nodeId, text: JSON.stringify(pending) });
+      this.#newestPosition = Math.max(this.#newestPosition, position);
+    }
+    for (const { commandId } of changes.endedCommands) this.#pending.delete(commandId);
+    for (const change of changes.migrations) this.#applyMigration(change);
+    this.newestSequence = Math.max(this.newestSequence, changes.newestSequence);
+  }
+
+  #applyMigration(change: DecisionChanges["migrations"][number]): void {
+    if (change.kind === "begun") {
+      this.migrations.set(change.id, { containerId: change.containerId, outcome: "running", state: "" });
+      return;
+    }
+    const migration = this.migrations.get(change.id);
+    if (!migration) throw new Error(`a change of migration ${change.id}, which was never begun`);
+    if (change.kind === "step") migration.state = change.name;
+    if (change.kind === "ended") migration.outcome = change.outcome;
+  }
+
+  /** What a query for the whole fleet answers, built anew. */
+  load(): LoadedFleet {
+    const rooms = new Map<string, NodeRoom>();
+    for (const [containerId, held] of this.holdings) {
+      for (const { nodeId, holding } of held) {
+        rooms.set(nodeId, withHolding(rooms.get(nodeId) ?? EMPTY_ROOM, containerId, structuredClone(holding)));
+      }
+    }
+    return {
+      clusters: [...this.clusters.values()],
+      nodes: [...this.nodes.values()].map(({ facts, snapshot }) => ({
+        facts,
+        snapshot: nodeMachine.resolveState(JSON.parse(snapshot)),
+      })),
+      containers: [...this.containers.values()].map(({ facts, snapshot }) => ({
+        facts,
+        snapshot: containerMachine.resolveState(JSON.parse(snapshot)),
+      })),
+      rooms,
+      pending: [...this.#pending.values()]
+        .sort((a, b) => a.position - b.position)
+        .map(({ text }) => JSON.parse(text) as PendingCommand),
+      newestSequence: this.newestSequence,
+      newestPosition: this.#newestPosition,
+    };
+  }
+
+  /** Commands whose result is not stored. */
+  pendingOf(nodeId: string): string[] {
+    return [...this.#pending.values()].filter((pending) => pending.nodeId === nodeId).map(({ text }) => text);
+  }
+}

@@ -1,0 +1,278 @@
+import { DATABASE_HOST } from "../database/database-session.ts";
+import type { CoordinatorHost } from "../fleet/coordinator-host.ts";
+import type { Operator } from "../fleet/operator.ts";
+import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
+import type { NodeHost } from "../host/node-host.ts";
+import type { SimulatedProcess } from "../process/simulated-process.ts";
+import { type Fault, type FaultKind, faultText } from "./fault.ts";
+
+/** Wall clocks are stepped by up to so much. */
+const WALL_STEP_MAX_MS = 120_000;
+const DELAY_MAX_MS = 20_000;
+const DISK_SLOW_MAX_MS = 3_000;
+const ENGINE_SLOW_MAX_MS = 15_000;
+const DATABASE_SLOW_MAX_MS = 2_500;
+
+type Undo = () => void;
+
+/** Brings faults over a fleet and takes them back. */
+export class FaultHands {
+  readonly done = new Map<FaultKind, number>();
+  readonly #fleet: SimulatedFleet;
+  readonly #operator: Operator;
+  readonly #undo = new Set<Undo>();
+
+  constructor(fleet: SimulatedFleet, operator: Operator) {
+    this.#fleet = fleet;
+    this.#operator = operator;
+  }
+
+  /** Every fault comes at its moment and ends after its time. */
+  schedule(faults: readonly Fault[]): void {
+    const { time } = this.#fleet;
+    for (const fault of faults) {
+      time.after(fault.atMs - time.nowMs(), "world", fault.kind, () => this.#bring(fault));
+    }
+  }
+
+  /** Ends every fault that still lasts. */
+  healAll(): void {
+    this.#fleet.log.note("world", "all faults end");
+    for (const undo of [...this.#undo]) undo();
+  }
+
+  #bring(fault: Fault): void {
+    const { time, log } = this.#fleet;
+    const undo = this.#act(fault);
+    if (undo === null) return;
+    log.note("world", faultText(fault));
+    this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1);
+    const once = (): void => {
+      if (!this.#undo.delete(once)) return;
+      log.note("world", `${fault.kind} of ${(fault.atMs / 1_000).toFixed(3)} s ends`);
+      undo();
+    };
+    this.#undo.add(once);
+    time.after(fault.lastsMs, "world", `${fault.kind} ends`, once);
+  }
+
+  /** Null when it could befall nobody now. */
+  #act(fault: Fault): Undo | null {
+    const { database } = this.#fleet;
+    const { kind, severity } = fault;
+    switch (kind) {
+      case "crash leader":
+      case "crash coordinator":
+        return this.#crashCoordinator(fault);
+      case "pause leader":
+      case "pause coordinator":
+        return pause(this.#coordinator(fault)?.present?.process, severity);
+      case "cut node":
+        return this.#cut(this.#pairs([this.#node(fault).name], this.#others(this.#node(fault).name)), "both");
+      case "cut node one way": {
+        const { name } = this.#node(fault);
+        return this.#cut(this.#pairs([name], this.#others(name)), severity < 0.5 ? "out" : "in");
+      }
+      case "cut node from coordinator": {
+        const ways = ["both", "out", "in"] as const;
+        return this.#cut(
+          this.#pairs([this.#node(fault).name], [this.#coordinator(fault)?.name ?? ""]),
+          ways[Math.floor(severity * 3)] ?? "both",
+        );
+      }
+      case "cut coordinators":
+        return this.#cut(
+          this.#pairs(
+            this.#fleet.coordinators.map(({ name }) => name),
+            this.#fleet.nodes.map(({ name }) => name),
+          ),
+          "both",
+        );
+      case "cut coordinator from database":
+        return this.#cut(
+          this.#pairs([this.#coordinator(fault)?.name ?? ""], [DATABASE_HOST]),
+          severity < 0.5 ? "both" : "in",
+        );
+      case "lossy link":
+        return this.#disturb(fault, { loss: 0.02 + severity * 0.4 }, { loss: 0 });
+      case "slow link":
+        return this.#disturb(fault, { delayMaxMs: 10 + severity ** 2 * DELAY_MAX_MS }, { delayMaxMs: 0 });
+      case "crash agent":
+        return this.#disturbAgent(this.#node(fault), (agent) => {
+          agent.kill();
+          return nothing;
+        });
+      case "pause agent":
+        return this.#disturbAgent(this.#node(fault), (agent) => pause(agent, severity));
+      case "crash guard":
+        return this.#disturbGuard(this.#node(fault), (guard) => {
+          guard.kill();
+          return nothing;
+        });
+      case "pause guard":
+        return this.#disturbGuard(this.#node(fault), (guard) => pause(guard, severity));
+      case "power off": {
+        const node = this.#node(fault);
+        if (!node.powered) return null;
+        node.powerOff();
+        return () => node.powerOn();
+      }
+      case "leave": {
+        const node = this.#node(fault);
+        if (!node.agent || !this.#agentHolds(node)) return null;
+        node.leave(fault.lastsMs);
+        return nothing;
+      }
+      case "stop engine":
+        return this.#engine(fault, (engine) => {
+          engine.stop();
+          return () => engine.continue();
+        });
+      case "slow engine":
+        return this.#engine(fault, (engine) => {
+          engine.slowMaxMs = 2 + severity ** 2 * ENGINE_SLOW_MAX_MS;
+          return () => {
+            engine.slowMaxMs = 0;
+          };
+        });
+      case "restart engine":
+        return this.#engine(fault, (engine) => {
+          engine.restart();
+          return nothing;
+        });
+      case "crash container": {
+        const { containers } = this.#operator;
+        const containerId = containers[fault.pick % Math.max(1, containers.length)];
+        if (containerId === undefined) return null;
+        for (const { engine } of this.#fleet.nodes) engine.crash(containerId);
+        return nothing;
+      }
+      case "slow disk": {
+        const { disk } = this.#node(fault);
+        disk.slowMaxMs = 2 + severity ** 2 * DISK_SLOW_MAX_MS;
+        return () => {
+          disk.slowMaxMs = 0;
+        };
+      }
+      case "freeze database":
+        database.freeze();
+        return () => database.thaw();
+      case "slow database":
+        database.slowMaxMs = 2 + severity * DATABASE_SLOW_MAX_MS;
+        return () => {
+          database.slowMaxMs = 0;
+        };
+      case "lose commits":
+        database.lostCommits = 0.05 + severity * 0.5;
+        return () => {
+          database.lostCommits = 0;
+        };
+      case "lose answers":
+        database.unansweredCommits = 0.05 + severity * 0.5;
+        return () => {
+          database.unansweredCommits = 0;
+        };
+      case "step wall clock": {
+        const hosts = this.#fleet.hosts().flatMap((host) => this.#fleet.clocks.get(host) ?? []);
+        hosts[fault.pick % hosts.length]?.setWall((severity - 0.5) * 2 * WALL_STEP_MAX_MS);
+        return nothing;
+      }
+      case "wish":
+        this.#operator.wish(fault.wish ?? "create", fault.pick);
+        return nothing;
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  #crashCoordinator(fault: Fault): Undo | null {
+    const host = this.#coordinator(fault);
+    if (!host?.present) return null;
+    host.crash(fault.lastsMs);
+    return nothing;
+  }
+
+  #coordinator({ kind, pick }: Fault): CoordinatorHost | undefined {
+    const { coordinators } = this.#fleet;
+    if (kind.endsWith("leader")) return this.#fleet.leader();
+    return coordinators[pick % coordinators.length];
+  }
+
+  #node({ pick }: Fault): NodeHost {
+    const { nodes } = this.#fleet;
+    return nodes[pick % nodes.length] as NodeHost; // A fleet has nodes.
+  }
+
+  #others(name: string): string[] {
+    return this.#fleet.hosts().filter((host) => host !== name && host !== DATABASE_HOST);
+  }
+
+  #pairs(ones: readonly string[], others: readonly string[]): [string, string][] {
+    return ones.flatMap((one) => others.map((other): [string, string] => [one, other]));
+  }
+
+  #cut(pairs: readonly [string, string][], way: "both" | "out" | "in"): Undo {
+    const { network } = this.#fleet;
+    const directions = pairs.flatMap(([a, b]): [string, string][] =>
+      way === "both"
+        ? [
+            [a, b],
+            [b, a],
+          ]
+        : way === "out"
+          ? [[a, b]]
+          : [[b, a]],
+    );
+    for (const [from, to] of directions) network.cut(from, to);
+    return () => {
+      for (const [from, to] of directions) network.heal(from, to);
+    };
+  }
+
+  #disturb(fault: Fault, bad: { loss?: number; delayMaxMs?: number }, good: typeof bad): Undo {
+    const { network } = this.#fleet;
+    const { name } = this.#node(fault);
+    const pairs = this.#pairs([name], this.#others(name));
+    const set = (change: typeof bad): void => {
+      for (const [from, to] of pairs) {
+        network.disturb(from, to, change);
+        network.disturb(to, from, change);
+      }
+    };
+    set(bad);
+    return () => set(good);
+  }
+
+  // One of agent and guard is always at work, or they end with their host: a machine on which both are kept from working is
+  // what a hardware watchdog is for.
+  #disturbAgent(node: NodeHost, act: (agent: SimulatedProcess) => Undo | null): Undo | null {
+    const { agentProcess } = node;
+    return agentProcess?.running && this.#guardHolds(node) ? act(agentProcess) : null;
+  }
+
+  #disturbGuard(node: NodeHost, act: (guard: SimulatedProcess) => Undo | null): Undo | null {
+    const { guardProcess } = node;
+    return guardProcess?.running && this.#agentHolds(node) ? act(guardProcess) : null;
+  }
+
+  #guardHolds({ guardProcess }: NodeHost): boolean {
+    return guardProcess?.running === true;
+  }
+
+  #agentHolds({ agentProcess, agent, guardProcess }: NodeHost): boolean {
+    return agentProcess?.running === true && agent?.serves === true && guardProcess?.running === true;
+  }
+
+  #engine(fault: Fault, act: (engine: NodeHost["engine"]) => Undo): Undo | null {
+    const node = this.#node(fault);
+    return node.powered ? act(node.engine) : null;
+  }
+}
+
+const nothing: Undo = () => undefined;
+
+function pause(process: SimulatedProcess | undefined, severity: number): Undo | null {
+  if (!process?.running) return null;
+  process.stop(severity < 0.5);
+  return () => process.continue();
+}

@@ -1,0 +1,71 @@
+import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { StoredFleet } from "../database/stored-fleet.ts";
+import type { ExchangeWatch } from "./exchange-watch.ts";
+import type { RunCounts } from "./run-counts.ts";
+
+export type CommitWatchParts = {
+  readonly fleet: StoredFleet;
+  readonly exchanges: ExchangeWatch;
+  readonly policy: LeasePolicy;
+  readonly counts: RunCounts;
+  readonly note: (who: string, text: string) => void;
+  readonly on: boolean;
+  readonly fail: (text: string) => void;
+};
+
+/** Holds every decision, in the moment in which it is committed, against what may be decided. */
+export class CommitWatch {
+  readonly #parts: CommitWatchParts;
+  #term = 0;
+
+  constructor(parts: CommitWatchParts) {
+    this.#parts = parts;
+  }
+
+  see(changes: DecisionChanges, term: number, process: string): void {
+    const { fleet, counts, note, on, fail } = this.#parts;
+    counts.decisions += 1;
+    if (term < this.#term) fail(`${process} committed in term ${term}, after a commit of term ${this.#term}`);
+    if (term > this.#term) counts.takeovers += 1;
+    this.#term = Math.max(this.#term, term);
+    if (on) for (const { type, message } of changes.events) note(process, `commits ${type}: ${message}`);
+    if (fleet.leadership?.term !== term) fail(`${process} committed in term ${term}, which does not hold the row`);
+    for (const { type, nodeId, data } of changes.events) {
+      if (type === "node.dead" && nodeId !== null) this.#died(nodeId, data);
+      if (type === "migration.started" && data["trigger"] === "auto") counts.failovers += 1;
+      if (type === "migration.completed") counts["migrations completed"] += 1;
+      if (type === "migration.failed") counts["migrations failed"] += 1;
+    }
+    if (changes.holdings.length > 0) this.#checkRoom();
+  }
+
+  #died(nodeId: string, data: Readonly<Record<string, unknown>>): void {
+    const { exchanges, counts, policy, fail, fleet } = this.#parts;
+    counts["nodes declared dead"] += 1;
+    if (data["waitMs"] === undefined) return; // It said goodbye.
+    const sinceMs = exchanges.sinceExchangeMs(nodeId);
+    if (sinceMs !== null && sinceMs < policy.leaseMs) {
+      const name = fleet.nodes.get(nodeId)?.facts.name;
+      fail(
+        `${name} was declared dead ${Math.round(sinceMs)} ms after a heartbeat whose acknowledgement had reached it`,
+      );
+    }
+  }
+
+  #checkRoom(): void {
+    const { fleet, fail } = this.#parts;
+    const promised = new Map<string, number>();
+    for (const held of fleet.holdings.values()) {
+      for (const { nodeId, holding } of held) {
+        promised.set(nodeId, (promised.get(nodeId) ?? 0) + holding.resources.cpuMillis);
+      }
+    }
+    for (const [nodeId, cpuMillis] of promised) {
+      const facts = fleet.nodes.get(nodeId)?.facts;
+      if (facts && cpuMillis > facts.capacity.cpuMillis) {
+        fail(`${facts.name} has promised ${cpuMillis} of its ${facts.capacity.cpuMillis} CPU millis`);
+      }
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/** What a run counts besides its faults; a batch in which too little of it happens counts as not run. */
+export const RUN_COUNTS = [
+  "heartbeats acknowledged",
+  "decisions",
+  "takeovers",
+  "nodes declared dead",
+  "failovers",
+  "migrations completed",
+  "migrations failed",
+  "commands refused",
+  "guard kills",
+  "votes granted",
+  "operator actions",
+] as const;
+
+export type RunCount = (typeof RUN_COUNTS)[number];
+export type RunCounts = Record<RunCount, number>;
+
+/** All zero. */
+export function noCounts(): RunCounts {
+  return Object.fromEntries(RUN_COUNTS.map((name) => [name, 0])) as RunCounts; // Every name of the list is there.
+}

@@ -1,0 +1,182 @@
+import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
+import { deterministicId } from "@lormas/coordinator/runtime/deterministic-id.ts";
+import { CLOCK_RATE_ERROR_MAX, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { HostClock } from "../clock/host-clock.ts";
+import { SimulatedClock } from "../clock/simulated-clock.ts";
+import { DATABASE_HOST } from "../database/database-session.ts";
+import { SimulatedDatabase } from "../database/simulated-database.ts";
+import { NodeHost } from "../host/node-host.ts";
+import { Connection, type ConnectionParts } from "../network/connection.ts";
+import { Network } from "../network/network.ts";
+import { SeededRandom } from "../random/seeded-random.ts";
+import { RunLog } from "../report/run-log.ts";
+import { CommitWatch } from "./commit-watch.ts";
+import { CoordinatorHost } from "./coordinator-host.ts";
+import { CopyWitness } from "./copy-witness.ts";
+import { ExchangeWatch } from "./exchange-watch.ts";
+import { noCounts } from "./run-counts.ts";
+
+/** How a fleet is made. */
+export type FleetOptions = {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly policy: LeasePolicy;
+  readonly leaderTtlMs: number;
+  readonly logged: boolean;
+};
+
+const COORDINATORS = 2;
+/** The share of K that a kill may take; the rest is for the timers that start it. */
+const KILL_SHARE_MAX = 0.85;
+const NODE_CPU_MILLIS = 1_000;
+
+/** A whole fleet in one thread: two coordinators, a database, nodes, and the network between them. */
+export class SimulatedFleet {
+  readonly time = new SimulatedClock();
+  readonly log: RunLog;
+  readonly network: Network;
+  readonly database: SimulatedDatabase;
+  readonly coordinators: readonly CoordinatorHost[];
+  readonly nodes: readonly NodeHost[];
+  readonly clocks = new Map<string, HostClock>();
+  readonly witness: CopyWitness;
+  readonly exchanges: ExchangeWatch;
+  readonly counts = noCounts();
+  readonly clusterId: string;
+  readonly policy: LeasePolicy;
+  /** The first promise that was broken; the run ends with it. */
+  violation: string | null = null;
+  readonly #seed: number;
+  readonly #commits: CommitWatch;
+
+  constructor(options: FleetOptions) {
+    const { seed, policy, leaderTtlMs } = options;
+    const { time } = this;
+    this.#seed = seed;
+    this.policy = policy;
+    this.log = new RunLog(time, options.logged);
+    this.network = new Network(time, this.random("network"));
+    this.database = new SimulatedDatabase(time, this.random("database"));
+    this.witness = new CopyWitness((text) => this.fail(text));
+    this.exchanges = new ExchangeWatch(time);
+    this.clusterId = deterministicId("simulated cluster");
+    this.#commits = new CommitWatch({
+      fleet: this.database.fleet,
+      exchanges: this.exchanges,
+      policy,
+      counts: this.counts,
+      note: (who, text) => this.log.note(who, text),
+      on: this.log.on,
+      fail: (text) => this.fail(text),
+    });
+    const cluster = { id: this.clusterId, name: "local", policy, autoMigrate: true, allowOtherClusters: false };
+    this.database.fleet.clusters.set(cluster.id, cluster);
+    this.coordinators = Array.from(
+      { length: COORDINATORS },
+      (_, index) =>
+        new CoordinatorHost({
+          name: `coordinator-${index + 1}`,
+          time,
+          clock: this.#clockOf(`coordinator-${index + 1}`),
+          network: this.network,
+          database: this.database,
+          leaderTtlMs,
+          random: (concern) => this.random(`coordinator-${index + 1} ${concern}`),
+          log: this.log,
+          onCommit: (changes, term, process) => this.#onCommit(changes, term, process),
+        }),
+    );
+    this.nodes = Array.from({ length: options.nodes }, (_, index) => this.#node(index));
+  }
+
+  /** A stream of numbers for one concern. */
+  random(concern: string): SeededRandom {
+    return new SeededRandom(this.#seed, concern);
+  }
+
+  /** A promise is broken; the first one counts. */
+  fail(text: string): void {
+    this.violation ??= text;
+    this.log.note("VIOLATION", text);
+  }
+
+  /** The coordinator that leads, as far as it knows itself. */
+  leader(): CoordinatorHost | undefined {
+    return this.coordinators.find((host) => host.leads);
+  }
+
+  hosts(): string[] {
+    return [...this.coordinators.map(({ name }) => name), DATABASE_HOST, ...this.nodes.map(({ name }) => name)];
+  }
+
+  /** Runs until so much true time has passed, `done` says so, or a promise is broken. */
+  run(untilMs: number, done: () => boolean = () => false): Promise<void> {
+    let over = false;
+    this.time.after(untilMs - this.time.nowMs(), "world", "stop", () => {
+      over = true;
+    });
+    return this.time.run(() => over || this.violation !== null || done());
+  }
+
+  #clockOf(host: string): HostClock {
+    const random = this.random(`clock ${host}`);
+    // Half of all hosts are at one of the ends: what is wrong by a little in between shows there.
+    const error = random.chance(0.5) ? (random.chance(0.5) ? 1 : -1) : random.between(-1, 1);
+    const clock = new HostClock(this.time, {
+      rate: 1 + error * CLOCK_RATE_ERROR_MAX,
+      stepMs: random.chance(0.5) ? 10 : 1,
+      wallOffsetMs: random.between(-600_000, 600_000),
+    });
+    this.clocks.set(host, clock);
+    return clock;
+  }
+
+  #node(index: number): NodeHost {
+    const name = `node-${index + 1}`;
+    const nodeId = deterministicId("simulated node", index);
+    const dialling = this.random(`${name} dialling`);
+    const node: NodeHost = new NodeHost({
+      nodeId,
+      name,
+      address: `127.0.1.${index + 1}`,
+      capacity: { cpuMillis: NODE_CPU_MILLIS, memoryBytes: 8_000_000_000n, diskBytes: 100_000_000_000n },
+      time: this.time,
+      clock: this.#clockOf(name),
+      random: (concern) => this.random(`${name} ${concern}`),
+      log: this.log,
+      onExecuting: (copy) => {
+        if (this.log.on) {
+          const what = copy.executing ? "runs" : copy.state === "running" ? "is frozen" : "has ended";
+          this.log.note(name, `${copy.spec.containerName} ${what} (epoch ${copy.epoch}, session ${copy.session})`);
+        }
+        this.witness.see(copy);
+      },
+      dial: (client) => this.#dial(client, nodeId, name, dialling),
+      onGuardKill: () => {
+        this.counts["guard kills"] += 1;
+      },
+    });
+    node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(1, KILL_SHARE_MAX * this.policy.killMs);
+    return node;
+  }
+
+  #dial(client: ConnectionParts["client"], nodeId: string, nodeName: string, random: SeededRandom): Connection {
+    // An agent knows one name for the control plane, which leads to either.
+    const host = random.oneOf(this.coordinators) as CoordinatorHost;
+    return new Connection({
+      network: this.network,
+      random,
+      client,
+      serverHost: host.name,
+      listening: () => {
+        const { present } = host;
+        return present && { process: present.process, host: host.name, accept: present.accept(nodeId, nodeName) };
+      },
+      onMessage: (from, to, message) => this.exchanges.see(nodeId, from, to, message, this),
+    });
+  }
+
+  #onCommit(changes: DecisionChanges, term: number, process: string): void {
+    this.#commits.see(changes, term, process);
+  }
+}

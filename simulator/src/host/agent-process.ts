@@ -1,0 +1,118 @@
+import { GuardClient } from "@lormas/agent/guard-client/guard-client.ts";
+import type { GuardDoor } from "@lormas/agent/guard-client/guard-door.ts";
+import { Journal } from "@lormas/agent/journal/journal.ts";
+import type { JournalFile } from "@lormas/agent/journal/journal-file.ts";
+import { NodeAgent } from "@lormas/agent/node/node-agent.ts";
+import type { CoordinatorClient } from "@lormas/agent/session/coordinator-client.ts";
+import type { Logger } from "pino";
+import type { HostClock } from "../clock/host-clock.ts";
+import type { Connection } from "../network/connection.ts";
+import type { SimulatedProcess } from "../process/simulated-process.ts";
+import type { SeededRandom } from "../random/seeded-random.ts";
+import { processLog } from "../report/process-log.ts";
+import type { RunLog } from "../report/run-log.ts";
+import { agentClock, agentTimers } from "./agent-timers.ts";
+import type { ContainerEngine } from "./container-engine.ts";
+import { EngineRuntime } from "./engine-runtime.ts";
+import type { NodeCapacity } from "./node-host.ts";
+
+export type AgentProcessParts = {
+  readonly process: SimulatedProcess;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly capacity: NodeCapacity;
+  readonly clock: HostClock;
+  readonly random: SeededRandom;
+  readonly log: RunLog;
+  readonly journalFile: JournalFile;
+  readonly door: GuardDoor;
+  readonly engine: ContainerEngine;
+  readonly connect: () => Connection;
+};
+
+const PORT_POOL = { min: 20_000, max: 20_100 };
+const NOTHING = { cpuMillis: 0, memoryBytes: 0n, diskBytes: 0n };
+
+/** One run of an agent, wired as its main does. */
+export class AgentProcess {
+  readonly process: SimulatedProcess;
+  readonly #parts: AgentProcessParts;
+  #leave: (() => Promise<void>) | null = null;
+  #leaving = false;
+  #serves = false;
+
+  constructor(parts: AgentProcessParts) {
+    this.process = parts.process;
+    this.#parts = parts;
+  }
+
+  /** True from when it knows its guard until it is told to leave: it enforces the deadline by itself. */
+  get serves(): boolean {
+    return this.#serves && !this.#leaving;
+  }
+
+  /** Runs until the process ends; what main would die of ends it. */
+  run(): void {
+    this.process.after(0, () => void this.#main().catch((error: unknown) => this.#die(error)));
+  }
+
+  /** SIGTERM. */
+  leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.process.enter(() => void this.#leave?.().catch((error: unknown) => this.#die(error)));
+  }
+
+  async #main(): Promise<void> {
+    const { process, nodeId, address, capacity, clock, random, journalFile, door, engine } = this.#parts;
+    const timers = agentTimers(process);
+    // pino's overloads cannot be written out; the agent calls its levels with fields, text or both, as this takes them.
+    const log = processLog(this.#parts.log, process.name) as unknown as Logger;
+    const journal = await Journal.over(journalFile);
+    void journal.broken.then((fault) => this.#die(fault));
+    const guard = await GuardClient.open({ door, timers, log });
+    const agent = new NodeAgent({
+      incarnation: random.uuid(),
+      address,
+      portPool: PORT_POOL,
+      runtime: new EngineRuntime({ engine, process, clock }),
+      journal,
+      guard,
+      enforce: () => void engine.killHa(false),
+      connect: () => clientOf(this.#parts.connect()),
+      measure: () => Promise.resolve({ capacity, usage: NOTHING }),
+      clock: agentClock(clock),
+      timers,
+      random: () => random.next(),
+      log,
+    });
+    this.#serves = true;
+    this.#leave = async () => {
+      await agent.stop("the agent got SIGTERM");
+      await guard.dismiss();
+      await journal.close();
+      process.kill();
+    };
+    if (this.#leaving) return await this.#leave();
+    this.#parts.log.note(process.name, `serves node ${nodeId}`);
+    await agent.run();
+  }
+
+  #die(error: unknown): void {
+    this.#parts.log.note(this.process.name, `ends: ${error instanceof Error ? error.message : String(error)}`);
+    this.process.emit(() => this.process.kill());
+  }
+}
+
+function clientOf(connection: Connection): CoordinatorClient {
+  const unused = (): never => {
+    throw new Error("the simulated plane carries heartbeats and commands alone");
+  };
+  return {
+    heartbeat: () => connection.call("Heartbeat"),
+    commands: () => connection.call("Commands"),
+    pushLogs: unused,
+    renewCertificate: unused,
+    close: () => connection.closeClient(),
+  };
+}

@@ -1,0 +1,235 @@
+import type {
+  CommandsRequest,
+  CommandsResponse,
+  HeartbeatRequest,
+  HeartbeatResponse,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { SimulatedProcess } from "../process/simulated-process.ts";
+import type { SeededRandom } from "../random/seeded-random.ts";
+import { ClientCall } from "./client-call.ts";
+import type { Network } from "./network.ts";
+import type { Pipe } from "./pipe.ts";
+import { ServerCall } from "./server-call.ts";
+
+/** The streams that an agent opens. */
+export type CallName = "Heartbeat" | "Commands";
+
+type UpFrame =
+  | { readonly call: number; readonly kind: "open"; readonly name: CallName }
+  | { readonly call: number; readonly kind: "data"; readonly message: unknown }
+  | { readonly call: number; readonly kind: "end" | "cancel" };
+type DownFrame =
+  | { readonly call: number; readonly kind: "data"; readonly message: unknown }
+  | { readonly call: number; readonly kind: "end"; readonly error: Error | null };
+
+/** One end of a connection: the process that has it, and the host it is on. */
+export type End = { readonly process: SimulatedProcess; readonly host: string };
+
+/** What a listening process does with new streams. */
+export type Accept = {
+  readonly heartbeat: (call: ServerCall<HeartbeatRequest, HeartbeatResponse>, connection: Connection) => void;
+  readonly commands: (call: ServerCall<CommandsRequest, CommandsResponse>, connection: Connection) => void;
+};
+
+/** Who listens on a host now; null: nobody, which the kernel there says at once; "gone": the host itself is without power. */
+export type Listening = () => (End & { readonly accept: Accept }) | null | "gone";
+
+export type ConnectionParts = {
+  readonly network: Network;
+  readonly random: SeededRandom;
+  readonly client: End;
+  readonly serverHost: string;
+  readonly listening: Listening;
+  /** Looks at a message as it is delivered, for the log of the run. */
+  readonly onMessage: (from: string, to: string, message: unknown) => void;
+};
+
+/** gRPC's keepalive: a ping after this much silence, and this long for its answer. */
+const KEEPALIVE_MIN_MS = 5_000;
+const KEEPALIVE_MAX_MS = 15_000;
+
+/**
+ * A TCP connection with gRPC streams on it, from an agent to whoever listens on a coordinator's host. Each side learns of its
+ * end by itself: in order after what was sent when the other side closes, by keepalive when the other side is silent.
+ */
+export class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #up: Pipe;
+  readonly #down: Pipe;
+  readonly #clientCalls = new Map<number, ClientCall<unknown, unknown>>();
+  readonly #serverCalls = new Map<number, ServerCall<unknown, unknown>>();
+  readonly #stopWatching: () => void;
+  #server: (End & { readonly accept: Accept }) | null = null;
+  #calls = 0;
+  #clientOpen = true;
+  #serverOpen = true;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+    const { network, client, serverHost } = parts;
+    this.#up = network.pipe(client.host, serverHost);
+    this.#down = network.pipe(serverHost, client.host);
+    client.process.atEnd(() => this.closeClient());
+    client.process.atStop(() => this.expectSilence());
+    this.#stopWatching = network.onCut((from, to) => {
+      const ends = [client.host, serverHost];
+      if (ends.includes(from) && ends.includes(to)) this.expectSilence();
+    });
+    // A peer that was unreachable before the connection began is silent from its first segment on.
+    this.expectSilence();
+  }
+
+  /** Opens a stream. */
+  call<Request, Response>(name: CallName): ClientCall<Request, Response> {
+    this.#calls += 1;
+    const call = new ClientCall<Request, Response>(this, this.#calls);
+    this.#clientCalls.set(call.number, call as ClientCall<unknown, unknown>);
+    this.sendUp({ call: call.number, kind: "open", name });
+    return call;
+  }
+
+  forgetCall(number: number): void {
+    this.#clientCalls.delete(number);
+  }
+
+  sendUp(frame: UpFrame): void {
+    if (!this.#clientOpen) return;
+    this.#parts.client.process.emit(() => this.#up.send(`${frame.kind} up`, () => this.#arriveUp(frame)));
+  }
+
+  sendDown(frame: DownFrame): void {
+    if (!this.#serverOpen) return;
+    this.#server?.process.emit(() =>
+      this.#down.send(`${frame.kind} down`, () => {
+        if (frame.kind === "end") this.#server?.process.enter(() => this.#serverCallOver(frame.call));
+        this.#parts.client.process.enter(() => this.#takeDown(frame));
+      }),
+    );
+  }
+
+  /** The agent's side closes, or its process has ended: what was sent before still arrives. */
+  closeClient(): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    this.#clientCalls.clear();
+    this.#up.send("end of connection", () => this.closeServer());
+    this.#tidy();
+  }
+
+  /** The coordinator's side closes, or its process has ended. */
+  closeServer(): void {
+    if (!this.#serverOpen) return;
+    this.#serverOpen = false;
+    this.#down.send("end of connection", () => this.#loseClient("the connection was closed"));
+    const calls = [...this.#serverCalls.values()];
+    this.#serverCalls.clear();
+    this.#server?.process.enter(() => {
+      for (const call of calls) call.close();
+    });
+    this.#tidy();
+  }
+
+  /** The agent's host has lost its power: nothing is said to the other side. */
+  vanish(): void {
+    this.#clientOpen = false;
+    this.#clientCalls.clear();
+    this.#up.close();
+    this.expectSilence();
+  }
+
+  /** Something may keep the sides from hearing each other from now on: keepalive looks after its time. */
+  expectSilence(): void {
+    const { network, random, client } = this.#parts;
+    const look = (side: "client" | "server"): void => {
+      network.time.after(random.between(KEEPALIVE_MIN_MS, KEEPALIVE_MAX_MS), "network", "keepalive", () => {
+        if (!this.#silent(side)) return;
+        if (side === "client") this.#loseClient("keepalive: no answer");
+        else this.closeServer();
+      });
+    };
+    if (this.#clientOpen && client.process.alive) look("client");
+    if (this.#serverOpen) look("server");
+  }
+
+  // Both directions are needed for the answer to a ping; a stopped process answers none.
+  #silent(side: "client" | "server"): boolean {
+    const { network, client, serverHost } = this.#parts;
+    if (network.isCut(client.host, serverHost) || network.isCut(serverHost, client.host)) return true;
+    if (side === "server") return !this.#clientOpen || !client.process.running;
+    return this.#server === null ? this.#parts.listening() === "gone" : !this.#server.process.running;
+  }
+
+  #arriveUp(frame: UpFrame): void {
+    if (this.#server === null) {
+      const listening = this.#parts.listening();
+      if (listening === "gone") return;
+      if (listening === null) return this.#down.send("refused", () => this.#loseClient("connection refused"));
+      this.#server = listening;
+      listening.process.atEnd(() => this.closeServer());
+      listening.process.atStop(() => this.expectSilence());
+    }
+    if (!this.#serverOpen) return;
+    this.#server.process.enter(() => this.#takeUp(frame));
+  }
+
+  #takeUp(frame: UpFrame): void {
+    if (!this.#serverOpen || !this.#server) return;
+    const { client, onMessage } = this.#parts;
+    if (frame.kind === "open") {
+      const { accept } = this.#server;
+      if (frame.name === "Heartbeat") {
+        const call = new ServerCall<HeartbeatRequest, HeartbeatResponse>(this, frame.call);
+        this.#serverCalls.set(frame.call, call as ServerCall<unknown, unknown>);
+        accept.heartbeat(call, this);
+      } else {
+        const call = new ServerCall<CommandsRequest, CommandsResponse>(this, frame.call);
+        this.#serverCalls.set(frame.call, call as ServerCall<unknown, unknown>);
+        accept.commands(call, this);
+      }
+      return;
+    }
+    const call = this.#serverCalls.get(frame.call);
+    if (frame.kind === "data") {
+      onMessage(client.process.name, this.#server.process.name, frame.message);
+      call?.receive({ message: frame.message });
+    } else if (frame.kind === "end") call?.receive("end");
+    else this.#serverCallOver(frame.call);
+  }
+
+  #serverCallOver(number: number): void {
+    const call = this.#serverCalls.get(number);
+    this.#serverCalls.delete(number);
+    call?.close();
+  }
+
+  #takeDown(frame: DownFrame): void {
+    if (!this.#clientOpen) return;
+    const call = this.#clientCalls.get(frame.call);
+    if (frame.kind === "data") {
+      if (call) this.#parts.onMessage(this.#server?.process.name ?? "", this.#parts.client.process.name, frame.message);
+      call?.receive(frame.message);
+      return;
+    }
+    this.#clientCalls.delete(frame.call);
+    call?.ended(frame.error);
+  }
+
+  #loseClient(reason: string): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    const calls = [...this.#clientCalls.values()];
+    this.#clientCalls.clear();
+    this.#parts.client.process.enter(() => {
+      for (const call of calls) call.ended(new Error(reason));
+    });
+    this.#up.send("end of connection", () => this.closeServer());
+    this.#tidy();
+  }
+
+  #tidy(): void {
+    if (this.#clientOpen || this.#serverOpen) return;
+    this.#stopWatching();
+    this.#up.close();
+    this.#down.close();
+  }
+}

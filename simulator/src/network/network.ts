@@ -1,0 +1,92 @@
+import type { SimulatedClock } from "../clock/simulated-clock.ts";
+import type { SeededRandom } from "../random/seeded-random.ts";
+import { Pipe } from "./pipe.ts";
+
+/** How far a segment travels on a link without a fault. */
+const LATENCY_MIN_MS = 0.2;
+const LATENCY_MAX_MS = 3;
+/** What the loss of a segment costs: TCP sends it again after its retransmission timeout, which doubles. */
+const RESEND_MIN_MS = 200;
+const RESEND_MAX_MS = 3_000;
+/** After a link is whole again, until the next retransmission. */
+const HEAL_MIN_MS = 1;
+const HEAL_MAX_MS = 4_000;
+
+type Link = {
+  /** Faults that cut this direction at the moment. */
+  cuts: number;
+  /** Share of segments that are lost. */
+  loss: number;
+  delayMaxMs: number;
+  readonly pipes: Set<Pipe>;
+};
+
+/** What lies between hosts: a link a direction, which may be cut, lossy or slow. Whoever is not named here is never cut. */
+export class Network {
+  readonly time: SimulatedClock;
+  readonly #random: SeededRandom;
+  readonly #links = new Map<string, Link>();
+  readonly #onCut = new Set<(from: string, to: string) => void>();
+
+  constructor(time: SimulatedClock, random: SeededRandom) {
+    this.time = time;
+    this.#random = random;
+  }
+
+  /** A way for segments of one connection, in order. */
+  pipe(from: string, to: string): Pipe {
+    const link = this.#link(from, to);
+    const pipe = new Pipe(this, from, to, () => link.pipes.delete(pipe));
+    link.pipes.add(pipe);
+    return pipe;
+  }
+
+  cut(from: string, to: string): void {
+    this.#link(from, to).cuts += 1;
+    for (const listener of [...this.#onCut]) listener(from, to);
+  }
+
+  heal(from: string, to: string): void {
+    const link = this.#link(from, to);
+    link.cuts -= 1;
+    if (link.cuts === 0) for (const pipe of [...link.pipes]) pipe.resendAfter(this.healingMs());
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#link(from, to).cuts > 0;
+  }
+
+  /** Segments of this direction get lost, or are late, until it is set back to zero. */
+  disturb(from: string, to: string, change: { readonly loss?: number; readonly delayMaxMs?: number }): void {
+    Object.assign(this.#link(from, to), change);
+  }
+
+  /** Calls back whenever a direction is cut; returns the way to stop that. */
+  onCut(listener: (from: string, to: string) => void): () => void {
+    this.#onCut.add(listener);
+    return () => this.#onCut.delete(listener);
+  }
+
+  /** How long the next segment travels. */
+  travelMs(from: string, to: string): number {
+    const { loss, delayMaxMs } = this.#link(from, to);
+    let travelMs = this.#random.between(LATENCY_MIN_MS, LATENCY_MAX_MS);
+    if (delayMaxMs > 0) travelMs += this.#random.logBetween(1, delayMaxMs);
+    while (loss > 0 && this.#random.chance(loss)) travelMs += this.#random.between(RESEND_MIN_MS, RESEND_MAX_MS);
+    return travelMs;
+  }
+
+  healingMs(): number {
+    return this.#random.logBetween(HEAL_MIN_MS, HEAL_MAX_MS);
+  }
+
+  #link(from: string, to: string): Link {
+    const key = `${from}>${to}`;
+    let link = this.#links.get(key);
+    if (!link) {
+      link = { cuts: 0, loss: 0, delayMaxMs: 0, pipes: new Set() };
+      this.#links.set(key, link);
+    }
+    return link;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Network } from "./network.ts";
+
+type Segment = { readonly what: string; readonly deliver: () => void };
+
+/**
+ * One direction of a connection, as TCP makes it: nothing is lost, doubled or overtaken while the connection lives. A cut
+ * holds everything back until some time after it is healed.
+ */
+export class Pipe {
+  readonly #network: Network;
+  readonly #from: string;
+  readonly #to: string;
+  readonly #onClose: () => void;
+  #held: Segment[] = [];
+  #lastArrivalMs = 0;
+  #closed = false;
+
+  constructor(network: Network, from: string, to: string, onClose: () => void) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    this.#onClose = onClose;
+  }
+
+  /** Segments that could not leave. */
+  get held(): number {
+    return this.#held.length;
+  }
+
+  send(what: string, deliver: () => void): void {
+    if (this.#closed) return;
+    if (this.#held.length > 0 || this.#network.isCut(this.#from, this.#to)) this.#held.push({ what, deliver });
+    else this.#depart({ what, deliver });
+  }
+
+  /** After a cut was healed: what was held leaves with the next retransmission, unless it is cut again by then. */
+  resendAfter(delayMs: number): void {
+    if (this.#held.length === 0) return;
+    this.#network.time.after(delayMs, "network", "sends again", () => {
+      if (this.#closed || this.#network.isCut(this.#from, this.#to)) return;
+      for (const segment of this.#held.splice(0)) this.#depart(segment);
+    });
+  }
+
+  /** What has not arrived yet never will. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = [];
+    this.#onClose();
+  }
+
+  #depart({ what, deliver }: Segment): void {
+    const { time } = this.#network;
+    const nowMs = time.nowMs();
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#network.travelMs(this.#from, this.#to));
+    time.after(this.#lastArrivalMs - nowMs, this.#to, what, () => {
+      if (!this.#closed) deliver();
+    });
+  }
+}

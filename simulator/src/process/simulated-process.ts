@@ -1,0 +1,127 @@
+import type { Clock } from "@lormas/coordinator/runtime/clock.ts";
+import type { HostClock } from "../clock/host-clock.ts";
+import type { SimulatedClock } from "../clock/simulated-clock.ts";
+import type { SeededRandom } from "../random/seeded-random.ts";
+
+/** Machine timers fire up to so much late. */
+const TIMER_LATE_MAX_MS = 2;
+
+export type ProcessParts = {
+  readonly name: string;
+  readonly time: SimulatedClock;
+  readonly clock: HostClock;
+  readonly random: SeededRandom;
+};
+
+/**
+ * One operating-system process: whatever reaches it comes through `enter`, whatever it does outside itself goes through
+ * `emit`. Stopped, it takes nothing up and sends nothing until it is continued; dead, never again.
+ */
+export class SimulatedProcess {
+  readonly name: string;
+  readonly #parts: ProcessParts;
+  readonly #held: (() => void)[] = [];
+  readonly #unsent: (() => void)[] = [];
+  readonly #atEnd: (() => void)[] = [];
+  readonly #atStop: (() => void)[] = [];
+  #state: "running" | "stopped" | "dead" = "running";
+  #stopsInNextTurn = false;
+
+  constructor(parts: ProcessParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+  }
+
+  get alive(): boolean {
+    return this.#state !== "dead";
+  }
+
+  /** Neither dead nor stopped, nor about to be. */
+  get running(): boolean {
+    return this.#state === "running" && !this.#stopsInNextTurn;
+  }
+
+  /** Something reaches the process: it takes it up now, later when it is stopped, never when it is dead. */
+  enter(work: () => void): void {
+    if (this.#state === "dead") return;
+    if (this.#state === "stopped") {
+      this.#held.push(work);
+      return;
+    }
+    if (this.#stopsInNextTurn) {
+      this.#stopsInNextTurn = false;
+      this.#state = "stopped";
+    }
+    work();
+  }
+
+  /** The process does something outside itself. */
+  emit(effect: () => void): void {
+    if (this.#state === "running") effect();
+    else if (this.#state === "stopped") this.#unsent.push(effect);
+  }
+
+  /** SIGSTOP. With `midTurn` it first takes up one more thing, and what that makes it do is done only when it goes on. */
+  stop(midTurn: boolean): void {
+    if (!this.running) return;
+    if (midTurn) this.#stopsInNextTurn = true;
+    else this.#state = "stopped";
+    for (const callback of this.#atStop) callback();
+  }
+
+  /** SIGCONT: what it was about to do is done first, then it takes up what has come, in order. */
+  continue(): void {
+    this.#stopsInNextTurn = false;
+    if (this.#state !== "stopped") return;
+    this.#state = "running";
+    for (const effect of this.#unsent.splice(0)) effect();
+    for (const work of this.#held.splice(0)) this.#parts.time.after(0, this.name, "goes on", () => this.enter(work));
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    if (this.#state === "dead") return;
+    this.#state = "dead";
+    this.#held.length = 0;
+    this.#unsent.length = 0;
+    for (const callback of this.#atEnd.splice(0)) callback();
+  }
+
+  /** What the kernel does when the process has ended, however that came. */
+  atEnd(callback: () => void): void {
+    this.#atEnd.push(callback);
+  }
+
+  /** Others look whether they still hear of the process. */
+  atStop(callback: () => void): void {
+    this.#atStop.push(callback);
+  }
+
+  /** A timer on this host's clock. */
+  after(delayMs: number, run: () => void): () => void {
+    const { time, clock, random } = this.#parts;
+    let due = true;
+    const lateMs = random.next() * TIMER_LATE_MAX_MS;
+    const cancel = time.after(clock.trueMs(Math.max(0, delayMs)) + lateMs, this.name, "timer", () =>
+      this.enter(() => {
+        if (!due) return;
+        due = false;
+        run();
+      }),
+    );
+    return () => {
+      due = false;
+      cancel();
+    };
+  }
+
+  /** This host's clocks and this process's timers, as the coordinator takes them. */
+  coordinatorClock(): Clock {
+    const { clock } = this.#parts;
+    return {
+      bootMs: () => clock.bootMs(),
+      wallMs: () => clock.wallMs(),
+      schedule: (delayMs, callback) => this.after(delayMs, callback),
+    };
+  }
+}

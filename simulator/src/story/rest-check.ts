@@ -1,0 +1,54 @@
+import type { ContainerContext } from "@lormas/coordinator/domain/container/container-context.ts";
+import { containerMachine } from "@lormas/coordinator/domain/container/container-machine.ts";
+import { lifeState, migrationStatus } from "@lormas/coordinator/domain/container/container-status.ts";
+import type { Operator } from "../fleet/operator.ts";
+import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
+
+/** What is not as it should be in a fleet without faults; empty when it is at rest. */
+export function restProblems(fleet: SimulatedFleet, operator: Operator): string[] {
+  const stored = fleet.database.fleet;
+  const problems: string[] = [];
+  for (const { facts, snapshot: text } of stored.containers.values()) {
+    const snapshot = containerMachine.resolveState(JSON.parse(text));
+    const life = lifeState(snapshot);
+    const { context } = snapshot;
+    const copies = fleet.witness.runningOn(facts.id);
+    const where = copies.map(({ host }) => host).join() || "nothing";
+    const say = (what: string) => problems.push(`${facts.name} is ${life} and runs on ${where}: ${what}`);
+    if (migrationStatus(snapshot) === "migrating") say(`its migration is not over (${JSON.stringify(snapshot.value)})`);
+    else if (context.desired === "running") {
+      if (life === "failed") operator.startAgain(facts.id);
+      if (life === "running" && copies.length === 1) {
+        const home = fleet.nodes.find(({ nodeId }) => nodeId === context.placement?.nodeId);
+        if (copies[0]?.host !== home?.name) say(`it should run on ${home?.name}`);
+      } else if (context.ha && !(life === "unplaced" && fitsNowhere(fleet, context)))
+        say(`it should run (${context.reason})`);
+    } else if (context.desired === "stopped" && (life !== "stopped" || copies.length > 0)) say("it should be stopped");
+    else if (context.desired === "removed") say("it should be gone");
+  }
+  for (const [id, { outcome, state }] of stored.migrations) {
+    if (outcome === "running") problems.push(`migration ${id} stays in ${state}`);
+  }
+  for (const containerId of operator.containers) {
+    if (!stored.containers.has(containerId))
+      problems.push(`container ${containerId} was acknowledged and is not there`);
+  }
+  for (const { name, nodeId } of fleet.nodes) {
+    const node = stored.nodes.get(nodeId);
+    if (node && !node.snapshot.includes('"value":"healthy"')) problems.push(`${name} is not healthy`);
+    const pending = stored.pendingOf(nodeId);
+    if (pending.length > 0) problems.push(`${name} has ${pending.length} commands without a result: ${pending[0]}`);
+  }
+  return problems;
+}
+
+function fitsNowhere(fleet: SimulatedFleet, { resources }: ContainerContext): boolean {
+  const stored = fleet.database.fleet;
+  return fleet.nodes.every(({ nodeId }) => {
+    let free = stored.nodes.get(nodeId)?.facts.capacity.cpuMillis ?? 0;
+    for (const held of stored.holdings.values()) {
+      for (const { nodeId: holder, holding } of held) if (holder === nodeId) free -= holding.resources.cpuMillis;
+    }
+    return free < resources.cpuMillis;
+  });
+}

@@ -1,0 +1,43 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { FAULT_KINDS } from "../faults/fault.ts";
+import { runStory, type StoryOptions } from "./run-story.ts";
+
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+const STORY: Omit<StoryOptions, "seed"> = {
+  nodes: 5,
+  profile: "random",
+  kinds: FAULT_KINDS,
+  logged: false,
+  keep: null,
+};
+
+async function hashOf(seed: number): Promise<string | undefined> {
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, "--seed", String(seed)], {
+    maxBuffer: 1 << 26,
+  });
+  return /sha256 ([0-9a-f]{64})/.exec(stdout)?.[1];
+}
+
+test("a seed plays the same in every process, to the last event", async () => {
+  const [one, other, different] = await Promise.all([hashOf(7), hashOf(7), hashOf(8)]);
+  expect(one).toBeDefined();
+  expect(other).toBe(one);
+  expect(different).not.toBe(one);
+}, 60_000);
+
+test("what is logged changes nothing of what happens", async () => {
+  const silent = await runStory({ ...STORY, seed: 11 });
+  const logged = await runStory({ ...STORY, seed: 11, logged: true });
+  expect({ ...logged, digest: "", lines: [] }).toEqual(silent);
+  expect(logged.lines.length).toBeGreaterThan(100);
+}, 60_000);
+
+test("without faults every container runs, no node dies and nothing is killed", async () => {
+  const outcome = await runStory({ ...STORY, seed: 3, keep: [] });
+  expect(outcome.violation).toBeNull();
+  expect(outcome.counts).toMatchObject({ "nodes declared dead": 0, failovers: 0, "guard kills": 0, takeovers: 1 });
+  expect(outcome.healedMs).toBeLessThanOrEqual(1_000);
+}, 60_000);

@@ -1,0 +1,97 @@
+import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { FAULT_KINDS, type Fault, type FaultKind } from "../faults/fault.ts";
+import { FaultHands } from "../faults/fault-hands.ts";
+import { faultPlan } from "../faults/fault-plan.ts";
+import { Operator } from "../fleet/operator.ts";
+import type { RunCounts } from "../fleet/run-counts.ts";
+import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
+import type { LogLine } from "../report/run-log.ts";
+import { restProblems } from "./rest-check.ts";
+
+export type StoryOptions = {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly profile: keyof typeof LEASE_PROFILES | "random";
+  readonly kinds: readonly FaultKind[];
+  /** Keeps a log with its digest; what happens is the same without. */
+  readonly logged: boolean;
+  /** Plays these faults of the seed's plan, by their place in it; null plays all. */
+  readonly keep: readonly number[] | null;
+};
+
+export type StoryOutcome = {
+  readonly seed: number;
+  readonly profile: string;
+  /** The promise that was broken; null: none was. */
+  readonly violation: string | null;
+  readonly plan: readonly Fault[];
+  readonly simulatedMs: number;
+  readonly events: number;
+  /** How long after the last fault everything was as it should be. */
+  readonly healedMs: number;
+  readonly counts: RunCounts;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly digest: string;
+  readonly lines: readonly LogLine[];
+};
+
+/** Nodes are enrolled and the first containers run before anything goes wrong. */
+const CALM_MS = 8_000;
+const FAULTS_MS = 112_000;
+const FIRST_CONTAINERS = 10;
+const LEADER_TTLS_MS = [3_000, 5_000, 15_000] as const;
+/** A fleet without faults is looked at this often, and must be at rest within the bound. */
+const LOOK_MS = 1_000;
+const REST_BOUND_MS = 180_000;
+
+/** Plays one seed from its first event to its rest, or to the first promise that is broken. */
+export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
+  const { seed, nodes, kinds, logged, keep } = options;
+  const policy = policyOf(options);
+  const fleet = new SimulatedFleet({
+    seed,
+    nodes,
+    policy,
+    leaderTtlMs: LEADER_TTLS_MS[Math.abs(seed) % LEADER_TTLS_MS.length] ?? LEADER_TTLS_MS[0],
+    logged,
+  });
+  const operator = new Operator(fleet);
+  const hands = new FaultHands(fleet, operator);
+  const healMs = CALM_MS + FAULTS_MS;
+  const plan = faultPlan(fleet.random("plan"), { fromMs: CALM_MS, untilMs: healMs, kinds });
+  for (const coordinator of fleet.coordinators) coordinator.start();
+  operator.enrolAll();
+  for (let number = 0; number < FIRST_CONTAINERS; number++) {
+    fleet.time.after(CALM_MS / 2 + number * 50, "operator", "create", () => operator.create());
+  }
+  hands.schedule(keep === null ? plan : keep.flatMap((index) => plan[index] ?? []));
+  await fleet.run(healMs);
+  hands.healAll();
+  let problems: string[] = ["nobody has looked yet"];
+  while (problems.length > 0 && fleet.violation === null && fleet.time.nowMs() < healMs + REST_BOUND_MS) {
+    await fleet.run(fleet.time.nowMs() + LOOK_MS);
+    problems = restProblems(fleet, operator);
+  }
+  const healedMs = fleet.time.nowMs() - healMs;
+  if (problems.length > 0)
+    fleet.fail(`not at rest ${REST_BOUND_MS / 1_000} s after the last fault: ${problems.join("; ")}`);
+  return {
+    seed,
+    profile: policy.profile,
+    violation: fleet.violation,
+    plan,
+    simulatedMs: fleet.time.nowMs(),
+    events: fleet.time.events,
+    healedMs,
+    counts: fleet.counts,
+    faults: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, hands.done.get(kind) ?? 0])),
+    digest: logged ? fleet.log.digest() : "",
+    lines: fleet.log.lines,
+  };
+}
+
+function policyOf({ seed, profile }: StoryOptions): LeasePolicy {
+  if (profile !== "random") return LEASE_PROFILES[profile];
+  const profiles = Object.values(LEASE_PROFILES);
+  return profiles[Math.abs(seed * 7 + 3) % profiles.length] ?? LEASE_PROFILES.default;
+}
