@@ -90,8 +90,9 @@ export class SimulatedDecisionStore implements DecisionStore {
     });
   }
 
-  flushHealth(): Promise<void> {
-    return this.#single((_, answer) => answer({ value: undefined }));
+  async flushHealth(term: number): Promise<void> {
+    const held = await this.#single<boolean>((fleet, answer) => answer({ value: fleet.leadership?.term === term }));
+    if (!held) throw new StaleTermError(term);
   }
 
   /** Tokens of the simulated fleet are the name of their cluster. */

@@ -1,5 +1,7 @@
+import type { AlertRecord } from "@lormas/coordinator/domain/alert/alert.ts";
 import { containerMachine } from "@lormas/coordinator/domain/container/container-machine.ts";
 import type { LeadershipRecord } from "@lormas/coordinator/domain/leadership/leader-lease.ts";
+import { dutyMachine } from "@lormas/coordinator/domain/maintenance/duty-machine.ts";
 import { nodeMachine } from "@lormas/coordinator/domain/node/node-machine.ts";
 import type { DecisionChanges, LoadedFleet } from "@lormas/coordinator/runtime/decision-store.ts";
 import type {
@@ -13,6 +15,7 @@ import type {
 import { EMPTY_ROOM, withHolding } from "@lormas/coordinator/runtime/node-room.ts";
 
 type StoredActor<Facts> = { readonly facts: Facts; readonly snapshot: string };
+type StoredNode = StoredActor<NodeFacts> & { readonly duty: string };
 type StoredPending = { readonly position: number; readonly nodeId: string; readonly text: string };
 type Held = { readonly nodeId: string; readonly holding: Holding };
 
@@ -26,11 +29,12 @@ export type StoredMigration = { readonly containerId: string; outcome: string; s
 export class StoredFleet {
   leadership: LeadershipRecord | null = null;
   readonly clusters = new Map<string, ClusterRecord>();
-  readonly nodes = new Map<string, StoredActor<NodeFacts>>();
+  readonly nodes = new Map<string, StoredNode>();
   readonly containers = new Map<string, StoredActor<ContainerFacts>>();
   readonly holdings = new Map<string, readonly Held[]>();
   readonly migrations = new Map<string, StoredMigration>();
   readonly #pending = new Map<string, StoredPending>();
+  readonly #alerts = new Map<string, string>();
   newestSequence = 0;
   #newestPosition = 0;
 
@@ -48,10 +52,14 @@ export class StoredFleet {
       this.containers.delete(id);
       this.holdings.delete(id);
     }
-    for (const { facts, snapshot } of changes.nodes) {
+    for (const { facts, snapshot, duty } of changes.nodes) {
       // What is not a column is not stored either.
       const stored = { ...facts, runtimeReady: true };
-      this.nodes.set(facts.id, { facts: stored, snapshot: JSON.stringify(nodeMachine.getPersistedSnapshot(snapshot)) });
+      this.nodes.set(facts.id, {
+        facts: stored,
+        snapshot: JSON.stringify(nodeMachine.getPersistedSnapshot(snapshot)),
+        duty: JSON.stringify(dutyMachine.getPersistedSnapshot(duty)),
+      });
     }
     for (const { facts, snapshot } of changes.containers) {
       const text = JSON.stringify(containerMachine.getPersistedSnapshot(snapshot));
@@ -63,6 +71,10 @@ export class StoredFleet {
       this.#newestPosition = Math.max(this.#newestPosition, position);
     }
     for (const { commandId } of changes.endedCommands) this.#pending.delete(commandId);
+    for (const alert of changes.alerts) {
+      if (alert.resolvedAt === null) this.#alerts.set(alert.id, JSON.stringify(alert));
+      else this.#alerts.delete(alert.id);
+    }
     for (const change of changes.migrations) this.#applyMigration(change);
     this.newestSequence = Math.max(this.newestSequence, changes.newestSequence);
   }
@@ -88,9 +100,10 @@ export class StoredFleet {
     }
     return {
       clusters: [...this.clusters.values()],
-      nodes: [...this.nodes.values()].map(({ facts, snapshot }) => ({
+      nodes: [...this.nodes.values()].map(({ facts, snapshot, duty }) => ({
         facts,
         snapshot: nodeMachine.resolveState(JSON.parse(snapshot)),
+        duty: dutyMachine.resolveState(JSON.parse(duty)),
       })),
       containers: [...this.containers.values()].map(({ facts, snapshot }) => ({
         facts,
@@ -100,6 +113,7 @@ export class StoredFleet {
       pending: [...this.#pending.values()]
         .sort((a, b) => a.position - b.position)
         .map(({ text }) => JSON.parse(text) as PendingCommand),
+      unresolvedAlerts: [...this.#alerts.values()].map((text) => JSON.parse(text) as AlertRecord),
       newestSequence: this.newestSequence,
       newestPosition: this.#newestPosition,
     };

@@ -8,6 +8,7 @@ import { SimulatedDatabase } from "../database/simulated-database.ts";
 import { NodeHost } from "../host/node-host.ts";
 import { Connection, type ConnectionParts } from "../network/connection.ts";
 import { Network } from "../network/network.ts";
+import { PeerNetwork } from "../network/peer-network.ts";
 import { SeededRandom } from "../random/seeded-random.ts";
 import { RunLog } from "../report/run-log.ts";
 import { CommitWatch } from "./commit-watch.ts";
@@ -48,6 +49,7 @@ export class SimulatedFleet {
   violation: string | null = null;
   readonly #seed: number;
   readonly #commits: CommitWatch;
+  readonly #peers: PeerNetwork;
 
   constructor(options: FleetOptions) {
     const { seed, policy, leaderTtlMs } = options;
@@ -56,6 +58,7 @@ export class SimulatedFleet {
     this.policy = policy;
     this.log = new RunLog(time, options.logged);
     this.network = new Network(time, this.random("network"));
+    this.#peers = new PeerNetwork(this.network, (id) => this.nodes.find(({ nodeId }) => nodeId === id)?.name);
     this.database = new SimulatedDatabase(time, this.random("database"));
     this.witness = new CopyWitness((text) => this.fail(text));
     this.exchanges = new ExchangeWatch(time);
@@ -69,7 +72,14 @@ export class SimulatedFleet {
       on: this.log.on,
       fail: (text) => this.fail(text),
     });
-    const cluster = { id: this.clusterId, name: "local", policy, autoMigrate: true, allowOtherClusters: false };
+    const cluster = {
+      id: this.clusterId,
+      name: "local",
+      policy,
+      autoMigrate: true,
+      allowOtherClusters: false,
+      nPlusOne: "off" as const,
+    };
     this.database.fleet.clusters.set(cluster.id, cluster);
     this.coordinators = Array.from(
       { length: COORDINATORS },
@@ -92,6 +102,11 @@ export class SimulatedFleet {
   /** A stream of numbers for one concern. */
   random(concern: string): SeededRandom {
     return new SeededRandom(this.#seed, concern);
+  }
+
+  /** Ends the counting of what is counted only at the end of things. */
+  countUp(): void {
+    for (const { agent } of this.nodes) if (agent?.process.alive) this.counts["votes granted"] += agent.votes;
   }
 
   /** A promise is broken; the first one counts. */
@@ -151,7 +166,11 @@ export class SimulatedFleet {
         }
         this.witness.see(copy);
       },
-      dial: (client) => this.#dial(client, nodeId, name, dialling),
+      dial: (client, turn) => this.#dial(client, turn, nodeId, name, dialling),
+      peers: (process) => this.#peers.plane(name, process),
+      onVotes: (votes) => {
+        this.counts["votes granted"] += votes;
+      },
       onGuardKill: () => {
         this.counts["guard kills"] += 1;
       },
@@ -160,9 +179,14 @@ export class SimulatedFleet {
     return node;
   }
 
-  #dial(client: ConnectionParts["client"], nodeId: string, nodeName: string, random: SeededRandom): Connection {
-    // An agent knows one name for the control plane, which leads to either.
-    const host = random.oneOf(this.coordinators) as CoordinatorHost;
+  #dial(
+    client: ConnectionParts["client"],
+    turn: number,
+    nodeId: string,
+    nodeName: string,
+    random: SeededRandom,
+  ): Connection {
+    const host = this.coordinators[turn % this.coordinators.length] as CoordinatorHost; // There are some.
     return new Connection({
       network: this.network,
       random,

@@ -3,6 +3,7 @@ import type { GuardDoor } from "@lormas/agent/guard-client/guard-door.ts";
 import { Journal } from "@lormas/agent/journal/journal.ts";
 import type { JournalFile } from "@lormas/agent/journal/journal-file.ts";
 import { NodeAgent } from "@lormas/agent/node/node-agent.ts";
+import type { PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
 import type { CoordinatorClient } from "@lormas/agent/session/coordinator-client.ts";
 import type { Logger } from "pino";
 import type { HostClock } from "../clock/host-clock.ts";
@@ -27,7 +28,9 @@ export type AgentProcessParts = {
   readonly journalFile: JournalFile;
   readonly door: GuardDoor;
   readonly engine: ContainerEngine;
-  readonly connect: () => Connection;
+  readonly peers: PeerPlane;
+  /** Opens connection number `turn` of this run: each goes to the next coordinator. */
+  readonly connect: (turn: number) => Connection;
 };
 
 const PORT_POOL = { min: 20_000, max: 20_100 };
@@ -37,6 +40,7 @@ const NOTHING = { cpuMillis: 0, memoryBytes: 0n, diskBytes: 0n };
 export class AgentProcess {
   readonly process: SimulatedProcess;
   readonly #parts: AgentProcessParts;
+  #agent: NodeAgent | null = null;
   #leave: (() => Promise<void>) | null = null;
   #leaving = false;
   #serves = false;
@@ -49,6 +53,11 @@ export class AgentProcess {
   /** True from when it knows its guard until it is told to leave: it enforces the deadline by itself. */
   get serves(): boolean {
     return this.#serves && !this.#leaving;
+  }
+
+  /** Votes that this run was given by peers. */
+  get votes(): number {
+    return this.#agent?.voteCounts.asked?.votes ?? 0;
   }
 
   /** Runs until the process ends; what main would die of ends it. */
@@ -70,8 +79,10 @@ export class AgentProcess {
     const log = processLog(this.#parts.log, process.name) as unknown as Logger;
     const journal = await Journal.over(journalFile);
     void journal.broken.then((fault) => this.#die(fault));
-    const guard = await GuardClient.open({ door, timers, log });
+    const guard = await GuardClient.open({ door, launch: null, timers, log });
+    let dials = 0;
     const agent = new NodeAgent({
+      nodeId,
       incarnation: random.uuid(),
       address,
       portPool: PORT_POOL,
@@ -79,15 +90,18 @@ export class AgentProcess {
       journal,
       guard,
       enforce: () => void engine.killHa(false),
-      connect: () => clientOf(this.#parts.connect()),
+      connect: () => clientOf(this.#parts.connect(dials++)),
+      peers: this.#parts.peers,
       measure: () => Promise.resolve({ capacity, usage: NOTHING }),
       clock: agentClock(clock),
       timers,
       random: () => random.next(),
       log,
     });
+    this.#agent = agent;
     this.#serves = true;
     this.#leave = async () => {
+      await guard.leaving();
       await agent.stop("the agent got SIGTERM");
       await guard.dismiss();
       await journal.close();

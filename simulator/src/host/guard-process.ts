@@ -44,7 +44,7 @@ export class GuardProcess {
         this.#guard.close();
         this.#parts.onDismissed();
       });
-      return { type: "ok", id: request.id, deadlineMs: null };
+      return { type: "ok", id: request.id, deadlineMs: null, softEndMs: null };
     }
     return this.#guard.handle(request);
   }

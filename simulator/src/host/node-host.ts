@@ -1,6 +1,7 @@
 import type { GuardAnswer } from "@lormas/agent/guard/guard-message.ts";
 import type { GuardFile } from "@lormas/agent/guard/guard-record.ts";
 import type { GuardConnection, GuardDoor } from "@lormas/agent/guard-client/guard-door.ts";
+import type { PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
 import type { Connection, ConnectionParts } from "../network/connection.ts";
@@ -37,7 +38,10 @@ export type NodeHostParts = {
   readonly log: RunLog;
   readonly onExecuting: (copy: ContainerCopy) => void;
   /** Opens a connection of this node to a coordinator. */
-  readonly dial: (client: ConnectionParts["client"]) => Connection;
+  readonly dial: (client: ConnectionParts["client"], turn: number) => Connection;
+  readonly peers: (process: SimulatedProcess) => PeerPlane;
+  /** A run of the agent has ended, with so many votes that it was given. */
+  readonly onVotes: (votes: number) => void;
   /** The guard has had to kill. */
   readonly onGuardKill: (processes: number) => void;
 };
@@ -91,6 +95,7 @@ export class NodeHost {
     if (!this.#powered || this.#parked || this.#agent?.process.alive) return;
     const process = this.#process("agent");
     process.atEnd(() => {
+      this.#parts.onVotes(this.#agent?.votes ?? 0);
       this.disk.crash();
       this.startAgentLater();
     });
@@ -106,8 +111,9 @@ export class NodeHost {
       journalFile: this.disk.fileOf(process),
       door: this.#doorOf(process),
       engine: this.engine,
-      connect: () => {
-        const connection = dial({ process, host: this.name });
+      peers: this.#parts.peers(process),
+      connect: (turn) => {
+        const connection = dial({ process, host: this.name }, turn);
         this.#connections.add(connection);
         return connection;
       },
@@ -182,6 +188,9 @@ export class NodeHost {
           return found;
         },
         thaw: () => this.engine.thaw(),
+        openGate: () => {
+          throw new Error("the simulated engine has no gates: its containers wait in the frozen cgroup");
+        },
         log: (message, facts) => lines.info(facts ?? {}, message),
       },
       onDismissed: () => {

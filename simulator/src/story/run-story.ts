@@ -75,6 +75,7 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   const healedMs = fleet.time.nowMs() - healMs;
   if (problems.length > 0)
     fleet.fail(`not at rest ${REST_BOUND_MS / 1_000} s after the last fault: ${problems.join("; ")}`);
+  fleet.countUp();
   return {
     seed,
     profile: policy.profile,
