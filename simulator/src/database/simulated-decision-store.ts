@@ -2,6 +2,7 @@ import type { LeadershipRecord } from "@lormas/coordinator/domain/leadership/lea
 import {
   type DecisionChanges,
   type DecisionStore,
+  type HealthSample,
   type LoadedFleet,
   StaleTermError,
 } from "@lormas/coordinator/runtime/decision-store.ts";
@@ -90,9 +91,14 @@ export class SimulatedDecisionStore implements DecisionStore {
     });
   }
 
-  async flushHealth(term: number): Promise<void> {
-    const held = await this.#single<boolean>((fleet, answer) => answer({ value: fleet.leadership?.term === term }));
-    if (!held) throw new StaleTermError(term);
+  flushHealth(term: number, samples: readonly HealthSample[]): Promise<void> {
+    return this.#withSession(async (session) => {
+      const held = await session.ask<boolean>("select for key share", (answer) =>
+        this.#begin(session, "key share", answer, (fleet) => fleet.leadership?.term === term),
+      );
+      if (!held) throw new StaleTermError(term);
+      await this.#commit(session, (fleet) => fleet.storeHealth(samples));
+    });
   }
 
   /** Tokens of the simulated fleet are the name of their cluster. */

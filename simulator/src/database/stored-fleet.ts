@@ -3,7 +3,7 @@ import { containerMachine } from "@lormas/coordinator/domain/container/container
 import type { LeadershipRecord } from "@lormas/coordinator/domain/leadership/leader-lease.ts";
 import { dutyMachine } from "@lormas/coordinator/domain/maintenance/duty-machine.ts";
 import { nodeMachine } from "@lormas/coordinator/domain/node/node-machine.ts";
-import type { DecisionChanges, LoadedFleet } from "@lormas/coordinator/runtime/decision-store.ts";
+import type { DecisionChanges, HealthSample, LoadedFleet } from "@lormas/coordinator/runtime/decision-store.ts";
 import type {
   ClusterRecord,
   ContainerFacts,
@@ -13,6 +13,7 @@ import type {
   PendingCommand,
 } from "@lormas/coordinator/runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "@lormas/coordinator/runtime/node-room.ts";
+import type { MembershipEpoch, MembershipHistory } from "@lormas/lease/membership.ts";
 
 type StoredActor<Facts> = { readonly facts: Facts; readonly snapshot: string };
 type StoredNode = StoredActor<NodeFacts> & { readonly duty: string };
@@ -35,11 +36,26 @@ export class StoredFleet {
   readonly migrations = new Map<string, StoredMigration>();
   readonly #pending = new Map<string, StoredPending>();
   readonly #alerts = new Map<string, string>();
+  /** Epochs of voting groups by their number, which is the fleet's. */
+  readonly #epochs = new Map<number, { readonly clusterId: string; readonly text: string }>();
+  /** The membership epoch that a node was last stored to have confirmed; 0: none is known. */
+  readonly #confirmedEpochs = new Map<string, number>();
   newestSequence = 0;
   #newestPosition = 0;
 
   /** Applies one transaction. */
   apply(changes: DecisionChanges): void {
+    for (const cluster of changes.clusters) this.clusters.set(cluster.id, structuredClone(cluster));
+    for (const { clusterId, history } of changes.memberships) {
+      for (const [epoch, stored] of this.#epochs) {
+        if (stored.clusterId === clusterId && epoch < history[0].epoch) this.#epochs.delete(epoch);
+      }
+      for (const membership of history) {
+        // What an epoch says never changes once it was given.
+        if (this.#epochs.has(membership.epoch)) continue;
+        this.#epochs.set(membership.epoch, { clusterId, text: JSON.stringify(membership) });
+      }
+    }
     for (const { containerId, rooms } of changes.holdings) {
       const held = rooms.flatMap(({ nodeId, room }) => {
         const holding = room.holders.get(containerId);
@@ -90,6 +106,21 @@ export class StoredFleet {
     if (change.kind === "ended") migration.outcome = change.outcome;
   }
 
+  /** What people see of the nodes. */
+  storeHealth(samples: readonly HealthSample[]): void {
+    for (const { nodeId, confirmedEpoch } of samples) this.#confirmedEpochs.set(nodeId, confirmedEpoch ?? 0);
+  }
+
+  #memberships(): Map<string, MembershipHistory> {
+    const memberships = new Map<string, MembershipHistory>();
+    for (const [, { clusterId, text }] of [...this.#epochs].sort(([a], [b]) => a - b)) {
+      const epoch = JSON.parse(text) as MembershipEpoch;
+      const before = memberships.get(clusterId);
+      memberships.set(clusterId, before ? [...before, epoch] : [epoch]);
+    }
+    return memberships;
+  }
+
   /** What a query for the whole fleet answers, built anew. */
   load(): LoadedFleet {
     const rooms = new Map<string, NodeRoom>();
@@ -99,7 +130,10 @@ export class StoredFleet {
       }
     }
     return {
-      clusters: [...this.clusters.values()],
+      clusters: [...this.clusters.values()].map((cluster) => structuredClone(cluster)),
+      memberships: this.#memberships(),
+      newestEpoch: Math.max(0, ...this.#epochs.keys()),
+      confirmedEpochs: new Map([...this.#confirmedEpochs].filter(([, epoch]) => epoch > 0)),
       nodes: [...this.nodes.values()].map(({ facts, snapshot, duty }) => ({
         facts,
         snapshot: nodeMachine.resolveState(JSON.parse(snapshot)),

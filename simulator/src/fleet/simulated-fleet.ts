@@ -79,6 +79,8 @@ export class SimulatedFleet {
       autoMigrate: true,
       allowOtherClusters: false,
       nPlusOne: "off" as const,
+      description: "",
+      createdAtMs: 0,
     };
     this.database.fleet.clusters.set(cluster.id, cluster);
     this.coordinators = Array.from(
