@@ -26,7 +26,7 @@ export type GuardHands = {
   thaw(): void;
   /** Lets the copy that waits at the gate run. Throws when it does not wait there. */
   openGate(gate: StartGate): void;
-  /** Holds off the reset of the host; absent without a watchdog. Not called once something that must be dead outlives K. */
+  /** Holds off the reset of the host; absent without a watchdog. Not called while something is alive that must be dead. */
   pet?(): void;
   log(message: string, facts?: Record<string, unknown>): void;
 };
@@ -40,8 +40,6 @@ export class Guard {
   readonly #groups: Map<string, WireGroup>;
   #lease: GuardLease;
   #killing = false;
-  /** Since when something has been found alive that must be dead; null while nothing is. */
-  #leftSinceMs: number | null = null;
   #cancel: () => void = () => undefined;
   #closed = false;
 
@@ -146,27 +144,22 @@ export class Guard {
     return { deadlineMs: fenced ? deadlineMs : null, softEndMs };
   }
 
-  #killPass(nowMs: number): number {
-    const found = this.#hands.killHa(this.groups.filter((group) => group.ha));
-    if (found === 0) this.#leftSinceMs = null;
-    else this.#leftSinceMs ??= nowMs;
-    return found;
-  }
-
   #step(): void {
     this.#cancel();
     if (this.#closed) return;
     const nowMs = this.#clock.nowMs();
+    let left = false;
     let pauseMs = Math.min(CHECK_PAUSE_MAX_MS, guardWaitMs(this.#lease, nowMs));
     if (guardMustKill(this.#lease, nowMs)) {
-      const found = this.#killPass(nowMs);
+      const found = this.#hands.killHa(this.groups.filter((group) => group.ha));
       if (found > 0 || !this.#killing) this.#hands.log("no lease: killing", { processes: found });
       this.#killing = true;
       pauseMs = found > 0 ? KILLING_PAUSE_MS : CALM_PAUSE_MS;
-    } else this.#leftSinceMs = null;
+      left = found > 0;
+    }
     if (this.#hands.pet) {
-      // A process that does not die within K is ended with its host: others may start the container from then on.
-      if (this.#leftSinceMs === null || nowMs < this.#leftSinceMs + this.#lease.killMs) this.#hands.pet();
+      // What does not die within the watchdog's timeout, at most K, dies with its host: others may start it from then on.
+      if (!left) this.#hands.pet();
       pauseMs = Math.min(pauseMs, PET_PAUSE_MS);
     }
     this.#cancel = this.#timers.after(pauseMs, () => this.#step());
