@@ -126,7 +126,8 @@ async function main(): Promise<void> {
     timers: systemTimers,
     log,
   });
-  killEverything = () => killNodePass(cgroups, guard.groups);
+  killEverything = () =>
+    killNodePass(cgroups, guard.groups, (error) => log.error({ err: error }, "a pass of killing failed"));
   const openedRuntime = await openRuntime({
     config,
     choice,

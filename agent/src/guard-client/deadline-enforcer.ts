@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { controlFolder, processesBelow } from "../process/cgroup-layout.ts";
 import type { NodeCgroups } from "../process/node-cgroups.ts";
-import { killPass, signalProcess } from "../process/process-killer.ts";
+import { killPasses, signalProcess } from "../process/process-killer.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
 
 /**
@@ -16,7 +16,8 @@ export function enforceDeadline(cgroups: NodeCgroups | null, groups: readonly Gu
         found += signalProcess(pid, "SIGKILL") ? 1 : 0;
       }
     }
-    for (const group of groups) if (group.ha) found += killPass(group);
+    const ha = groups.filter((group) => group.ha);
+    found += killPasses(ha, ({ containerId }, error) => log.error({ err: error, containerId }, "killing failed"));
   } catch (error) {
     log.error({ err: error }, "a pass of killing failed, the next follows");
   }

@@ -6,7 +6,7 @@ import { enterCgroup } from "../process/cgroup-layout.ts";
 import { readProcess } from "../process/process-table.ts";
 import type { AgentLaunch, KeeperHands } from "./agent-keeper.ts";
 
-/** Above it an agent's output is moved aside, to `<name>.1`. */
+/** Above it output is moved aside, to `<name>.1`. */
 const LOG_BYTES_MAX = 10 << 20;
 
 /** Waits until what it inherited has been set right, and then becomes the agent; the pid stays. */
@@ -36,14 +36,14 @@ export function startAgent(launch: AgentLaunch, log: KeeperHands["log"]): { pid:
   }
 }
 
-/** Keeps the output of an agent that was started here within its bound: the newest part in place, the one before beside it. */
-export function boundAgentLog(logPath: string): void {
+/** Keeps a log that is appended to within its bound: the newest part in place, the one before beside it. */
+export function boundLog(logPath: string): void {
   try {
     if (statSync(logPath).size <= LOG_BYTES_MAX) return;
     copyFileSync(logPath, `${logPath}.1`);
     truncateSync(logPath, 0);
   } catch {
-    // No agent was started here, or its folder is gone.
+    // Nothing was written there, or its folder is gone.
   }
 }
 

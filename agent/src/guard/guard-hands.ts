@@ -1,6 +1,6 @@
 import { setFrozen } from "../process/cgroup-layout.ts";
 import type { NodeCgroups } from "../process/node-cgroups.ts";
-import { killCgroupPass, killPass } from "../process/process-killer.ts";
+import { killCgroupPass, killPasses } from "../process/process-killer.ts";
 import { openGate } from "../process/start-gate.ts";
 import type { GuardHands } from "./guard.ts";
 import type { WireGroup } from "./guard-message.ts";
@@ -15,12 +15,14 @@ export function guardHands(options: {
   readonly log: GuardHands["log"];
 }): GuardHands {
   const { cgroups, log } = options;
+  const told = (what: string, error: unknown) =>
+    log(`${what} failed`, { reason: error instanceof Error ? error.message : String(error) });
   const guarded = (what: string, act: () => number): number => {
     try {
       return act();
     } catch (error) {
       // One thing that cannot be killed must not keep the rest alive; it is tried again in the next pass.
-      log(`${what} failed`, { reason: error instanceof Error ? error.message : String(error) });
+      told(what, error);
       return 1;
     }
   };
@@ -32,8 +34,7 @@ export function guardHands(options: {
         found += guarded("killing the HA cgroup", () =>
           killCgroupPass(cgroups.layout, cgroups.paths.ha, cgroups.paths.grave),
         );
-      for (const group of groups) found += guarded(`killing ${group.containerId}`, () => killPass(group));
-      return found;
+      return found + killPasses(groups, (group, error) => told(`killing ${group.containerId}`, error));
     },
     thaw() {
       if (!cgroups) return;
@@ -48,13 +49,23 @@ export function guardHands(options: {
   };
 }
 
-/** One pass over everything of a node, HA or not; answers how many processes were found. */
-export function killNodePass(cgroups: NodeCgroups | null, groups: readonly WireGroup[]): number {
-  let found = 0;
-  if (cgroups) {
-    found += killCgroupPass(cgroups.layout, cgroups.paths.ha, cgroups.paths.grave);
-    found += killCgroupPass(cgroups.layout, cgroups.paths.plain, cgroups.paths.grave);
+/**
+ * One pass over everything of a node, HA or not; answers how many processes were found. What fails is told, counts as one that
+ * is left, and keeps nothing else alive.
+ */
+export function killNodePass(
+  cgroups: NodeCgroups | null,
+  groups: readonly WireGroup[],
+  failed: (error: unknown) => void,
+): number {
+  let found = killPasses(groups, (_group, error) => failed(error));
+  for (const path of cgroups ? [cgroups.paths.ha, cgroups.paths.plain] : []) {
+    try {
+      if (cgroups) found += killCgroupPass(cgroups.layout, path, cgroups.paths.grave);
+    } catch (error) {
+      failed(error);
+      found += 1;
+    }
   }
-  for (const group of groups) found += killPass(group);
   return found;
 }

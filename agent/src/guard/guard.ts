@@ -40,6 +40,8 @@ export class Guard {
   readonly #groups: Map<string, WireGroup>;
   #lease: GuardLease;
   #killing = false;
+  /** Processes that the last pass of killing found. */
+  #found = 0;
   #cancel: () => void = () => undefined;
   #closed = false;
 
@@ -152,7 +154,8 @@ export class Guard {
     let pauseMs = Math.min(CHECK_PAUSE_MAX_MS, guardWaitMs(this.#lease, nowMs));
     if (guardMustKill(this.#lease, nowMs)) {
       const found = this.#hands.killHa(this.groups.filter((group) => group.ha));
-      if (found > 0 || !this.#killing) this.#hands.log("no lease: killing", { processes: found });
+      if (found !== this.#found || !this.#killing) this.#hands.log("no lease: killing", { processes: found });
+      this.#found = found;
       this.#killing = true;
       pauseMs = found > 0 ? KILLING_PAUSE_MS : CALM_PAUSE_MS;
       left = found > 0;

@@ -13,7 +13,7 @@ import {
 } from "../process/cgroup-layout.ts";
 import { isRunning } from "../process/process-table.ts";
 import { AgentKeeper, type AgentLaunch } from "./agent-keeper.ts";
-import { boundAgentLog, startAgent } from "./agent-starter.ts";
+import { boundLog, startAgent } from "./agent-starter.ts";
 import { Guard } from "./guard.ts";
 import { guardHands, killNodePass } from "./guard-hands.ts";
 import type { GuardAnswer, GuardRequest } from "./guard-message.ts";
@@ -111,7 +111,8 @@ function petWatchdog(): void {
 async function boundLogs(): Promise<never> {
   for (;;) {
     await systemTimers.sleep(LOG_LOOK_MS);
-    if (launch) boundAgentLog(launch.logPath);
+    boundLog(settings?.logPath ?? "");
+    if (launch) boundLog(launch.logPath);
   }
 }
 
@@ -145,8 +146,10 @@ async function endNode(reason: string): Promise<void> {
   guard?.close();
   const groups = guard?.groups ?? [];
   const endMs = clock.nowMs() + 1_500;
-  let left = killNodePass(cgroups, groups);
-  for (; left > 0 && clock.nowMs() < endMs; left = killNodePass(cgroups, groups)) await systemTimers.sleep(10);
+  const pass = () =>
+    killNodePass(cgroups, groups, (error) => log("a pass of killing failed", { reason: String(error) }));
+  let left = pass();
+  for (; left > 0 && clock.nowMs() < endMs; left = pass()) await systemTimers.sleep(10);
   if (left === 0) watchdog?.release();
   rmSync(settings?.runDir ?? socketPath, { recursive: true, force: true });
   if (cgroups) {

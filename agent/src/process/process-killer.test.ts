@@ -22,7 +22,7 @@ import {
   setFrozen,
   writableCgroups,
 } from "./cgroup-layout.ts";
-import { killCgroupPass, killPass } from "./process-killer.ts";
+import { killCgroupPass, killPass, killPasses } from "./process-killer.ts";
 import { isRunning, readProcess } from "./process-table.ts";
 
 const node = `/lormas-killtest-${process.pid}`;
@@ -157,4 +157,17 @@ test.runIf(process.platform === "linux")("a group without cgroups is found by it
   const group = { pid, startTicks: readProcess(pid)?.startTicks ?? "", cgroups: [] };
   await waitFor("both killed", () => killPass(group) === 0);
   expect(isRunning(pid, group.startTicks)).toBe(false);
+});
+
+test("many groups are looked at in one pass, and one that fails does not keep the others alive", async () => {
+  const child = spawn("/bin/sh", ["-c", "sleep 300 & wait"], { detached: true, stdio: "ignore" });
+  const pid = child.pid ?? 0;
+  const alive = { pid, startTicks: readProcess(pid)?.startTicks ?? "", cgroups: [] };
+  // Anything that is no list of folders makes the look at a group fail.
+  const broken = { pid: 1 << 23, startTicks: "1", cgroups: null as unknown as string[] };
+  const gone = Array.from({ length: 500 }, (_, n) => ({ pid: (1 << 22) + n, startTicks: "1", cgroups: [] }));
+  const failed: unknown[] = [];
+  await waitFor("it killed", () => killPasses([broken, ...gone, alive], (group) => failed.push(group)) === 1);
+  expect(isRunning(pid, alive.startTicks)).toBe(false);
+  expect(new Set(failed)).toEqual(new Set([broken]));
 });

@@ -24,10 +24,32 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 }
 
 /** One pass over a group: SIGKILL to all that is left of it. Answers how many were found. */
-export function killPass(group: KillableGroup): number {
-  const pids = livingPids(group);
+export function killPass(group: KillableGroup, processes?: ProcessEntry[]): number {
+  const pids = livingPids(group, processes);
   for (const pid of pids) signalProcess(pid, "SIGKILL");
   return pids.length;
+}
+
+/**
+ * One pass over many groups with one look at the machine's processes, so that hundreds take no longer than a few. One group
+ * that fails does not keep the others alive: `failed` hears of it, and it counts as one process that is left.
+ */
+export function killPasses<Group extends KillableGroup>(
+  groups: readonly Group[],
+  failed: (group: Group, error: unknown) => void,
+): number {
+  if (groups.length === 0) return 0;
+  const processes = allProcesses();
+  let found = 0;
+  for (const group of groups) {
+    try {
+      found += killPass(group, processes);
+    } catch (error) {
+      failed(group, error);
+      found += 1;
+    }
+  }
+  return found;
 }
 
 /**
