@@ -49,6 +49,7 @@ async function open(): Promise<void> {
     journal,
     guard,
     mayStart: () => leased,
+    mayRun: () => leased,
     address: "127.0.0.1",
     clock,
     timers: systemTimers,

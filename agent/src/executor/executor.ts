@@ -14,6 +14,7 @@ import {
 } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
 import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
+import { CrashRestarts } from "./crash-restarts.ts";
 import { healthProbe, healthTimes } from "./health-check.ts";
 import { awaitHealthy, watchHealth } from "./health-watch.ts";
 import { awaitLease } from "./lease-wait.ts";
@@ -34,6 +35,8 @@ export type ExecutorOptions = {
   readonly guard: GuardLink;
   /** True before the lease's soft end. */
   readonly mayStart: () => boolean;
+  /** True under a lease, or under votes without a gap since: a crashed copy may be started again. */
+  readonly mayRun: () => boolean;
   readonly address: string;
   readonly clock: BootClock;
   readonly timers: Timers;
@@ -45,6 +48,8 @@ export type ExecutorOptions = {
  * command id once. Answers and changes are handed to the listener that the command stream sets.
  */
 export class Executor {
+  /** What this node starts again by itself while no command stream is attached. */
+  readonly crashes: CrashRestarts;
   readonly #options: ExecutorOptions;
   readonly #slots = new Map<string, ContainerSlot>();
   readonly #limit = parallelLimit(PARALLEL_STARTS_MAX);
@@ -56,6 +61,12 @@ export class Executor {
   constructor(options: ExecutorOptions) {
     this.#options = options;
     options.runtime.onChange((containerId) => this.#observeSoon(containerId));
+    this.crashes = new CrashRestarts({
+      ...options,
+      leaving: () => this.#leaving,
+      exclusively: (containerId, operation) => this.#exclusively(containerId, operation),
+      restarted: (spec) => this.#watch(spec, "starting"),
+    });
   }
 
   /** Takes up the health watch of what a former agent left running. Call once, before commands come. */
@@ -63,13 +74,16 @@ export class Executor {
     const { runtime, journal } = this.#options;
     for (const observed of await runtime.list()) {
       const { closedEpoch, started } = containerRecord(journal.state, observed.containerId);
-      if (observed.state !== "running") continue;
+      if (observed.state !== "running") {
+        this.crashes.seen(observed);
+        continue;
+      }
       if (observed.epoch <= closedEpoch) {
         // Closed in the journal, but the agent ended before the process did: the promise is kept now.
         await runtime.stop(observed.containerId, "SIGKILL", 0);
         continue;
       }
-      if (started?.spec && started.epoch === observed.epoch) this.#watch(specFromJson(started.spec), true);
+      if (started?.spec && started.epoch === observed.epoch) this.#watch(specFromJson(started.spec), "healthy");
     }
   }
 
@@ -182,6 +196,7 @@ export class Executor {
 
   /** Ends every health watch; what runs goes on. */
   close(): void {
+    this.crashes.close();
     this.listen(
       () => undefined,
       () => undefined,
@@ -297,6 +312,7 @@ export class Executor {
       await this.#limit(() => runtime.start(request)).finally(() => {
         slot.appearing = false;
       });
+      this.crashes.settled(containerId);
     }
     const probe = healthProbe(spec, this.#options.address, runtime, timers);
     if (!probe) {
@@ -321,15 +337,14 @@ export class Executor {
       stopListening,
     );
     if (outcome.kind === "healthy") {
-      this.#watch(spec, true);
+      this.#watch(spec, "healthy");
       return SUCCEEDED;
     }
     const now = await runtime.inspect(containerId);
     if (now?.state !== "running") return failed("start_failed", await whyEnded(runtime, spec, now));
     if (wait.aborted)
       return failed("start_failed", `container ${spec.containerName} was stopped before it was healthy`);
-    slot.health = { kind: "unhealthy", detail: outcome.lastProblem };
-    this.#watch(spec, false);
+    this.#watch(spec, "unhealthy", outcome.lastProblem);
     return failed(
       "health_timeout",
       `container ${spec.containerName} runs but was not healthy within ${times.startBudgetMs} ms: ${outcome.lastProblem}; ` +
@@ -344,23 +359,24 @@ export class Executor {
     slot.cutWait();
     await journal.append({ kind: "closed", containerId, epoch: String(command.epoch) });
     slot.endWatch();
+    this.crashes.settled(containerId);
     await runtime.stop(containerId, stopPolicyOf(journal.state, containerId).signal, graceMs);
     await guard.forget(containerId);
   }
 
-  #watch(spec: WorkloadSpec, healthy: boolean): void {
+  #watch(spec: WorkloadSpec, kind: "starting" | "healthy" | "unhealthy", detail = ""): void {
     const { runtime, timers, address, log } = this.#options;
     const slot = this.#slot(spec.containerId);
     const probe = healthProbe(spec, address, runtime, timers);
     if (!probe) return;
     const signal = slot.openWatch();
-    if (healthy) slot.health = { kind: "healthy", detail: "" };
+    slot.health = { kind, detail };
     const { intervalMs } = healthTimes(spec.health ?? noHealthCheck());
     const changed = (problem: string | null) => {
       slot.health = problem === null ? { kind: "healthy", detail: "" } : { kind: "unhealthy", detail: problem };
       this.#observeSoon(spec.containerId);
     };
-    void watchHealth(probe, intervalMs, healthy, timers, signal, changed).catch((error: unknown) =>
+    void watchHealth(probe, intervalMs, kind === "healthy", timers, signal, changed).catch((error: unknown) =>
       log.error({ err: error, containerId: spec.containerId }, "the health watch broke"),
     );
   }
@@ -382,6 +398,7 @@ export class Executor {
     if (observed?.state === "exited") {
       slot.endWatch();
       await this.#options.guard.forget(slot.containerId);
+      this.crashes.seen(observed);
     }
     const status = await this.#status(slot.containerId, observed);
     if (!observed && slot.idle) this.#slots.delete(slot.containerId);

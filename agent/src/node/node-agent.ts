@@ -88,7 +88,8 @@ export class NodeAgent {
     peers?.serve((question) => this.#desk.answer(question));
     this.#asker = peers ? new VoteAsker({ incarnation, lease: this.#lease, peers, clock, timers, log }) : null;
     const mayStart = () => this.#lease.mayStart();
-    this.#executor = new Executor({ runtime, journal, guard, mayStart, address, clock, timers, log });
+    const mayRun = () => this.#lease.mayRun();
+    this.#executor = new Executor({ runtime, journal, guard, mayStart, mayRun, address, clock, timers, log });
     this.#logs = new LogPusher(runtime, log);
   }
 

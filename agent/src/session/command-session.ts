@@ -33,6 +33,8 @@ export type CommandSessionOptions = {
     submit(command: Command): void;
     acknowledged(commandId: string): Promise<void>;
     unacked(): CommandResult[];
+    /** Told whether a coordinator is there that decides what is started again. */
+    readonly crashes: { attached(): Promise<void>; detached(): void };
     inventory(): Promise<WorkloadStatus[]>;
     listen(onResult: (result: CommandResult) => void, onStatus: (status: WorkloadStatus) => void): void;
   };
@@ -76,6 +78,7 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
         () => undefined,
         () => undefined,
       );
+      executor.crashes.detached();
       options.signal.removeEventListener("abort", stop);
       call.cancel();
       resolve(reason);
@@ -105,6 +108,7 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
         (result) => inventorySent && sendResult(result),
         (status) => (inventorySent ? report(status) : early.push(status)),
       );
+      await executor.crashes.attached();
       const workloads = await executor.inventory();
       send({ case: "inventory", value: create(InventorySchema, { session: options.session, workloads }) });
       inventorySent = true;
