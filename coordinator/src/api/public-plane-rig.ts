@@ -1,9 +1,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { pino } from "pino";
+import { Refusal } from "../domain/refusal.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
+import type { OperatorWishes } from "../runtime/operator-wishes.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { FakeOperations } from "../store/fake-operations.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
@@ -67,6 +70,8 @@ function defaults(database: TestDatabase, operations: FakeOperations, dataDir: s
     database: database.database,
     databaseUrl: database.url,
     operations,
+    operators: nobodyDecides,
+    whatIf: { one: () => ({ containers: [], policy: LEASE_PROFILES.default }), all: async () => [] },
     status: operations,
     link: noLogs,
     createJoinToken: async () => ({
@@ -82,6 +87,20 @@ function defaults(database: TestDatabase, operations: FakeOperations, dataDir: s
     dashboardHandler: join(dataDir, "no-such-handler.js"),
   };
 }
+
+/** Nodes and alerts are decided by a runtime, which this plane has none of; operators.integration.test.ts has one. */
+const refused = async (): Promise<never> => {
+  throw new Refusal("not_leader", "Nothing is decided here.", "Use a coordinator.");
+};
+const nobodyDecides: OperatorWishes = {
+  cordon: refused,
+  uncordon: refused,
+  drain: refused,
+  startMaintenance: refused,
+  endMaintenance: refused,
+  setNPlusOne: refused,
+  acknowledgeAlert: refused,
+};
 
 const noLogs: Pick<AgentLink, "readLogs"> = {
   async *readLogs(_nodeId, { tailLines }) {

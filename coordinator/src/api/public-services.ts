@@ -2,6 +2,7 @@ import { Health } from "@lormas/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "@lormas/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "@lormas/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import {
+  AlertService,
   ClusterService,
   ContainerService,
   EggService,
@@ -14,6 +15,7 @@ import { grpcHealthService } from "./grpc-health-service.ts";
 import type { Readiness } from "./probes.ts";
 import { ReflectionIndex, reflectionAlphaService, reflectionService } from "./reflection-service.ts";
 import { bind, type ServiceBinding } from "./rpc-endpoint.ts";
+import { alertService } from "./services/alert-service.ts";
 import { clusterService } from "./services/cluster-service.ts";
 import { containerService } from "./services/container-service.ts";
 import { eggService } from "./services/egg-service.ts";
@@ -33,6 +35,7 @@ export const API_SERVICES = [
   MigrationService,
   EventService,
   HealthService,
+  AlertService,
 ] as const;
 
 /** Everything that is served over Connect, gRPC and gRPC-Web. A new service is added here and above. */
@@ -47,6 +50,7 @@ export function publicServices(plane: PlaneContext, hub: WatchHub, readiness: Re
     bind(MigrationService, migrationService(plane)),
     bind(EventService, eventService(plane, hub)),
     bind(HealthService, healthService(plane)),
+    bind(AlertService, alertService(plane)),
     bind(Health, grpcHealthService(names, readiness, plane.clock, plane.stopping)),
     bind(ServerReflection, reflectionService(index)),
     bind(ServerReflectionAlpha, reflectionAlphaService(index)),

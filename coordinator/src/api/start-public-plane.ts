@@ -39,6 +39,8 @@ export type PublicPlaneOptions = {
   /** The same database, for better-auth's own connections. */
   readonly databaseUrl: string;
   readonly operations: Operations;
+  readonly operators: PlaneContext["operators"];
+  readonly whatIf: PlaneContext["whatIf"];
   readonly status: CoordinatorStatus;
   readonly link: Pick<AgentLink, "readLogs">;
   readonly createJoinToken: CreateJoinToken;
@@ -137,10 +139,21 @@ async function serve(
   hub: WatchHub,
   stopping: AbortSignal,
 ): Promise<{ server: PublicServer }> {
-  const { clock, log, operations, status, link, createJoinToken, version } = options;
+  const { clock, log, operations, operators, whatIf, status, link, createJoinToken, version } = options;
   const readiness = databaseReadiness(options.database, status);
   const { orm } = options.database;
-  const plane: PlaneContext = { orm, operations, status, link, createJoinToken, clock, version, stopping };
+  const plane: PlaneContext = {
+    orm,
+    operations,
+    operators,
+    whatIf,
+    status,
+    link,
+    createJoinToken,
+    clock,
+    version,
+    stopping,
+  };
   const endpoint = new RpcEndpoint(
     {
       gate: permissionGate(authenticator.authenticate, log),

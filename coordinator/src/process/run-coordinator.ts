@@ -96,6 +96,8 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       database,
       databaseUrl,
       operations: runtime.operations,
+      operators: runtime.operators,
+      whatIf: runtime.whatIf,
       status: runtime,
       link: plane.link,
       createJoinToken: async (clusterId, createdBy) => ({

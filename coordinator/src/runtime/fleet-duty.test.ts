@@ -24,6 +24,8 @@ const migrations = () =>
     const filter = { containerId: null, activeOnly: false, pageSize: 100, pageToken: "" };
     return (await listMigrations(snapshot, filter)).rows.map(({ row }) => row);
   });
+/** But for N+1, which two nodes seldom have. */
+const alerts = () => [...rig.runtime().state.unresolvedAlerts()].filter(({ kind }) => kind !== "n_plus_one_lost");
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
     () => null,
@@ -229,7 +231,7 @@ test("a maintenance empties the node, its death is no alarm, and at its end what
   rig.agents.powerOff(first);
   await rig.pass(9_000);
   expect(rig.runtime().state.node(first)?.snapshot.value).toBe("dead");
-  expect([...rig.runtime().state.unresolvedAlerts()]).toEqual([]);
+  expect(alerts()).toEqual([]);
   // Moved by somebody else meanwhile: that is where it is wanted now.
   await rig.runtime().operations.migrate(b, null, "test");
   await rig.settle();
@@ -278,12 +280,12 @@ test("a node that is not back when its maintenance ends is missed then; its cont
   await rig.pass(12_600);
   expect(state(first)).toBe("returning");
   expect(items(first)).toMatchObject([{ state: "waiting", message: expect.stringContaining("is dead") }]);
-  expect([...rig.runtime().state.unresolvedAlerts()]).toMatchObject([{ kind: "node_dead", subject: { id: first } }]);
+  expect(alerts()).toMatchObject([{ kind: "node_dead", subject: { id: first } }]);
   expect(nodeOf(id)).toBe(second);
   await rig.agents.connect(first);
   await rig.settle();
   expect([state(first), nodeOf(id)]).toEqual(["in_service", first]);
-  expect([...rig.runtime().state.unresolvedAlerts()]).toEqual([]);
+  expect(alerts()).toEqual([]);
 });
 
 test("wishes that make no sense are refused before anything changes", async () => {

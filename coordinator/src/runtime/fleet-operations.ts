@@ -6,7 +6,9 @@ import { containerInput } from "./container-demand.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import { migrationId } from "./deterministic-id.ts";
 import type { ContainerRecord } from "./fleet-view.ts";
+import { admitNPlusOne } from "./n-plus-one-admission.ts";
 import type { EnrolledNode, NewContainer, Operations } from "./operations.ts";
+import type { Granted } from "./operator-wishes.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 export type FleetOperationsPorts = {
@@ -15,6 +17,8 @@ export type FleetOperationsPorts = {
   /** The cluster of a usable join token; null when it is unknown, used or expired. */
   readonly tokenCluster: (tokenHash: string) => Promise<string | null>;
 };
+
+const NO_WARNINGS: Granted = { warnings: [] };
 
 /** Jobs that a wish makes pointless. */
 const CONTRARY_JOBS = {
@@ -33,7 +37,7 @@ export class FleetOperations implements Operations {
     this.#ports = ports;
   }
 
-  createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string }> {
+  createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string } & Granted> {
     const jobId = this.#ports.newId();
     const containerId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
@@ -59,24 +63,26 @@ export class FleetOperations implements Operations {
         data: { eggId, ha: wish.ha },
       });
       work.tellContainer(containerId, { type: "CREATED", at: work.atMs });
-      return { containerId };
+      return { containerId, warnings: admitNPlusOne(work.before(), work, `the creation of ${name}`) };
     });
   }
 
-  setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<void> {
+  setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<Granted> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       const container = existing(work, containerId);
       const state = lifeState(container.snapshot);
-      if (desired === "removed" && (state === "removing" || state === "gone")) return;
+      if (desired === "removed" && (state === "removing" || state === "gone")) return NO_WARNINGS;
       refuseWhileRemoved(container);
       refuseWhileMoving(container);
       const already = container.snapshot.context.desired === desired && state !== "failed";
-      if (already && desired !== "removed") return;
+      if (already && desired !== "removed") return NO_WARNINGS;
       const job = desired === "running" ? "start" : desired === "stopped" ? "stop" : "delete";
       work.replaceJobs(containerId, CONTRARY_JOBS[desired], job);
       work.beginJob(jobId, containerId, container.facts.name, job, requestedBy);
       work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired });
+      if (desired !== "running") return NO_WARNINGS;
+      return { warnings: admitNPlusOne(work.before(), work, `the start of ${container.facts.name}`) };
     });
   }
 

@@ -106,6 +106,11 @@ export class FleetOverlay implements FleetView {
     return this.alertDraft.allUnresolved();
   }
 
+  /** The fleet as it was before these changes. */
+  before(): FleetView {
+    return this.#base;
+  }
+
   setCluster(cluster: ClusterRecord): void {
     this.#clusters.set(cluster.id, cluster);
   }

@@ -12,10 +12,12 @@ import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
 import { GroupKeeper } from "./group-keeper.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
+import { NPlusOneWatch } from "./n-plus-one-watch.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
+import { WhatIfBoard } from "./what-if-board.ts";
 
 export type FleetRuntimePorts = {
   readonly store: DecisionStore;
@@ -40,12 +42,14 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly operators: OperatorOperations;
   readonly intake: FleetIntake;
   readonly state = new FleetState();
+  readonly whatIf: WhatIfBoard;
   readonly #ports: FleetRuntimePorts;
   /** Every decision goes through it. */
   readonly loop: DecisionLoop;
   readonly #watch: NodeWatch;
   readonly #deadlines: Deadlines;
   readonly #dutyDeadlines: DutyDeadlines;
+  readonly #nPlusOne: NPlusOneWatch;
   readonly #leadership: LeadershipKeeper;
   readonly #sender: CommandSender;
   readonly #groups: GroupKeeper;
@@ -83,6 +87,8 @@ export class FleetRuntime implements CoordinatorStatus {
         .submit((work) => work.tellContainer(containerId, { type: "DEADLINE", at: work.atMs, name, due }))
         .catch((error: unknown) => this.#deadlineLater(containerId, error));
     });
+    this.whatIf = new WhatIfBoard(this.state, clock);
+    this.#nPlusOne = new NPlusOneWatch({ clock, state: this.state, board: this.whatIf, loop: this.loop, log });
     this.#dutyDeadlines = new DutyDeadlines(clock, (nodeId, due) => {
       this.loop
         .submit((work) => work.tellDuty(nodeId, { type: "DEADLINE", at: work.atMs, due }))
@@ -133,6 +139,7 @@ export class FleetRuntime implements CoordinatorStatus {
   /** Stops deciding, waits for what is being committed, and gives leadership up. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#nPlusOne.stop();
     this.#cancelFlush?.();
     this.#groups.stop();
     this.#watch.clear();
@@ -150,6 +157,7 @@ export class FleetRuntime implements CoordinatorStatus {
   /** Drops everything as it stands, as the end of the process would; for tests of what is found afterwards. */
   async abandon(): Promise<void> {
     this.#stopped = true;
+    this.#nPlusOne.stop();
     this.#cancelFlush?.();
     this.#groups.stop();
     this.#watch.clear();
@@ -203,12 +211,14 @@ export class FleetRuntime implements CoordinatorStatus {
       })),
     );
     this.loop.mend();
+    this.#nPlusOne.start();
     this.#ports.log.info({ term, nodes: [...this.state.nodes()].length }, "this coordinator leads");
   }
 
   #endTerm(reason: string): void {
     this.#ports.log.warn({ reason }, "this coordinator does not lead any more");
     this.#databaseReady = false;
+    this.#nPlusOne.stop();
     this.#watch.clear();
     this.#deadlines.clear();
     this.#dutyDeadlines.clear();
@@ -290,6 +300,8 @@ export class FleetRuntime implements CoordinatorStatus {
     const ended = new Set(changes.endedCommands.map(({ commandId }) => commandId));
     this.#sender.send(changes.commands.filter(({ command }) => !ended.has(command.commandId)));
     if (changes.events.length > 0) this.#tellListeners();
+    if (changes.nodes.length + changes.containers.length + changes.forgotten.length + changes.clusters.length > 0)
+      this.#nPlusOne.changed();
   }
 
   #tellListeners(): void {

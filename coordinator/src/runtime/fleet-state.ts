@@ -24,6 +24,8 @@ export class FleetState implements FleetView {
   newestSequence = 0;
   /** Position of the newest committed command. */
   newestPosition = 0;
+  /** Rises with every change of what decides on placement: nodes, containers, what they hold. */
+  version = 0;
 
   cluster = (id: string): ClusterRecord | undefined => this.#clusters.get(id);
   clusters = (): Iterable<ClusterRecord> => this.#clusters.values();
@@ -50,6 +52,7 @@ export class FleetState implements FleetView {
   }
 
   applyCluster(cluster: ClusterRecord): void {
+    this.version++;
     this.#clusters.set(cluster.id, cluster);
   }
 
@@ -69,16 +72,19 @@ export class FleetState implements FleetView {
   }
 
   applyNode(node: NodeRecord): void {
+    this.version++;
     this.#nodes.set(node.facts.id, node);
     if (node.duty.value === "in_service") this.#onDuty.delete(node.facts.id);
     else this.#onDuty.add(node.facts.id);
   }
 
   applyRoom(nodeId: string, room: NodeRoom): void {
+    this.version++;
     this.#rooms.set(nodeId, room);
   }
 
   applyContainer(id: string, container: ContainerRecord | null): void {
+    this.version++;
     const before = this.#containers.get(id);
     if (before) this.#byName.delete(before.facts.name);
     this.#unplaced.delete(id);
@@ -116,6 +122,7 @@ export class FleetState implements FleetView {
 
   /** Forgets everything, before it is read anew. */
   clear(): void {
+    this.version++;
     for (const map of [this.#clusters, this.#nodes, this.#containers, this.#byName, this.#rooms, this.#pending]) {
       map.clear();
     }

@@ -1,5 +1,6 @@
 import type { Resources } from "../domain/resources.ts";
 import type { WorkloadSpec } from "../domain/workload.ts";
+import type { Granted } from "./operator-wishes.ts";
 
 /** A container as its creator wants it; everything validated and resolved from its egg already. */
 export type NewContainer = {
@@ -20,10 +21,10 @@ export type NewContainer = {
  * it rejects with a Refusal before anything has changed. requestedBy is recorded with the job.
  */
 export interface Operations {
-  /** Refusals: name_taken, port_taken (a fixed host port that every eligible node has given away). */
-  createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string }>;
-  /** Refusals: not_found, migration_in_progress, being_removed. Wishing what is already wished is granted. */
-  setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<void>;
+  /** Refusals: name_taken, port_taken (a fixed host port that every eligible node has given away), n_plus_one_lost. */
+  createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string } & Granted>;
+  /** Refusals: not_found, migration_in_progress, being_removed, n_plus_one_lost (running). Wishing what is already wished is granted. */
+  setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<Granted>;
   /** Refusals: not_found, migration_in_progress, not_running, being_removed. */
   restart(containerId: string, requestedBy: string): Promise<void>;
   /** Refusals: not_found, unknown_node, not_ha, migration_in_progress, not_running, same_node, data_stays_behind, no_target. */

@@ -1,6 +1,8 @@
+import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import type { NodeRecord } from "./fleet-view.ts";
+import { admitNPlusOne } from "./n-plus-one-admission.ts";
 import type { Granted, OperatorWishes } from "./operator-wishes.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
@@ -18,9 +20,9 @@ export class OperatorOperations implements OperatorWishes {
 
   cordon(nodeId: string, by: string): Promise<Granted> {
     return this.#ports.loop.submit((work) => {
-      existing(work, nodeId);
+      const { facts } = existing(work, nodeId);
       work.tellDuty(nodeId, { type: "CORDON", at: work.atMs, by });
-      return { warnings: [] };
+      return { warnings: admitNPlusOne(work.before(), work, `the cordon of ${facts.name}`) };
     });
   }
 
@@ -33,10 +35,10 @@ export class OperatorOperations implements OperatorWishes {
 
   drain(nodeId: string, by: string): Promise<Granted> {
     return this.#ports.loop.submit((work) => {
-      const { duty } = existing(work, nodeId);
+      const { duty, facts } = existing(work, nodeId);
       const already = (duty.value === "draining" || duty.value === "drained") && !duty.context.maintenance;
       if (!already) work.tellDuty(nodeId, { type: "DRAIN", at: work.atMs, by });
-      return { warnings: [] };
+      return { warnings: admitNPlusOne(work.before(), work, `the drain of ${facts.name}`, nodeId) };
     });
   }
 
@@ -46,14 +48,14 @@ export class OperatorOperations implements OperatorWishes {
     by: string,
   ): Promise<Granted> {
     return this.#ports.loop.submit((work) => {
-      existing(work, nodeId);
+      const { facts } = existing(work, nodeId);
       if (untilMs !== null && untilMs <= work.atMs) {
         throw new Refusal("invalid_argument", "the end of the maintenance has passed already", "name a later one", {
           field: "duration",
         });
       }
       work.tellDuty(nodeId, { type: "MAINTAIN", at: work.atMs, by, until: untilMs, failback });
-      return { warnings: [] };
+      return { warnings: admitNPlusOne(work.before(), work, `the maintenance of ${facts.name}`, nodeId) };
     });
   }
 
@@ -68,6 +70,28 @@ export class OperatorOperations implements OperatorWishes {
         );
       }
       work.tellDuty(nodeId, { type: "END_MAINTENANCE", at: work.atMs, by });
+    });
+  }
+
+  setNPlusOne(clusterId: string, policy: NPlusOnePolicy, by: string): Promise<void> {
+    return this.#ports.loop.submit((work) => {
+      const cluster = work.cluster(clusterId);
+      if (!cluster) {
+        throw new Refusal("not_found", `there is no cluster ${clusterId}`, "list the clusters to see which there are", {
+          field: "id",
+        });
+      }
+      if (cluster.nPlusOne === policy) return;
+      work.setCluster({ ...cluster, nPlusOne: policy });
+      work.addEvent({
+        type: "cluster.policy_changed",
+        severity: "info",
+        message: `the N+1 policy of ${cluster.name} is now "${policy}" (was "${cluster.nPlusOne}"), asked by ${by}`,
+        nodeId: null,
+        containerId: null,
+        migrationId: null,
+        data: { clusterId, nPlusOne: policy },
+      });
     });
   }
 

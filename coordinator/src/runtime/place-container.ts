@@ -29,7 +29,8 @@ export function placeContainer(fleet: FleetView, container: ContainerRecord, eff
   );
 }
 
-function candidate(
+/** A node as placement sees it for one container, or, with an empty id, for any that is not on it. */
+export function candidate(
   fleet: FleetView,
   node: NodeRecord,
   containerId: string,

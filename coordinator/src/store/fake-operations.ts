@@ -92,7 +92,7 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     return turn;
   }
 
-  async createContainer(wish: NewContainer): Promise<{ containerId: string }> {
+  async createContainer(wish: NewContainer): Promise<{ containerId: string; warnings: string[] }> {
     const containerId = newId();
     await this.commit([{ type: "container.created", containerId }], async (em, asOf) => {
       if ((await em.count(ContainerEntity, { name: wish.name })) > 0) {
@@ -133,10 +133,10 @@ export class FakeOperations implements Operations, CoordinatorStatus {
         asOf,
       });
     });
-    return { containerId };
+    return { containerId, warnings: [] };
   }
 
-  async setDesired(containerId: string, desired: "running" | "stopped" | "removed"): Promise<void> {
+  async setDesired(containerId: string, desired: "running" | "stopped" | "removed"): Promise<{ warnings: string[] }> {
     await this.commit([{ type: "container.desired", containerId }], async (em) => {
       const row = await this.#container(em, containerId);
       if (row.migrationStatus === "migrating") throw migrating(row.name);
@@ -146,6 +146,7 @@ export class FakeOperations implements Operations, CoordinatorStatus {
       row.desired = desired;
       if (desired === "removed") row.status = "removing";
     });
+    return { warnings: [] };
   }
 
   async restart(containerId: string): Promise<void> {

@@ -26,14 +26,15 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
 
   const desire = async (named: string, desired: "running" | "stopped", context: HandlerContext) => {
     const id = await idOf(named);
-    await plane.operations.setDesired(id, desired, requestedBy(context));
-    return { container: await view(id) };
+    const { warnings } = await plane.operations.setDesired(id, desired, requestedBy(context));
+    return { container: await view(id), warnings: [...warnings] };
   };
 
   return {
-    createContainer: async (request, context) => ({
-      container: await view(await createContainer(plane, request, context)),
-    }),
+    async createContainer(request, context) {
+      const { containerId, warnings } = await createContainer(plane, request, context);
+      return { container: await view(containerId), warnings: [...warnings] };
+    },
 
     listContainers: (request) =>
       read(plane, async (snapshot) => {
@@ -66,7 +67,10 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
 
     startContainer: (request, context) => desire(request.id, "running", context),
 
-    stopContainer: (request, context) => desire(request.id, "stopped", context),
+    async stopContainer(request, context) {
+      const { container } = await desire(request.id, "stopped", context);
+      return { container };
+    },
 
     async restartContainer(request, context) {
       const id = await idOf(request.id);

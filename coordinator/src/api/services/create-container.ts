@@ -4,6 +4,7 @@ import type { CreateContainerRequest } from "@lormas/gen/lormas/api/v1/services_
 import { Refusal } from "../../domain/refusal.ts";
 import type { Resources } from "../../domain/resources.ts";
 import { resolveWorkload, type WishProblem } from "../../eggs/resolve-workload.ts";
+import type { Granted } from "../../runtime/operator-wishes.ts";
 import { isNameTaken } from "../../store/read-model/container-readings.ts";
 import { eggById } from "../../store/read-model/egg-readings.ts";
 import { findClusterId, isPlain } from "../../store/read-model/lookup.ts";
@@ -22,7 +23,7 @@ export async function createContainer(
   plane: PlaneContext,
   request: CreateContainerRequest,
   context: HandlerContext,
-): Promise<string> {
+): Promise<{ containerId: string } & Granted> {
   const { egg, preferredClusterId } = await read(plane, async (snapshot) => {
     const reading = isPlain(request.eggId) ? await eggById(snapshot, request.eggId) : null;
     const definition = found(reading, () => noSuchEgg("unknown_egg", request.eggId, "egg_id")).row.definition;
@@ -39,7 +40,7 @@ export async function createContainer(
     resources: wantedResources(request),
   });
   if (!resolved.ok) throw refusalOf(resolved.problems);
-  const { containerId } = await plane.operations.createContainer(
+  const made = await plane.operations.createContainer(
     {
       name: request.name,
       eggId: egg.id,
@@ -53,7 +54,7 @@ export async function createContainer(
     },
     requestedBy(context),
   );
-  return containerId;
+  return made;
 }
 
 /** Says so early and in our words; the deciding transaction's own check is what holds. */

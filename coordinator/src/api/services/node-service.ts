@@ -4,6 +4,7 @@ import type { NodeService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { findClusterId, findNodeId } from "../../store/read-model/lookup.ts";
 import { listNodes, nodesById } from "../../store/read-model/node-readings.ts";
 import { nodeView } from "../views/node-view.ts";
+import { nodeDutyService } from "./node-duty-service.ts";
 import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 /** Nodes; see the proto. */
@@ -26,6 +27,8 @@ export function nodeService(plane: PlaneContext): ServiceImpl<typeof NodeService
         const reading = found((await nodesById(snapshot, [id])).get(id), () => new Error(`node ${id} vanished`));
         return { node: nodeView(reading, live) };
       }),
+
+    ...nodeDutyService(plane),
 
     async createJoinToken(request, context) {
       const clusterId = await read(plane, ({ em }) => findClusterId(em, request.cluster, "cluster", "not_found"));

@@ -2,6 +2,8 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { AgentLink } from "../../runtime/agent-link.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { CoordinatorStatus, Operations } from "../../runtime/operations.ts";
+import type { OperatorWishes } from "../../runtime/operator-wishes.ts";
+import type { WhatIfBoard } from "../../runtime/what-if-board.ts";
 import type { DatabaseOrm } from "../../store/open-database.ts";
 import { readSnapshot, type Snapshot } from "../../store/read-model/snapshot.ts";
 import { callerKey } from "../call-context.ts";
@@ -17,6 +19,8 @@ export type CreateJoinToken = (
 export type PlaneContext = {
   readonly orm: DatabaseOrm;
   readonly operations: Operations;
+  readonly operators: OperatorWishes;
+  readonly whatIf: Pick<WhatIfBoard, "one" | "all">;
   readonly status: CoordinatorStatus;
   readonly link: Pick<AgentLink, "readLogs">;
   readonly createJoinToken: CreateJoinToken;

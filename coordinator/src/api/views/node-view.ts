@@ -6,6 +6,7 @@ import type { Resources } from "../../domain/resources.ts";
 import type { LiveNode } from "../../runtime/operations.ts";
 import type { NodeReading } from "../../store/read-model/node-readings.ts";
 import { momentField, resourcesView } from "./amounts.ts";
+import { dutyView } from "./duty-view.ts";
 
 const STATUS: Readonly<Record<string, NodeStatus>> = {
   pending: NodeStatus.PENDING,
@@ -47,6 +48,7 @@ export function nodeView(reading: NodeReading, live: LiveNodes): MessageInitShap
     containerCount: reading.containerCount,
     ...momentField("enrolledAt", row.enrolledAt),
     asOf: reading.asOf,
+    duty: dutyView(row.duty),
   };
 }
 

@@ -1,10 +1,12 @@
 import type { CoordinatorStatus } from "../../runtime/operations.ts";
 import type { DatabaseOrm } from "../../store/open-database.ts";
+import { alertsById } from "../../store/read-model/alert-readings.ts";
 import { containersById } from "../../store/read-model/container-readings.ts";
 import { eventsAfter } from "../../store/read-model/event-readings.ts";
 import { migrationsById } from "../../store/read-model/migration-readings.ts";
 import { allNodes, nodesById } from "../../store/read-model/node-readings.ts";
 import { distinct, readSnapshot } from "../../store/read-model/snapshot.ts";
+import { alertView } from "../views/alert-view.ts";
 import { containerView } from "../views/container-view.ts";
 import { eventView } from "../views/event-view.ts";
 import { migrationView } from "../views/migration-view.ts";
@@ -27,7 +29,10 @@ export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus)
         const nodes = await nodesById(snapshot, distinct(events.map((event) => event.nodeId)));
         const containers = await containersById(snapshot, distinct(events.map((event) => event.containerId)));
         const migrations = await migrationsById(snapshot, distinct(events.map((event) => event.migrationId)));
+        const alertIdOf = ({ data }: (typeof events)[number]): string => String(data["alertId"] ?? "");
+        const alerts = await alertsById(snapshot, distinct(events.map(alertIdOf)));
         return events.map((event) => {
+          const alert = alerts.get(alertIdOf(event));
           const node = nodes.get(event.nodeId ?? "");
           const container = containers.get(event.containerId ?? "");
           const migration = migrations.get(event.migrationId ?? "");
@@ -38,6 +43,7 @@ export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus)
               ...(node === undefined ? {} : { node: nodeView(node, live) }),
               ...(container === undefined ? {} : { container: containerView(container) }),
               ...(migration === undefined ? {} : { migration: migrationView(migration) }),
+              ...(alert === undefined ? {} : { alert: alertView(alert) }),
             },
           };
         });

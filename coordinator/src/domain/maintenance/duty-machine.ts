@@ -250,3 +250,6 @@ export const dutyMachine = s.createMachine({
 
 export type DutySnapshot = SnapshotFrom<typeof dutyMachine>;
 export type DutyState = "in_service" | "cordoned" | "draining" | "drained" | "maintenance" | "returning";
+
+/** A node's duty as it is shown: its state and what its actor knows. */
+export type NodeDuty = { readonly state: DutyState } & DutyContext;

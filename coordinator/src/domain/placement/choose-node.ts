@@ -81,6 +81,49 @@ export function chooseNode(request: PlacementRequest, nodes: readonly CandidateN
   };
 }
 
+/**
+ * The node that `chooseNode` would choose, and the ports there, without the account of why: for those who ask a thousand
+ * times. Null when none can take it.
+ */
+export function bestNode(
+  request: PlacementRequest,
+  nodes: readonly CandidateNode[],
+): { readonly node: CandidateNode; readonly ports: readonly PortAssignment[] } | null {
+  let best: { node: CandidateNode; ports: PortAssignment[]; score: number } | null = null;
+  for (const node of nodes) {
+    if (lacksRoom(request.resources, node) || firstDrop(request, node, [])) continue;
+    const { cluster, spread } = scoreOf(request, node);
+    const score = cluster + spread;
+    if (best && (score < best.score || (score === best.score && node.name >= best.node.name))) continue;
+    // Ports last: they cost most, and seldom decide.
+    const ports = assignPorts(request.ports, node);
+    if (typeof ports !== "string") best = { node, ports, score };
+  }
+  return best;
+}
+
+/** The same question as in `firstDrop`, first and without words. */
+function lacksRoom(wanted: Resources, { capacity, allocated, holdsRoom }: CandidateNode): boolean {
+  if (holdsRoom) return false;
+  return (
+    (wanted.cpuMillis > 0 && allocated.cpuMillis + wanted.cpuMillis > capacity.cpuMillis) ||
+    (wanted.memoryBytes > 0 && allocated.memoryBytes + wanted.memoryBytes > capacity.memoryBytes) ||
+    (wanted.diskBytes > 0 && allocated.diskBytes + wanted.diskBytes > capacity.diskBytes)
+  );
+}
+
+function scoreOf(request: PlacementRequest, node: CandidateNode): { cluster: number; spread: number } {
+  return {
+    cluster:
+      request.preferredClusterId === node.clusterId
+        ? PREFERRED_CLUSTER_POINTS
+        : request.ownClusterId === null || request.ownClusterId === node.clusterId
+          ? OWN_CLUSTER_POINTS
+          : 0,
+    spread: Math.round(freeShareAfter(request.resources, node) * SPREAD_POINTS_MAX * 100) / 100,
+  };
+}
+
 type Weighed = { candidate: PlacementCandidate; ports: PortAssignment[] };
 
 function weigh(request: PlacementRequest, node: CandidateNode): Weighed {
@@ -92,15 +135,7 @@ function weigh(request: PlacementRequest, node: CandidateNode): Weighed {
     return { candidate: { ...base, droppedBy, reason, score: 0, scoreTerms: {} }, ports: [] };
   }
   const free = freeShareAfter(request.resources, node);
-  const scoreTerms = {
-    cluster:
-      request.preferredClusterId === node.clusterId
-        ? PREFERRED_CLUSTER_POINTS
-        : request.ownClusterId === null || request.ownClusterId === node.clusterId
-          ? OWN_CLUSTER_POINTS
-          : 0,
-    spread: Math.round(free * SPREAD_POINTS_MAX * 100) / 100,
-  };
+  const scoreTerms = scoreOf(request, node);
   const score = scoreTerms.cluster + scoreTerms.spread;
   const reason = `${Math.round(free * 100)} % of its scarcest resource stays free`;
   return { candidate: { ...base, droppedBy: null, reason, score, scoreTerms }, ports };

@@ -1,8 +1,7 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { Voter } from "@lormas/lease/membership.ts";
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
-import type { DutyContext } from "../../domain/maintenance/duty-context.ts";
-import type { DutyState } from "../../domain/maintenance/duty-machine.ts";
+import type { NodeDuty } from "../../domain/maintenance/duty-machine.ts";
 import type { NPlusOnePolicy } from "../../domain/placement/n-plus-one.ts";
 
 // Bytes, epochs, sessions and sequences are bigint columns read as numbers: all stay far below 2^53.
@@ -25,8 +24,6 @@ export const ClusterEntity = defineEntity({
 });
 export type ClusterRow = InferEntity<typeof ClusterEntity>;
 
-/** A node's duty as it is shown: its state and what its actor knows. */
-export type NodeDuty = { readonly state: DutyState } & DutyContext;
 /**
  * One epoch of a voting group that some node may still believe in. A cluster is a group. Numbers rise through the whole fleet
  * and are never used again: the newest row of a group that is gone stays.

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file lormas/api/v1/resources.proto.
  */
 export const file_lormas_api_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCLxAQoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0ihwEKD0hlYXJ0YmVhdFBvbGljeRIPCgdwcm9maWxlGAEgASgJEhMKC2ludGVydmFsX21zGAIgASgNEhAKCGxlYXNlX21zGAMgASgNEg8KB2tpbGxfbXMYBCABKA0SDwoHd2FpdF9tcxgFIAEoDRIaChJkZWNpc2lvbl9idWRnZXRfbXMYBiABKA0ihwQKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEhQKDGNsdXN0ZXJfbmFtZRgEIAEoCRIpCgZzdGF0dXMYBSABKA4yGS5sb3JtYXMuYXBpLnYxLk5vZGVTdGF0dXMSMgoObGFzdF9oZWFydGJlYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGNhcGFjaXR5GAcgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSKwoJYWxsb2NhdGVkGAggASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSJwoFdXNhZ2UYCSABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIPCgdhZGRyZXNzGAogASgJEg8KB3J1bnRpbWUYCyABKAkSFAoMYXJjaGl0ZWN0dXJlGAwgASgJEhAKCHBsYXRmb3JtGA0gASgJEhUKDWFnZW50X3ZlcnNpb24YDiABKAkSDwoHc2Vzc2lvbhgPIAEoBBIPCgdndWFyZGVkGBAgASgIEhcKD2NvbnRhaW5lcl9jb3VudBgRIAEoDRIvCgtlbnJvbGxlZF9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYXNfb2YYEyABKAQi6wMKA0VnZxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCGNhdGVnb3J5GAQgASgJEg8KB3ZlcnNpb24YBSABKAkSEAoIcnVudGltZXMYBiADKAkSDQoFaW1hZ2UYByABKAkSMAoHc3RhcnR1cBgIIAMoCzIfLmxvcm1hcy5hcGkudjEuRWdnLlN0YXJ0dXBFbnRyeRItCgl2YXJpYWJsZXMYCSADKAsyGi5sb3JtYXMuYXBpLnYxLkVnZ1ZhcmlhYmxlEiUKBXBvcnRzGAogAygLMhYubG9ybWFzLmFwaS52MS5FZ2dQb3J0EikKB3ZvbHVtZXMYCyADKAsyGC5sb3JtYXMuYXBpLnYxLkVnZ1ZvbHVtZRITCgtzdG9wX3NpZ25hbBgMIAEoCRIVCg1zdG9wX2dyYWNlX21zGA0gASgNEjMKEWRlZmF1bHRfcmVzb3VyY2VzGA4gASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSFwoPc3RhcnRfYnVkZ2V0X21zGA8gASgNEhQKDGhlYWx0aF9jaGVjaxgQIAEoCRouCgxTdGFydHVwRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJqCgtFZ2dWYXJpYWJsZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhUKDWRlZmF1bHRfdmFsdWUYAyABKAkSEAoIcmVxdWlyZWQYBCABKAgSDwoHcGF0dGVybhgFIAEoCSJBCgdFZ2dQb3J0EgwKBG5hbWUYASABKAkSFgoOY29udGFpbmVyX3BvcnQYAiABKA0SEAoIcHJvdG9jb2wYAyABKAkiNQoJRWdnVm9sdW1lEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIMCgRraW5kGAMgASgJIkkKCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEhAKCHByb3RvY29sGAQgASgJIogGCglDb250YWluZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZlZ2dfaWQYAyABKAkSKgoEdHlwZRgEIAEoDjIcLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyVHlwZRIyCg1kZXNpcmVkX3N0YXRlGAUgASgOMhsubG9ybWFzLmFwaS52MS5EZXNpcmVkU3RhdGUSLgoGc3RhdHVzGAYgASgOMh4ubG9ybWFzLmFwaS52MS5Db250YWluZXJTdGF0dXMSFQoNc3RhdHVzX3JlYXNvbhgHIAEoCRIPCgdub2RlX2lkGAggASgJEhEKCW5vZGVfbmFtZRgJIAEoCRIUCgxjbHVzdGVyX25hbWUYCiABKAkSHAoUcHJlZmVycmVkX2NsdXN0ZXJfaWQYCyABKAkSDQoFZXBvY2gYDCABKAQSKgoJZW5kcG9pbnRzGA0gAygLMhcubG9ybWFzLmFwaS52MS5FbmRwb2ludBIrCglyZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxI+CgtlbnZpcm9ubWVudBgPIAMoCzIpLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyLkVudmlyb25tZW50RW50cnkSOAoQbWlncmF0aW9uX3N0YXR1cxgQIAEoDjIeLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uU3RhdHVzEhQKDG1pZ3JhdGlvbl9pZBgRIAEoCRI1ChFsYXN0X21pZ3JhdGlvbl9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVzdGFydF9jb3VudBgTIAEoDRIuCgpjcmVhdGVkX2F0GBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmYWlsb3Zlcl9ib3VuZF9tcxgVIAEoDRINCgVhc19vZhgWIAEoBBoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEivwQKCU1pZ3JhdGlvbhIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSFgoOY29udGFpbmVyX25hbWUYAyABKAkSFgoOc291cmNlX25vZGVfaWQYBCABKAkSGAoQc291cmNlX25vZGVfbmFtZRgFIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgGIAEoCRIYChB0YXJnZXRfbm9kZV9uYW1lGAcgASgJEjAKB3RyaWdnZXIYCCABKA4yHy5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblRyaWdnZXISMAoHb3V0Y29tZRgJIAEoDjIfLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uT3V0Y29tZRINCgVzdGF0ZRgKIAEoCRIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLZG93bnRpbWVfbXMYDSABKARIAIgBARISCgplcnJvcl9jb2RlGA4gASgJEhUKDWVycm9yX21lc3NhZ2UYDyABKAkSKwoFc3RlcHMYECADKAsyHC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblN0ZXASMgoIZGVjaXNpb24YESABKAsyIC5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudERlY2lzaW9uEg0KBWFzX29mGBIgASgEQg4KDF9kb3dudGltZV9tcyKLAQoNTWlncmF0aW9uU3RlcBIMCgRuYW1lGAEgASgJEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZkZXRhaWwYBCABKAkicwoRUGxhY2VtZW50RGVjaXNpb24SNQoKY2FuZGlkYXRlcxgBIAMoCzIhLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlEhYKDmNob3Nlbl9ub2RlX2lkGAIgASgJEg8KB3N1bW1hcnkYAyABKAki+AEKElBsYWNlbWVudENhbmRpZGF0ZRIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBISCgpkcm9wcGVkX2J5GAQgASgJEg4KBnJlYXNvbhgFIAEoCRINCgVzY29yZRgGIAEoARJGCgtzY29yZV90ZXJtcxgHIAMoCzIxLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlLlNjb3JlVGVybXNFbnRyeRoxCg9TY29yZVRlcm1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLWAQoFRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHR5cGUYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIPCgdub2RlX2lkGAYgASgJEhQKDGNvbnRhaW5lcl9pZBgHIAEoCRIUCgxtaWdyYXRpb25faWQYCCABKAkSJQoEZGF0YRgJIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QqpwEKCk5vZGVTdGF0dXMSGwoXTk9ERV9TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNOT0RFX1NUQVRVU19QRU5ESU5HEAESFwoTTk9ERV9TVEFUVVNfSEVBTFRIWRACEhkKFU5PREVfU1RBVFVTX1VOSEVBTFRIWRADEhQKEE5PREVfU1RBVFVTX0RFQUQQBBIZChVOT0RFX1NUQVRVU19SRUpPSU5JTkcQBSpjCg1Db250YWluZXJUeXBlEh4KGkNPTlRBSU5FUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQ09OVEFJTkVSX1RZUEVfU1RBTkRBUkQQARIVChFDT05UQUlORVJfVFlQRV9IQRACKn4KDERlc2lyZWRTdGF0ZRIdChlERVNJUkVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVREVTSVJFRF9TVEFURV9SVU5OSU5HEAESGQoVREVTSVJFRF9TVEFURV9TVE9QUEVEEAISGQoVREVTSVJFRF9TVEFURV9SRU1PVkVEEAMq5AIKD0NvbnRhaW5lclN0YXR1cxIgChxDT05UQUlORVJfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZQ09OVEFJTkVSX1NUQVRVU19VTlBMQUNFRBABEh0KGUNPTlRBSU5FUl9TVEFUVVNfU1RBUlRJTkcQAhIcChhDT05UQUlORVJfU1RBVFVTX1JVTk5JTkcQAxIdChlDT05UQUlORVJfU1RBVFVTX1NUT1BQSU5HEAQSHAoYQ09OVEFJTkVSX1NUQVRVU19TVE9QUEVEEAUSHAoYQ09OVEFJTkVSX1NUQVRVU19DUkFTSEVEEAYSHAoYQ09OVEFJTkVSX1NUQVRVU19VTktOT1dOEAcSHgoaQ09OVEFJTkVSX1NUQVRVU19NSUdSQVRJTkcQCBIbChdDT05UQUlORVJfU1RBVFVTX0ZBSUxFRBAJEh0KGUNPTlRBSU5FUl9TVEFUVVNfUkVNT1ZJTkcQCiqrAQoPTWlncmF0aW9uU3RhdHVzEiAKHE1JR1JBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVNSUdSQVRJT05fU1RBVFVTX0lETEUQARIeChpNSUdSQVRJT05fU1RBVFVTX01JR1JBVElORxACEh4KGk1JR1JBVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSGwoXTUlHUkFUSU9OX1NUQVRVU19GQUlMRUQQBCqsAQoQTWlncmF0aW9uVHJpZ2dlchIhCh1NSUdSQVRJT05fVFJJR0dFUl9VTlNQRUNJRklFRBAAEhoKFk1JR1JBVElPTl9UUklHR0VSX0FVVE8QARIcChhNSUdSQVRJT05fVFJJR0dFUl9NQU5VQUwQAhIbChdNSUdSQVRJT05fVFJJR0dFUl9EUkFJThADEh4KGk1JR1JBVElPTl9UUklHR0VSX0ZBSUxCQUNLEAQqtAEKEE1pZ3JhdGlvbk91dGNvbWUSIQodTUlHUkFUSU9OX09VVENPTUVfVU5TUEVDSUZJRUQQABIdChlNSUdSQVRJT05fT1VUQ09NRV9SVU5OSU5HEAESHwobTUlHUkFUSU9OX09VVENPTUVfQ09NUExFVEVEEAISHAoYTUlHUkFUSU9OX09VVENPTUVfRkFJTEVEEAMSHwobTUlHUkFUSU9OX09VVENPTUVfQ0FOQ0VMTEVEEARiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCKkAgoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kihwEKD0hlYXJ0YmVhdFBvbGljeRIPCgdwcm9maWxlGAEgASgJEhMKC2ludGVydmFsX21zGAIgASgNEhAKCGxlYXNlX21zGAMgASgNEg8KB2tpbGxfbXMYBCABKA0SDwoHd2FpdF9tcxgFIAEoDRIaChJkZWNpc2lvbl9idWRnZXRfbXMYBiABKA0irgQKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEhQKDGNsdXN0ZXJfbmFtZRgEIAEoCRIpCgZzdGF0dXMYBSABKA4yGS5sb3JtYXMuYXBpLnYxLk5vZGVTdGF0dXMSMgoObGFzdF9oZWFydGJlYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGNhcGFjaXR5GAcgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSKwoJYWxsb2NhdGVkGAggASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSJwoFdXNhZ2UYCSABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIPCgdhZGRyZXNzGAogASgJEg8KB3J1bnRpbWUYCyABKAkSFAoMYXJjaGl0ZWN0dXJlGAwgASgJEhAKCHBsYXRmb3JtGA0gASgJEhUKDWFnZW50X3ZlcnNpb24YDiABKAkSDwoHc2Vzc2lvbhgPIAEoBBIPCgdndWFyZGVkGBAgASgIEhcKD2NvbnRhaW5lcl9jb3VudBgRIAEoDRIvCgtlbnJvbGxlZF9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYXNfb2YYEyABKAQSJQoEZHV0eRgyIAEoCzIXLmxvcm1hcy5hcGkudjEuTm9kZUR1dHkitQIKCE5vZGVEdXR5EicKBXN0YXRlGAEgASgOMhgubG9ybWFzLmFwaS52MS5EdXR5U3RhdGUSKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHJlcXVlc3RlZF9ieRgDIAEoCRITCgttYWludGVuYW5jZRgEIAEoCBIpCgV1bnRpbBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbGJhY2sYBiABKAgSDQoFbW92ZWQYByABKA0SJwoFaXRlbXMYCCADKAsyGC5sb3JtYXMuYXBpLnYxLkRyYWluSXRlbRIPCgdzdGF5aW5nGAkgAygJEg8KB3Jlc3RpbmcYCiADKAkSEwoLbW92ZWRfbmFtZXMYCyADKAkipwEKCURyYWluSXRlbRIUCgxjb250YWluZXJfaWQYASABKAkSFgoOY29udGFpbmVyX25hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDAoEY29kZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhAKCGF0dGVtcHRzGAYgASgNEiwKCHJldHJ5X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKBBAoFQWxlcnQSCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRIuCghzZXZlcml0eRgDIAEoDjIcLmxvcm1hcy5hcGkudjEuQWxlcnRTZXZlcml0eRIoCgVzdGF0ZRgEIAEoDjIZLmxvcm1hcy5hcGkudjEuQWxlcnRTdGF0ZRIUCgxzdWJqZWN0X2tpbmQYBSABKAkSEgoKc3ViamVjdF9pZBgGIAEoCRIUCgxzdWJqZWN0X25hbWUYByABKAkSDwoHbWVzc2FnZRgIIAEoCRIRCgluZXh0X3N0ZXAYCSABKAkSLQoJb3BlbmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyYWlzZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAwgASgNEjMKD2Fja25vd2xlZGdlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYWNrbm93bGVkZ2VkX2J5GA4gASgJEi8KC3Jlc29sdmVkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgRkYXRhGBAgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBINCgVhc19vZhgRIAEoBCLpAQoGV2hhdElmEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhQKDGNsdXN0ZXJfbmFtZRgDIAEoCRINCgVob2xkcxgEIAEoCBIXCg9jb250YWluZXJfY291bnQYBSABKA0SGwoTd2l0aG91dF9wbGFjZV9jb3VudBgGIAEoDRIVCg13YWl0aW5nX2NvdW50GAcgASgNEhUKDXdpdGhvdXRfcGxhY2UYCCADKAkSMgoKY29udGFpbmVycxgJIAMoCzIeLmxvcm1hcy5hcGkudjEuV2hhdElmQ29udGFpbmVyIt8BCg9XaGF0SWZDb250YWluZXISFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAIgASgJEhYKDnRhcmdldF9ub2RlX2lkGAMgASgJEhgKEHRhcmdldF9ub2RlX25hbWUYBCABKAkSFAoMYmxvY2tlcl9jb2RlGAUgASgJEg8KB2Jsb2NrZXIYBiABKAkSEwoLZG93bnRpbWVfbXMYByABKA0SMAoOZG93bnRpbWVfdGVybXMYCCADKAsyGC5sb3JtYXMuYXBpLnYxLkJvdW5kVGVybSIlCglCb3VuZFRlcm0SDAoEbmFtZRgBIAEoCRIKCgJtcxgCIAEoDSLrAwoDRWdnEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSDwoHdmVyc2lvbhgFIAEoCRIQCghydW50aW1lcxgGIAMoCRINCgVpbWFnZRgHIAEoCRIwCgdzdGFydHVwGAggAygLMh8ubG9ybWFzLmFwaS52MS5FZ2cuU3RhcnR1cEVudHJ5Ei0KCXZhcmlhYmxlcxgJIAMoCzIaLmxvcm1hcy5hcGkudjEuRWdnVmFyaWFibGUSJQoFcG9ydHMYCiADKAsyFi5sb3JtYXMuYXBpLnYxLkVnZ1BvcnQSKQoHdm9sdW1lcxgLIAMoCzIYLmxvcm1hcy5hcGkudjEuRWdnVm9sdW1lEhMKC3N0b3Bfc2lnbmFsGAwgASgJEhUKDXN0b3BfZ3JhY2VfbXMYDSABKA0SMwoRZGVmYXVsdF9yZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIXCg9zdGFydF9idWRnZXRfbXMYDyABKA0SFAoMaGVhbHRoX2NoZWNrGBAgASgJGi4KDFN0YXJ0dXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImoKC0VnZ1ZhcmlhYmxlEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSFQoNZGVmYXVsdF92YWx1ZRgDIAEoCRIQCghyZXF1aXJlZBgEIAEoCBIPCgdwYXR0ZXJuGAUgASgJIkEKB0VnZ1BvcnQSDAoEbmFtZRgBIAEoCRIWCg5jb250YWluZXJfcG9ydBgCIAEoDRIQCghwcm90b2NvbBgDIAEoCSI1CglFZ2dWb2x1bWUSDAoEbmFtZRgBIAEoCRIMCgRwYXRoGAIgASgJEgwKBGtpbmQYAyABKAkiSQoIRW5kcG9pbnQSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SEAoIcHJvdG9jb2wYBCABKAkiiAYKCUNvbnRhaW5lchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBmVnZ19pZBgDIAEoCRIqCgR0eXBlGAQgASgOMhwubG9ybWFzLmFwaS52MS5Db250YWluZXJUeXBlEjIKDWRlc2lyZWRfc3RhdGUYBSABKA4yGy5sb3JtYXMuYXBpLnYxLkRlc2lyZWRTdGF0ZRIuCgZzdGF0dXMYBiABKA4yHi5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lclN0YXR1cxIVCg1zdGF0dXNfcmVhc29uGAcgASgJEg8KB25vZGVfaWQYCCABKAkSEQoJbm9kZV9uYW1lGAkgASgJEhQKDGNsdXN0ZXJfbmFtZRgKIAEoCRIcChRwcmVmZXJyZWRfY2x1c3Rlcl9pZBgLIAEoCRINCgVlcG9jaBgMIAEoBBIqCgllbmRwb2ludHMYDSADKAsyFy5sb3JtYXMuYXBpLnYxLkVuZHBvaW50EisKCXJlc291cmNlcxgOIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEj4KC2Vudmlyb25tZW50GA8gAygLMikubG9ybWFzLmFwaS52MS5Db250YWluZXIuRW52aXJvbm1lbnRFbnRyeRI4ChBtaWdyYXRpb25fc3RhdHVzGBAgASgOMh4ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25TdGF0dXMSFAoMbWlncmF0aW9uX2lkGBEgASgJEjUKEWxhc3RfbWlncmF0aW9uX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yZXN0YXJ0X2NvdW50GBMgASgNEi4KCmNyZWF0ZWRfYXQYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKEWZhaWxvdmVyX2JvdW5kX21zGBUgASgNEg0KBWFzX29mGBYgASgEGjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK/BAoJTWlncmF0aW9uEgoKAmlkGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIWCg5jb250YWluZXJfbmFtZRgDIAEoCRIWCg5zb3VyY2Vfbm9kZV9pZBgEIAEoCRIYChBzb3VyY2Vfbm9kZV9uYW1lGAUgASgJEhYKDnRhcmdldF9ub2RlX2lkGAYgASgJEhgKEHRhcmdldF9ub2RlX25hbWUYByABKAkSMAoHdHJpZ2dlchgIIAEoDjIfLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uVHJpZ2dlchIwCgdvdXRjb21lGAkgASgOMh8ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25PdXRjb21lEg0KBXN0YXRlGAogASgJEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtkb3dudGltZV9tcxgNIAEoBEgAiAEBEhIKCmVycm9yX2NvZGUYDiABKAkSFQoNZXJyb3JfbWVzc2FnZRgPIAEoCRIrCgVzdGVwcxgQIAMoCzIcLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uU3RlcBIyCghkZWNpc2lvbhgRIAEoCzIgLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50RGVjaXNpb24SDQoFYXNfb2YYEiABKARCDgoMX2Rvd250aW1lX21zIosBCg1NaWdyYXRpb25TdGVwEgwKBG5hbWUYASABKAkSLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmRldGFpbBgEIAEoCSJzChFQbGFjZW1lbnREZWNpc2lvbhI1CgpjYW5kaWRhdGVzGAEgAygLMiEubG9ybWFzLmFwaS52MS5QbGFjZW1lbnRDYW5kaWRhdGUSFgoOY2hvc2VuX25vZGVfaWQYAiABKAkSDwoHc3VtbWFyeRgDIAEoCSL4AQoSUGxhY2VtZW50Q2FuZGlkYXRlEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhAKCGVsaWdpYmxlGAMgASgIEhIKCmRyb3BwZWRfYnkYBCABKAkSDgoGcmVhc29uGAUgASgJEg0KBXNjb3JlGAYgASgBEkYKC3Njb3JlX3Rlcm1zGAcgAygLMjEubG9ybWFzLmFwaS52MS5QbGFjZW1lbnRDYW5kaWRhdGUuU2NvcmVUZXJtc0VudHJ5GjEKD1Njb3JlVGVybXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBItYBCgVFdmVudBIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdHlwZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEg8KB25vZGVfaWQYBiABKAkSFAoMY29udGFpbmVyX2lkGAcgASgJEhQKDG1pZ3JhdGlvbl9pZBgIIAEoCRIlCgRkYXRhGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCqIAQoOTlBsdXNPbmVQb2xpY3kSIQodTl9QTFVTX09ORV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIZChVOX1BMVVNfT05FX1BPTElDWV9PRkYQARIaChZOX1BMVVNfT05FX1BPTElDWV9XQVJOEAISHAoYTl9QTFVTX09ORV9QT0xJQ1lfUkVGVVNFEAMqpwEKCk5vZGVTdGF0dXMSGwoXTk9ERV9TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNOT0RFX1NUQVRVU19QRU5ESU5HEAESFwoTTk9ERV9TVEFUVVNfSEVBTFRIWRACEhkKFU5PREVfU1RBVFVTX1VOSEVBTFRIWRADEhQKEE5PREVfU1RBVFVTX0RFQUQQBBIZChVOT0RFX1NUQVRVU19SRUpPSU5JTkcQBSrCAQoJRHV0eVN0YXRlEhoKFkRVVFlfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVEVVRZX1NUQVRFX0lOX1NFUlZJQ0UQARIXChNEVVRZX1NUQVRFX0NPUkRPTkVEEAISFwoTRFVUWV9TVEFURV9EUkFJTklORxADEhYKEkRVVFlfU1RBVEVfRFJBSU5FRBAEEhoKFkRVVFlfU1RBVEVfTUFJTlRFTkFOQ0UQBRIYChREVVRZX1NUQVRFX1JFVFVSTklORxAGKmUKDUFsZXJ0U2V2ZXJpdHkSHgoaQUxFUlRfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIaChZBTEVSVF9TRVZFUklUWV9XQVJOSU5HEAESGAoUQUxFUlRfU0VWRVJJVFlfRVJST1IQAip3CgpBbGVydFN0YXRlEhsKF0FMRVJUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQQUxFUlRfU1RBVEVfT1BFThABEhwKGEFMRVJUX1NUQVRFX0FDS05PV0xFREdFRBACEhgKFEFMRVJUX1NUQVRFX1JFU09MVkVEEAMqYwoNQ29udGFpbmVyVHlwZRIeChpDT05UQUlORVJfVFlQRV9VTlNQRUNJRklFRBAAEhsKF0NPTlRBSU5FUl9UWVBFX1NUQU5EQVJEEAESFQoRQ09OVEFJTkVSX1RZUEVfSEEQAip+CgxEZXNpcmVkU3RhdGUSHQoZREVTSVJFRF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFURFU0lSRURfU1RBVEVfUlVOTklORxABEhkKFURFU0lSRURfU1RBVEVfU1RPUFBFRBACEhkKFURFU0lSRURfU1RBVEVfUkVNT1ZFRBADKuQCCg9Db250YWluZXJTdGF0dXMSIAocQ09OVEFJTkVSX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGUNPTlRBSU5FUl9TVEFUVVNfVU5QTEFDRUQQARIdChlDT05UQUlORVJfU1RBVFVTX1NUQVJUSU5HEAISHAoYQ09OVEFJTkVSX1NUQVRVU19SVU5OSU5HEAMSHQoZQ09OVEFJTkVSX1NUQVRVU19TVE9QUElORxAEEhwKGENPTlRBSU5FUl9TVEFUVVNfU1RPUFBFRBAFEhwKGENPTlRBSU5FUl9TVEFUVVNfQ1JBU0hFRBAGEhwKGENPTlRBSU5FUl9TVEFUVVNfVU5LTk9XThAHEh4KGkNPTlRBSU5FUl9TVEFUVVNfTUlHUkFUSU5HEAgSGwoXQ09OVEFJTkVSX1NUQVRVU19GQUlMRUQQCRIdChlDT05UQUlORVJfU1RBVFVTX1JFTU9WSU5HEAoqqwEKD01pZ3JhdGlvblN0YXR1cxIgChxNSUdSQVRJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVTUlHUkFUSU9OX1NUQVRVU19JRExFEAESHgoaTUlHUkFUSU9OX1NUQVRVU19NSUdSQVRJTkcQAhIeChpNSUdSQVRJT05fU1RBVFVTX0NPTVBMRVRFRBADEhsKF01JR1JBVElPTl9TVEFUVVNfRkFJTEVEEAQqrAEKEE1pZ3JhdGlvblRyaWdnZXISIQodTUlHUkFUSU9OX1RSSUdHRVJfVU5TUEVDSUZJRUQQABIaChZNSUdSQVRJT05fVFJJR0dFUl9BVVRPEAESHAoYTUlHUkFUSU9OX1RSSUdHRVJfTUFOVUFMEAISGwoXTUlHUkFUSU9OX1RSSUdHRVJfRFJBSU4QAxIeChpNSUdSQVRJT05fVFJJR0dFUl9GQUlMQkFDSxAEKrQBChBNaWdyYXRpb25PdXRjb21lEiEKHU1JR1JBVElPTl9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHQoZTUlHUkFUSU9OX09VVENPTUVfUlVOTklORxABEh8KG01JR1JBVElPTl9PVVRDT01FX0NPTVBMRVRFRBACEhwKGE1JR1JBVElPTl9PVVRDT01FX0ZBSUxFRBADEh8KG01JR1JBVElPTl9PVVRDT01FX0NBTkNFTExFRBAEYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Details of an error, attached to every error of the API and, over REST, its body.
@@ -176,6 +176,13 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
    * @generated from field: uint32 failover_bound_ms = 9;
    */
   failoverBoundMs: number;
+
+  /**
+   * What happens to a wish after which a node's death would leave an HA container without a place.
+   *
+   * @generated from field: lormas.api.v1.NPlusOnePolicy n_plus_one = 50;
+   */
+  nPlusOne: NPlusOnePolicy;
 };
 
 /**
@@ -379,6 +386,13 @@ export type Node = Message<"lormas.api.v1.Node"> & {
    * @generated from field: uint64 as_of = 19;
    */
   asOf: bigint;
+
+  /**
+   * What operators have decided about it.
+   *
+   * @generated from field: lormas.api.v1.NodeDuty duty = 50;
+   */
+  duty?: NodeDuty | undefined;
 };
 
 /**
@@ -387,6 +401,469 @@ export type Node = Message<"lormas.api.v1.Node"> & {
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
   messageDesc(file_lormas_api_v1_resources, 4);
+
+/**
+ * What operators have decided about a node.
+ *
+ * @generated from message lormas.api.v1.NodeDuty
+ */
+export type NodeDuty = Message<"lormas.api.v1.NodeDuty"> & {
+  /**
+   * Its state.
+   *
+   * @generated from field: lormas.api.v1.DutyState state = 1;
+   */
+  state: DutyState;
+
+  /**
+   * Since when; absent when it has always been in service.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Who asked for it.
+   *
+   * @generated from field: string requested_by = 3;
+   */
+  requestedBy: string;
+
+  /**
+   * True while a drain leads to maintenance.
+   *
+   * @generated from field: bool maintenance = 4;
+   */
+  maintenance: boolean;
+
+  /**
+   * When the maintenance ends by itself; absent: when somebody ends it.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 5;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * True when what this maintenance moves away returns at its end.
+   *
+   * @generated from field: bool failback = 6;
+   */
+  failback: boolean;
+
+  /**
+   * HA containers that have left since the drain began.
+   *
+   * @generated from field: uint32 moved = 7;
+   */
+  moved: number;
+
+  /**
+   * HA containers that have not left yet (or, on the way back, not returned), with what is in their way.
+   *
+   * @generated from field: repeated lormas.api.v1.DrainItem items = 8;
+   */
+  items: DrainItem[];
+
+  /**
+   * Standard containers on it, by name, at most 200: they are never moved.
+   *
+   * @generated from field: repeated string staying = 9;
+   */
+  staying: string[];
+
+  /**
+   * HA containers on it that do not run, by name, at most 200: they are in nobody's way.
+   *
+   * @generated from field: repeated string resting = 10;
+   */
+  resting: string[];
+
+  /**
+   * Containers that this drain has moved, by name; with failback those that return at the end.
+   *
+   * @generated from field: repeated string moved_names = 11;
+   */
+  movedNames: string[];
+};
+
+/**
+ * Describes the message lormas.api.v1.NodeDuty.
+ * Use `create(NodeDutySchema)` to create a new message.
+ */
+export const NodeDutySchema: GenMessage<NodeDuty> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 5);
+
+/**
+ * One container that a drain has to do with.
+ *
+ * @generated from message lormas.api.v1.DrainItem
+ */
+export type DrainItem = Message<"lormas.api.v1.DrainItem"> & {
+  /**
+   * The container.
+   *
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string container_name = 2;
+   */
+  containerName: string;
+
+  /**
+   * "moving": its migration is under way. "waiting": it goes by itself once something has passed. "blocked": see code.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * What blocks it: "no_target" (no node has room), "data_stays_behind", "migration_failed"; empty when nothing does.
+   *
+   * @generated from field: string code = 4;
+   */
+  code: string;
+
+  /**
+   * For people: the blocker, or what is waited for.
+   *
+   * @generated from field: string message = 5;
+   */
+  message: string;
+
+  /**
+   * Migrations that failed.
+   *
+   * @generated from field: uint32 attempts = 6;
+   */
+  attempts: number;
+
+  /**
+   * When it is tried again at the latest; absent: when something changes.
+   *
+   * @generated from field: google.protobuf.Timestamp retry_at = 7;
+   */
+  retryAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.DrainItem.
+ * Use `create(DrainItemSchema)` to create a new message.
+ */
+export const DrainItemSchema: GenMessage<DrainItem> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 6);
+
+/**
+ * Something that is or was wrong. At most one is unresolved for a kind and a subject.
+ *
+ * @generated from message lormas.api.v1.Alert
+ */
+export type Alert = Message<"lormas.api.v1.Alert"> & {
+  /**
+   * Identity (UUID).
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What is wrong, of an open set: "node_dead", "node_unguarded", "migration_failed", "container_failed",
+   * "data_on_dead_node", "n_plus_one_lost", …; see docs/alerts.md.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * How bad it is.
+   *
+   * @generated from field: lormas.api.v1.AlertSeverity severity = 3;
+   */
+  severity: AlertSeverity;
+
+  /**
+   * How it stands.
+   *
+   * @generated from field: lormas.api.v1.AlertState state = 4;
+   */
+  state: AlertState;
+
+  /**
+   * "node", "container" or "cluster".
+   *
+   * @generated from field: string subject_kind = 5;
+   */
+  subjectKind: string;
+
+  /**
+   * What it is about.
+   *
+   * @generated from field: string subject_id = 6;
+   */
+  subjectId: string;
+
+  /**
+   * Its name; empty when it is gone.
+   *
+   * @generated from field: string subject_name = 7;
+   */
+  subjectName: string;
+
+  /**
+   * One sentence for people: names the thing and the reason.
+   *
+   * @generated from field: string message = 8;
+   */
+  message: string;
+
+  /**
+   * What a person can do.
+   *
+   * @generated from field: string next_step = 9;
+   */
+  nextStep: string;
+
+  /**
+   * When it was noticed.
+   *
+   * @generated from field: google.protobuf.Timestamp opened_at = 10;
+   */
+  openedAt?: Timestamp | undefined;
+
+  /**
+   * When it was last noticed.
+   *
+   * @generated from field: google.protobuf.Timestamp raised_at = 11;
+   */
+  raisedAt?: Timestamp | undefined;
+
+  /**
+   * How often it was noticed while it was not resolved.
+   *
+   * @generated from field: uint32 count = 12;
+   */
+  count: number;
+
+  /**
+   * When somebody took it on; absent when nobody has.
+   *
+   * @generated from field: google.protobuf.Timestamp acknowledged_at = 13;
+   */
+  acknowledgedAt?: Timestamp | undefined;
+
+  /**
+   * Who did.
+   *
+   * @generated from field: string acknowledged_by = 14;
+   */
+  acknowledgedBy: string;
+
+  /**
+   * When it ended; absent while it is wrong.
+   *
+   * @generated from field: google.protobuf.Timestamp resolved_at = 15;
+   */
+  resolvedAt?: Timestamp | undefined;
+
+  /**
+   * Figures and names, by kind.
+   *
+   * @generated from field: google.protobuf.Struct data = 16;
+   */
+  data?: JsonObject | undefined;
+
+  /**
+   * Sequence number of the newest event that this view contains.
+   *
+   * @generated from field: uint64 as_of = 17;
+   */
+  asOf: bigint;
+};
+
+/**
+ * Describes the message lormas.api.v1.Alert.
+ * Use `create(AlertSchema)` to create a new message.
+ */
+export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 7);
+
+/**
+ * What would become of the HA containers of a node if it died now.
+ *
+ * @generated from message lormas.api.v1.WhatIf
+ */
+export type WhatIf = Message<"lormas.api.v1.WhatIf"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string node_name = 2;
+   */
+  nodeName: string;
+
+  /**
+   * Its cluster's name.
+   *
+   * @generated from field: string cluster_name = 3;
+   */
+  clusterName: string;
+
+  /**
+   * True when every HA container that may move would find room.
+   *
+   * @generated from field: bool holds = 4;
+   */
+  holds: boolean;
+
+  /**
+   * HA containers that would move, or would have to.
+   *
+   * @generated from field: uint32 container_count = 5;
+   */
+  containerCount: number;
+
+  /**
+   * Those without room anywhere.
+   *
+   * @generated from field: uint32 without_place_count = 6;
+   */
+  withoutPlaceCount: number;
+
+  /**
+   * Those that would wait for the node: their data is there and nowhere else, or automatic migration is off.
+   *
+   * @generated from field: uint32 waiting_count = 7;
+   */
+  waitingCount: number;
+
+  /**
+   * The first containers without a place, by name; the whole list is in `containers` when one node was asked for.
+   *
+   * @generated from field: repeated string without_place = 8;
+   */
+  withoutPlace: string[];
+
+  /**
+   * Every container, in the order in which they would be placed; only when one node was asked for.
+   *
+   * @generated from field: repeated lormas.api.v1.WhatIfContainer containers = 9;
+   */
+  containers: WhatIfContainer[];
+};
+
+/**
+ * Describes the message lormas.api.v1.WhatIf.
+ * Use `create(WhatIfSchema)` to create a new message.
+ */
+export const WhatIfSchema: GenMessage<WhatIf> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 8);
+
+/**
+ * What would become of one container.
+ *
+ * @generated from message lormas.api.v1.WhatIfContainer
+ */
+export type WhatIfContainer = Message<"lormas.api.v1.WhatIfContainer"> & {
+  /**
+   * The container.
+   *
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string container_name = 2;
+   */
+  containerName: string;
+
+  /**
+   * Where it would go; empty when it is blocked.
+   *
+   * @generated from field: string target_node_id = 3;
+   */
+  targetNodeId: string;
+
+  /**
+   * That node's name.
+   *
+   * @generated from field: string target_node_name = 4;
+   */
+  targetNodeName: string;
+
+  /**
+   * "no_target", "data_on_dead_node" or "automatic_migration_off"; empty when it would move.
+   *
+   * @generated from field: string blocker_code = 5;
+   */
+  blockerCode: string;
+
+  /**
+   * For people: what is in its way.
+   *
+   * @generated from field: string blocker = 6;
+   */
+  blocker: string;
+
+  /**
+   * Milliseconds without service at most; 0 when it is blocked.
+   *
+   * @generated from field: uint32 downtime_ms = 7;
+   */
+  downtimeMs: number;
+
+  /**
+   * What that is made of.
+   *
+   * @generated from field: repeated lormas.api.v1.BoundTerm downtime_terms = 8;
+   */
+  downtimeTerms: BoundTerm[];
+};
+
+/**
+ * Describes the message lormas.api.v1.WhatIfContainer.
+ * Use `create(WhatIfContainerSchema)` to create a new message.
+ */
+export const WhatIfContainerSchema: GenMessage<WhatIfContainer> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 9);
+
+/**
+ * One term of a bound.
+ *
+ * @generated from message lormas.api.v1.BoundTerm
+ */
+export type BoundTerm = Message<"lormas.api.v1.BoundTerm"> & {
+  /**
+   * "wait" (W), "heartbeat", "decision" or "start".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Milliseconds.
+   *
+   * @generated from field: uint32 ms = 2;
+   */
+  ms: number;
+};
+
+/**
+ * Describes the message lormas.api.v1.BoundTerm.
+ * Use `create(BoundTermSchema)` to create a new message.
+ */
+export const BoundTermSchema: GenMessage<BoundTerm> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 10);
 
 /**
  * A template for containers.
@@ -512,7 +989,7 @@ export type Egg = Message<"lormas.api.v1.Egg"> & {
  * Use `create(EggSchema)` to create a new message.
  */
 export const EggSchema: GenMessage<Egg> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 5);
+  messageDesc(file_lormas_api_v1_resources, 11);
 
 /**
  * One variable of an egg.
@@ -561,7 +1038,7 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
  * Use `create(EggVariableSchema)` to create a new message.
  */
 export const EggVariableSchema: GenMessage<EggVariable> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 6);
+  messageDesc(file_lormas_api_v1_resources, 12);
 
 /**
  * One port of an egg.
@@ -596,7 +1073,7 @@ export type EggPort = Message<"lormas.api.v1.EggPort"> & {
  * Use `create(EggPortSchema)` to create a new message.
  */
 export const EggPortSchema: GenMessage<EggPort> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 7);
+  messageDesc(file_lormas_api_v1_resources, 13);
 
 /**
  * One volume of an egg.
@@ -631,7 +1108,7 @@ export type EggVolume = Message<"lormas.api.v1.EggVolume"> & {
  * Use `create(EggVolumeSchema)` to create a new message.
  */
 export const EggVolumeSchema: GenMessage<EggVolume> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 8);
+  messageDesc(file_lormas_api_v1_resources, 14);
 
 /**
  * One port of a container, where it is reached now.
@@ -673,7 +1150,7 @@ export type Endpoint = Message<"lormas.api.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 9);
+  messageDesc(file_lormas_api_v1_resources, 15);
 
 /**
  * Something that must run.
@@ -841,7 +1318,7 @@ export type Container = Message<"lormas.api.v1.Container"> & {
  * Use `create(ContainerSchema)` to create a new message.
  */
 export const ContainerSchema: GenMessage<Container> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 10);
+  messageDesc(file_lormas_api_v1_resources, 16);
 
 /**
  * One attempt to move an HA container.
@@ -982,7 +1459,7 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
  * Use `create(MigrationSchema)` to create a new message.
  */
 export const MigrationSchema: GenMessage<Migration> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 11);
+  messageDesc(file_lormas_api_v1_resources, 17);
 
 /**
  * One state of a migration, entered and left.
@@ -1024,7 +1501,7 @@ export type MigrationStep = Message<"lormas.api.v1.MigrationStep"> & {
  * Use `create(MigrationStepSchema)` to create a new message.
  */
 export const MigrationStepSchema: GenMessage<MigrationStep> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 12);
+  messageDesc(file_lormas_api_v1_resources, 18);
 
 /**
  * Why a node was chosen, or none.
@@ -1059,7 +1536,7 @@ export type PlacementDecision = Message<"lormas.api.v1.PlacementDecision"> & {
  * Use `create(PlacementDecisionSchema)` to create a new message.
  */
 export const PlacementDecisionSchema: GenMessage<PlacementDecision> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 13);
+  messageDesc(file_lormas_api_v1_resources, 19);
 
 /**
  * One node, weighed.
@@ -1123,7 +1600,7 @@ export type PlacementCandidate = Message<"lormas.api.v1.PlacementCandidate"> & {
  * Use `create(PlacementCandidateSchema)` to create a new message.
  */
 export const PlacementCandidateSchema: GenMessage<PlacementCandidate> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 14);
+  messageDesc(file_lormas_api_v1_resources, 20);
 
 /**
  * Something that happened, committed and numbered.
@@ -1200,7 +1677,57 @@ export type Event = Message<"lormas.api.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 15);
+  messageDesc(file_lormas_api_v1_resources, 21);
+
+/**
+ * What happens to a wish (a container created or started, a node cordoned or drained) after which the death of one node
+ * would leave an HA container without a place.
+ *
+ * @generated from enum lormas.api.v1.NPlusOnePolicy
+ */
+export const NPlusOnePolicy = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: N_PLUS_ONE_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing is said.
+   *
+   * @generated from enum value: N_PLUS_ONE_POLICY_OFF = 1;
+   */
+  OFF: 1,
+
+  /**
+   * It is granted with a warning, and an alert stays open while N+1 does not hold.
+   *
+   * @generated from enum value: N_PLUS_ONE_POLICY_WARN = 2;
+   */
+  WARN: 2,
+
+  /**
+   * It is refused with n_plus_one_lost.
+   *
+   * @generated from enum value: N_PLUS_ONE_POLICY_REFUSE = 3;
+   */
+  REFUSE: 3,
+} as const;
+
+/**
+ * What happens to a wish (a container created or started, a node cordoned or drained) after which the death of one node
+ * would leave an HA container without a place.
+ *
+ * @generated from enum lormas.api.v1.NPlusOnePolicy
+ */
+export type NPlusOnePolicy = (typeof NPlusOnePolicy)[keyof typeof NPlusOnePolicy] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.NPlusOnePolicy.
+ */
+export const NPlusOnePolicySchema: GenEnum<NPlusOnePolicy> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 0);
 
 /**
  * Whether a node can be relied on.
@@ -1262,7 +1789,165 @@ export type NodeStatus = (typeof NodeStatus)[keyof typeof NodeStatus] | UnknownE
  * Describes the enum lormas.api.v1.NodeStatus.
  */
 export const NodeStatusSchema: GenEnum<NodeStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 0);
+  enumDesc(file_lormas_api_v1_resources, 1);
+
+/**
+ * Whether a node takes containers, and whether it is being emptied.
+ *
+ * @generated from enum lormas.api.v1.DutyState
+ */
+export const DutyState = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: DUTY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It takes containers.
+   *
+   * @generated from enum value: DUTY_STATE_IN_SERVICE = 1;
+   */
+  IN_SERVICE: 1,
+
+  /**
+   * It takes nothing new and keeps what it has.
+   *
+   * @generated from enum value: DUTY_STATE_CORDONED = 2;
+   */
+  CORDONED: 2,
+
+  /**
+   * Cordoned, and its HA containers are being moved away.
+   *
+   * @generated from enum value: DUTY_STATE_DRAINING = 3;
+   */
+  DRAINING: 3,
+
+  /**
+   * Cordoned, and no HA container is left that runs.
+   *
+   * @generated from enum value: DUTY_STATE_DRAINED = 4;
+   */
+  DRAINED: 4,
+
+  /**
+   * Drained, and its death is no alarm.
+   *
+   * @generated from enum value: DUTY_STATE_MAINTENANCE = 5;
+   */
+  MAINTENANCE: 5,
+
+  /**
+   * In service again, and what the maintenance moved away is being brought back.
+   *
+   * @generated from enum value: DUTY_STATE_RETURNING = 6;
+   */
+  RETURNING: 6,
+} as const;
+
+/**
+ * Whether a node takes containers, and whether it is being emptied.
+ *
+ * @generated from enum lormas.api.v1.DutyState
+ */
+export type DutyState = (typeof DutyState)[keyof typeof DutyState] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.DutyState.
+ */
+export const DutyStateSchema: GenEnum<DutyState> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 2);
+
+/**
+ * How bad an alert is.
+ *
+ * @generated from enum lormas.api.v1.AlertSeverity
+ */
+export const AlertSeverity = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: ALERT_SEVERITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Something is not as it should be; nothing is without service because of it.
+   *
+   * @generated from enum value: ALERT_SEVERITY_WARNING = 1;
+   */
+  WARNING: 1,
+
+  /**
+   * Something is, or would soon be, without service.
+   *
+   * @generated from enum value: ALERT_SEVERITY_ERROR = 2;
+   */
+  ERROR: 2,
+} as const;
+
+/**
+ * How bad an alert is.
+ *
+ * @generated from enum lormas.api.v1.AlertSeverity
+ */
+export type AlertSeverity = (typeof AlertSeverity)[keyof typeof AlertSeverity] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.AlertSeverity.
+ */
+export const AlertSeveritySchema: GenEnum<AlertSeverity> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 3);
+
+/**
+ * How an alert stands.
+ *
+ * @generated from enum lormas.api.v1.AlertState
+ */
+export const AlertState = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: ALERT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is wrong, and nobody has taken it on.
+   *
+   * @generated from enum value: ALERT_STATE_OPEN = 1;
+   */
+  OPEN: 1,
+
+  /**
+   * It is wrong, and somebody has taken it on.
+   *
+   * @generated from enum value: ALERT_STATE_ACKNOWLEDGED = 2;
+   */
+  ACKNOWLEDGED: 2,
+
+  /**
+   * It is wrong no more.
+   *
+   * @generated from enum value: ALERT_STATE_RESOLVED = 3;
+   */
+  RESOLVED: 3,
+} as const;
+
+/**
+ * How an alert stands.
+ *
+ * @generated from enum lormas.api.v1.AlertState
+ */
+export type AlertState = (typeof AlertState)[keyof typeof AlertState] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.AlertState.
+ */
+export const AlertStateSchema: GenEnum<AlertState> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 4);
 
 /**
  * Whether a container is ever moved.
@@ -1303,7 +1988,7 @@ export type ContainerType = (typeof ContainerType)[keyof typeof ContainerType] |
  * Describes the enum lormas.api.v1.ContainerType.
  */
 export const ContainerTypeSchema: GenEnum<ContainerType> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 1);
+  enumDesc(file_lormas_api_v1_resources, 5);
 
 /**
  * What was asked of a container.
@@ -1351,7 +2036,7 @@ export type DesiredState = (typeof DesiredState)[keyof typeof DesiredState] | Un
  * Describes the enum lormas.api.v1.DesiredState.
  */
 export const DesiredStateSchema: GenEnum<DesiredState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 2);
+  enumDesc(file_lormas_api_v1_resources, 6);
 
 /**
  * What a container does now, as last reported.
@@ -1448,7 +2133,7 @@ export type ContainerStatus = (typeof ContainerStatus)[keyof typeof ContainerSta
  * Describes the enum lormas.api.v1.ContainerStatus.
  */
 export const ContainerStatusSchema: GenEnum<ContainerStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 3);
+  enumDesc(file_lormas_api_v1_resources, 7);
 
 /**
  * Where an HA container stands with respect to moving. COMPLETED and FAILED are resting states like IDLE.
@@ -1503,7 +2188,7 @@ export type MigrationStatus = (typeof MigrationStatus)[keyof typeof MigrationSta
  * Describes the enum lormas.api.v1.MigrationStatus.
  */
 export const MigrationStatusSchema: GenEnum<MigrationStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 4);
+  enumDesc(file_lormas_api_v1_resources, 8);
 
 /**
  * Who or what caused a migration.
@@ -1558,7 +2243,7 @@ export type MigrationTrigger = (typeof MigrationTrigger)[keyof typeof MigrationT
  * Describes the enum lormas.api.v1.MigrationTrigger.
  */
 export const MigrationTriggerSchema: GenEnum<MigrationTrigger> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 5);
+  enumDesc(file_lormas_api_v1_resources, 9);
 
 /**
  * How a migration stands.
@@ -1613,5 +2298,5 @@ export type MigrationOutcome = (typeof MigrationOutcome)[keyof typeof MigrationO
  * Describes the enum lormas.api.v1.MigrationOutcome.
  */
 export const MigrationOutcomeSchema: GenEnum<MigrationOutcome> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 6);
+  enumDesc(file_lormas_api_v1_resources, 10);
 

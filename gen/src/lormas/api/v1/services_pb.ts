@@ -11,7 +11,7 @@ import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/vali
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Cluster, Container, ContainerType, Egg, Event, Migration, Node, NodeStatus, Resources } from "./resources_pb.ts";
+import type { Alert, Cluster, Container, ContainerType, Egg, Event, Migration, Node, NodeStatus, NPlusOnePolicy, Resources, WhatIf } from "./resources_pb.ts";
 import { file_lormas_api_v1_resources } from "./resources_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -19,7 +19,469 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lormas/api/v1/services.proto.
  */
 export const file_lormas_api_v1_services: GenFile = /*@__PURE__*/
-  fileDesc("Chxsb3JtYXMvYXBpL3YxL3NlcnZpY2VzLnByb3RvEg1sb3JtYXMuYXBpLnYxImcKEExpc3ROb2Rlc1JlcXVlc3QSGAoHY2x1c3RlchgBIAEoCUIHukgEcgIYPxIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl8KEUxpc3ROb2Rlc1Jlc3BvbnNlEiIKBW5vZGVzGAEgAygLMhMubG9ybWFzLmFwaS52MS5Ob2RlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgVhc19vZhgDIAEoBCInCg5HZXROb2RlUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IjQKD0dldE5vZGVSZXNwb25zZRIhCgRub2RlGAEgASgLMhMubG9ybWFzLmFwaS52MS5Ob2RlIjQKFkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QSGgoHY2x1c3RlchgBIAEoCUIJukgGcgQQARg/InUKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKE2Nvb3JkaW5hdG9yX2FkZHJlc3MYAyABKAkiUAoTTGlzdENsdXN0ZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIlkKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEigKCGNsdXN0ZXJzGAEgAygLMhYubG9ybWFzLmFwaS52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIqChFHZXRDbHVzdGVyUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/Ij0KEkdldENsdXN0ZXJSZXNwb25zZRInCgdjbHVzdGVyGAEgASgLMhYubG9ybWFzLmFwaS52MS5DbHVzdGVyIkwKD0xpc3RFZ2dzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIk0KEExpc3RFZ2dzUmVzcG9uc2USIAoEZWdncxgBIAMoCzISLmxvcm1hcy5hcGkudjEuRWdnEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSImCg1HZXRFZ2dSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8iMQoOR2V0RWdnUmVzcG9uc2USHwoDZWdnGAEgASgLMhIubG9ybWFzLmFwaS52MS5FZ2cizwQKFkNyZWF0ZUNvbnRhaW5lclJlcXVlc3QSNgoEbmFtZRgBIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIZCgZlZ2dfaWQYAiABKAlCCbpIBnIEEAEYPxI0CgR0eXBlGAMgASgOMhwubG9ybWFzLmFwaS52MS5Db250YWluZXJUeXBlQgi6SAWCAQIQARIiChFwcmVmZXJyZWRfY2x1c3RlchgEIAEoCUIHukgEcgIYPxIrCglyZXNvdXJjZXMYBSABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxJmCgtlbnZpcm9ubWVudBgGIAMoCzI2Lmxvcm1hcy5hcGkudjEuQ3JlYXRlQ29udGFpbmVyUmVxdWVzdC5FbnZpcm9ubWVudEVudHJ5Qhm6SBaaARMQgAEiB3IFEAEYgAEqBXIDGIBAElwKCmhvc3RfcG9ydHMYByADKAsyNC5sb3JtYXMuYXBpLnYxLkNyZWF0ZUNvbnRhaW5lclJlcXVlc3QuSG9zdFBvcnRzRW50cnlCErpID5oBDBBAKggqBhj//wMoARIWCg5jcmVhdGVfc3RvcHBlZBgIIAEoCBIXCg9hbGxvd19kYXRhX2xvc3MYCSABKAgaMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjAKDkhvc3RQb3J0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiRgoXQ3JlYXRlQ29udGFpbmVyUmVzcG9uc2USKwoJY29udGFpbmVyGAEgASgLMhgubG9ybWFzLmFwaS52MS5Db250YWluZXIiaQoVTGlzdENvbnRhaW5lcnNSZXF1ZXN0EhUKBG5vZGUYASABKAlCB7pIBHICGD8SGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJuChZMaXN0Q29udGFpbmVyc1Jlc3BvbnNlEiwKCmNvbnRhaW5lcnMYASADKAsyGC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDQoFYXNfb2YYAyABKAQiLAoTR2V0Q29udGFpbmVyUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IkMKFEdldENvbnRhaW5lclJlc3BvbnNlEisKCWNvbnRhaW5lchgBIAEoCzIYLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyIi8KFkRlbGV0ZUNvbnRhaW5lclJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPyJGChdEZWxldGVDb250YWluZXJSZXNwb25zZRIrCgljb250YWluZXIYASABKAsyGC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lciIuChVTdGFydENvbnRhaW5lclJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPyJFChZTdGFydENvbnRhaW5lclJlc3BvbnNlEisKCWNvbnRhaW5lchgBIAEoCzIYLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyIi0KFFN0b3BDb250YWluZXJSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8iRAoVU3RvcENvbnRhaW5lclJlc3BvbnNlEisKCWNvbnRhaW5lchgBIAEoCzIYLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyIjAKF1Jlc3RhcnRDb250YWluZXJSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8iRwoYUmVzdGFydENvbnRhaW5lclJlc3BvbnNlEisKCWNvbnRhaW5lchgBIAEoCzIYLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyIk4KF01pZ3JhdGVDb250YWluZXJSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8SHAoLdGFyZ2V0X25vZGUYAiABKAlCB7pIBHICGD8iRwoYTWlncmF0ZUNvbnRhaW5lclJlc3BvbnNlEisKCW1pZ3JhdGlvbhgBIAEoCzIYLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uIm8KG0xpc3RNaWdyYXRpb25IaXN0b3J5UmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/EhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiZQocTGlzdE1pZ3JhdGlvbkhpc3RvcnlSZXNwb25zZRIsCgptaWdyYXRpb25zGAEgAygLMhgubG9ybWFzLmFwaS52MS5NaWdyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlgKEVN0cmVhbUxvZ3NSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8SHAoKdGFpbF9saW5lcxgCIAEoDUIIukgFKgMYkE4SDgoGZm9sbG93GAMgASgIIloKElN0cmVhbUxvZ3NSZXNwb25zZRImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc3RyZWFtGAIgASgJEgwKBHRleHQYAyABKAkiZwoVTGlzdE1pZ3JhdGlvbnNSZXF1ZXN0EhMKC2FjdGl2ZV9vbmx5GAEgASgIEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIibgoWTGlzdE1pZ3JhdGlvbnNSZXNwb25zZRIsCgptaWdyYXRpb25zGAEgAygLMhgubG9ybWFzLmFwaS52MS5NaWdyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEg0KBWFzX29mGAMgASgEIisKE0dldE1pZ3JhdGlvblJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIkMKFEdldE1pZ3JhdGlvblJlc3BvbnNlEisKCW1pZ3JhdGlvbhgBIAEoCzIYLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uIoIBChFMaXN0RXZlbnRzUmVxdWVzdBINCgVhZnRlchgBIAEoBBIaCgljb250YWluZXIYAiABKAlCB7pIBHICGD8SFQoEbm9kZRgDIAEoCUIHukgEcgIYPxIbCglwYWdlX3NpemUYBCABKA1CCLpIBSoDGOgHEg4KBmxhdGVzdBgFIAEoCCJJChJMaXN0RXZlbnRzUmVzcG9uc2USJAoGZXZlbnRzGAEgAygLMhQubG9ybWFzLmFwaS52MS5FdmVudBINCgVhc19vZhgCIAEoBCIsCgxXYXRjaFJlcXVlc3QSEgoFYWZ0ZXIYASABKARIAIgBAUIICgZfYWZ0ZXIioAEKDVdhdGNoUmVzcG9uc2USJwoGY2hhbmdlGAEgASgLMhUubG9ybWFzLmFwaS52MS5DaGFuZ2VIABItCgZoZWFsdGgYAiABKAsyGy5sb3JtYXMuYXBpLnYxLkhlYWx0aFNhbXBsZUgAEiwKBm9wZW5lZBgDIAEoCzIaLmxvcm1hcy5hcGkudjEuV2F0Y2hPcGVuZWRIAEIJCgdtZXNzYWdlIhwKC1dhdGNoT3BlbmVkEg0KBWFzX29mGAEgASgEIqoBCgZDaGFuZ2USIwoFZXZlbnQYASABKAsyFC5sb3JtYXMuYXBpLnYxLkV2ZW50EiEKBG5vZGUYAiABKAsyEy5sb3JtYXMuYXBpLnYxLk5vZGUSKwoJY29udGFpbmVyGAMgASgLMhgubG9ybWFzLmFwaS52MS5Db250YWluZXISKwoJbWlncmF0aW9uGAQgASgLMhgubG9ybWFzLmFwaS52MS5NaWdyYXRpb24iOAoMSGVhbHRoU2FtcGxlEigKBW5vZGVzGAEgAygLMhkubG9ybWFzLmFwaS52MS5Ob2RlSGVhbHRoIhIKEEdldEhlYWx0aFJlcXVlc3QilAEKEUdldEhlYWx0aFJlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBmxlYWRlchgDIAEoCBIMCgR0ZXJtGAQgASgEEhYKDmRhdGFiYXNlX3JlYWR5GAUgASgIEigKBW5vZGVzGAYgAygLMhkubG9ybWFzLmFwaS52MS5Ob2RlSGVhbHRoIowCCgpOb2RlSGVhbHRoEg8KB25vZGVfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIpCgZzdGF0dXMYAyABKA4yGS5sb3JtYXMuYXBpLnYxLk5vZGVTdGF0dXMSMgoObGFzdF9oZWFydGJlYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGNhcGFjaXR5GAUgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSJwoFdXNhZ2UYBiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIrCglhbGxvY2F0ZWQYByABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlczLjAgoLTm9kZVNlcnZpY2USZQoJTGlzdE5vZGVzEh8ubG9ybWFzLmFwaS52MS5MaXN0Tm9kZXNSZXF1ZXN0GiAubG9ybWFzLmFwaS52MS5MaXN0Tm9kZXNSZXNwb25zZSIVgtPkkwIPEg0vYXBpL3YxL25vZGVzEmQKB0dldE5vZGUSHS5sb3JtYXMuYXBpLnYxLkdldE5vZGVSZXF1ZXN0Gh4ubG9ybWFzLmFwaS52MS5HZXROb2RlUmVzcG9uc2UiGoLT5JMCFBISL2FwaS92MS9ub2Rlcy97aWR9EoYBCg9DcmVhdGVKb2luVG9rZW4SJS5sb3JtYXMuYXBpLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaJi5sb3JtYXMuYXBpLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlIiSC0+STAh46ASoiGS9hcGkvdjEvbm9kZXMvam9pbi10b2tlbnMy9QEKDkNsdXN0ZXJTZXJ2aWNlEnEKDExpc3RDbHVzdGVycxIiLmxvcm1hcy5hcGkudjEuTGlzdENsdXN0ZXJzUmVxdWVzdBojLmxvcm1hcy5hcGkudjEuTGlzdENsdXN0ZXJzUmVzcG9uc2UiGILT5JMCEhIQL2FwaS92MS9jbHVzdGVycxJwCgpHZXRDbHVzdGVyEiAubG9ybWFzLmFwaS52MS5HZXRDbHVzdGVyUmVxdWVzdBohLmxvcm1hcy5hcGkudjEuR2V0Q2x1c3RlclJlc3BvbnNlIh2C0+STAhcSFS9hcGkvdjEvY2x1c3RlcnMve2lkfTLRAQoKRWdnU2VydmljZRJhCghMaXN0RWdncxIeLmxvcm1hcy5hcGkudjEuTGlzdEVnZ3NSZXF1ZXN0Gh8ubG9ybWFzLmFwaS52MS5MaXN0RWdnc1Jlc3BvbnNlIhSC0+STAg4SDC9hcGkvdjEvZWdncxJgCgZHZXRFZ2cSHC5sb3JtYXMuYXBpLnYxLkdldEVnZ1JlcXVlc3QaHS5sb3JtYXMuYXBpLnYxLkdldEVnZ1Jlc3BvbnNlIhmC0+STAhMSES9hcGkvdjEvZWdncy97aWR9MrwKChBDb250YWluZXJTZXJ2aWNlEn8KD0NyZWF0ZUNvbnRhaW5lchIlLmxvcm1hcy5hcGkudjEuQ3JlYXRlQ29udGFpbmVyUmVxdWVzdBomLmxvcm1hcy5hcGkudjEuQ3JlYXRlQ29udGFpbmVyUmVzcG9uc2UiHYLT5JMCFzoBKiISL2FwaS92MS9jb250YWluZXJzEnkKDkxpc3RDb250YWluZXJzEiQubG9ybWFzLmFwaS52MS5MaXN0Q29udGFpbmVyc1JlcXVlc3QaJS5sb3JtYXMuYXBpLnYxLkxpc3RDb250YWluZXJzUmVzcG9uc2UiGoLT5JMCFBISL2FwaS92MS9jb250YWluZXJzEngKDEdldENvbnRhaW5lchIiLmxvcm1hcy5hcGkudjEuR2V0Q29udGFpbmVyUmVxdWVzdBojLmxvcm1hcy5hcGkudjEuR2V0Q29udGFpbmVyUmVzcG9uc2UiH4LT5JMCGRIXL2FwaS92MS9jb250YWluZXJzL3tpZH0SgQEKD0RlbGV0ZUNvbnRhaW5lchIlLmxvcm1hcy5hcGkudjEuRGVsZXRlQ29udGFpbmVyUmVxdWVzdBomLmxvcm1hcy5hcGkudjEuRGVsZXRlQ29udGFpbmVyUmVzcG9uc2UiH4LT5JMCGSoXL2FwaS92MS9jb250YWluZXJzL3tpZH0ShwEKDlN0YXJ0Q29udGFpbmVyEiQubG9ybWFzLmFwaS52MS5TdGFydENvbnRhaW5lclJlcXVlc3QaJS5sb3JtYXMuYXBpLnYxLlN0YXJ0Q29udGFpbmVyUmVzcG9uc2UiKILT5JMCIjoBKiIdL2FwaS92MS9jb250YWluZXJzL3tpZH0vc3RhcnQSgwEKDVN0b3BDb250YWluZXISIy5sb3JtYXMuYXBpLnYxLlN0b3BDb250YWluZXJSZXF1ZXN0GiQubG9ybWFzLmFwaS52MS5TdG9wQ29udGFpbmVyUmVzcG9uc2UiJ4LT5JMCIToBKiIcL2FwaS92MS9jb250YWluZXJzL3tpZH0vc3RvcBKPAQoQUmVzdGFydENvbnRhaW5lchImLmxvcm1hcy5hcGkudjEuUmVzdGFydENvbnRhaW5lclJlcXVlc3QaJy5sb3JtYXMuYXBpLnYxLlJlc3RhcnRDb250YWluZXJSZXNwb25zZSIqgtPkkwIkOgEqIh8vYXBpL3YxL2NvbnRhaW5lcnMve2lkfS9yZXN0YXJ0Eo8BChBNaWdyYXRlQ29udGFpbmVyEiYubG9ybWFzLmFwaS52MS5NaWdyYXRlQ29udGFpbmVyUmVxdWVzdBonLmxvcm1hcy5hcGkudjEuTWlncmF0ZUNvbnRhaW5lclJlc3BvbnNlIiqC0+STAiQ6ASoiHy9hcGkvdjEvY29udGFpbmVycy97aWR9L21pZ3JhdGUSogEKFExpc3RNaWdyYXRpb25IaXN0b3J5EioubG9ybWFzLmFwaS52MS5MaXN0TWlncmF0aW9uSGlzdG9yeVJlcXVlc3QaKy5sb3JtYXMuYXBpLnYxLkxpc3RNaWdyYXRpb25IaXN0b3J5UmVzcG9uc2UiMYLT5JMCKxIpL2FwaS92MS9jb250YWluZXJzL3tpZH0vbWlncmF0aW9uLWhpc3RvcnkSVQoKU3RyZWFtTG9ncxIgLmxvcm1hcy5hcGkudjEuU3RyZWFtTG9nc1JlcXVlc3QaIS5sb3JtYXMuYXBpLnYxLlN0cmVhbUxvZ3NSZXNwb25zZSIAMAEyhwIKEE1pZ3JhdGlvblNlcnZpY2USeQoOTGlzdE1pZ3JhdGlvbnMSJC5sb3JtYXMuYXBpLnYxLkxpc3RNaWdyYXRpb25zUmVxdWVzdBolLmxvcm1hcy5hcGkudjEuTGlzdE1pZ3JhdGlvbnNSZXNwb25zZSIagtPkkwIUEhIvYXBpL3YxL21pZ3JhdGlvbnMSeAoMR2V0TWlncmF0aW9uEiIubG9ybWFzLmFwaS52MS5HZXRNaWdyYXRpb25SZXF1ZXN0GiMubG9ybWFzLmFwaS52MS5HZXRNaWdyYXRpb25SZXNwb25zZSIfgtPkkwIZEhcvYXBpL3YxL21pZ3JhdGlvbnMve2lkfTLBAQoMRXZlbnRTZXJ2aWNlEmkKCkxpc3RFdmVudHMSIC5sb3JtYXMuYXBpLnYxLkxpc3RFdmVudHNSZXF1ZXN0GiEubG9ybWFzLmFwaS52MS5MaXN0RXZlbnRzUmVzcG9uc2UiFoLT5JMCEBIOL2FwaS92MS9ldmVudHMSRgoFV2F0Y2gSGy5sb3JtYXMuYXBpLnYxLldhdGNoUmVxdWVzdBocLmxvcm1hcy5hcGkudjEuV2F0Y2hSZXNwb25zZSIAMAEydwoNSGVhbHRoU2VydmljZRJmCglHZXRIZWFsdGgSHy5sb3JtYXMuYXBpLnYxLkdldEhlYWx0aFJlcXVlc3QaIC5sb3JtYXMuYXBpLnYxLkdldEhlYWx0aFJlc3BvbnNlIhaC0+STAhASDi9hcGkvdjEvaGVhbHRoYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_lormas_api_v1_resources]);
+  fileDesc("Chxsb3JtYXMvYXBpL3YxL3NlcnZpY2VzLnByb3RvEg1sb3JtYXMuYXBpLnYxIioKEUNvcmRvbk5vZGVSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8iSQoSQ29yZG9uTm9kZVJlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5sb3JtYXMuYXBpLnYxLk5vZGUSEAoId2FybmluZ3MYAiADKAkiLAoTVW5jb3Jkb25Ob2RlUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IjkKFFVuY29yZG9uTm9kZVJlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5sb3JtYXMuYXBpLnYxLk5vZGUiKQoQRHJhaW5Ob2RlUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IkgKEURyYWluTm9kZVJlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5sb3JtYXMuYXBpLnYxLk5vZGUSEAoId2FybmluZ3MYAiADKAkiaAoXU3RhcnRNYWludGVuYW5jZVJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPxIkChBkdXJhdGlvbl9zZWNvbmRzGAIgASgNQgq6SAcqBRiA54QPEhAKCGZhaWxiYWNrGAMgASgIIk8KGFN0YXJ0TWFpbnRlbmFuY2VSZXNwb25zZRIhCgRub2RlGAEgASgLMhMubG9ybWFzLmFwaS52MS5Ob2RlEhAKCHdhcm5pbmdzGAIgAygJIi4KFUVuZE1haW50ZW5hbmNlUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IjsKFkVuZE1haW50ZW5hbmNlUmVzcG9uc2USIQoEbm9kZRgBIAEoCzITLmxvcm1hcy5hcGkudjEuTm9kZSImCg1XaGF0SWZSZXF1ZXN0EhUKBG5vZGUYASABKAlCB7pIBHICGD8iVgoOV2hhdElmUmVzcG9uc2USJAoFbm9kZXMYASADKAsyFS5sb3JtYXMuYXBpLnYxLldoYXRJZhINCgVob2xkcxgCIAEoCBIPCgdzdW1tYXJ5GAMgASgJImgKEUxpc3RBbGVydHNSZXF1ZXN0EhgKEGluY2x1ZGVfcmVzb2x2ZWQYASABKAgSGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJ2ChJMaXN0QWxlcnRzUmVzcG9uc2USJAoGYWxlcnRzGAEgAygLMhQubG9ybWFzLmFwaS52MS5BbGVydBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDQoFYXNfb2YYAyABKAQSEgoKb3Blbl9jb3VudBgEIAEoDSInCg9HZXRBbGVydFJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIjcKEEdldEFsZXJ0UmVzcG9uc2USIwoFYWxlcnQYASABKAsyFC5sb3JtYXMuYXBpLnYxLkFsZXJ0Ii8KF0Fja25vd2xlZGdlQWxlcnRSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASI/ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIwoFYWxlcnQYASABKAsyFC5sb3JtYXMuYXBpLnYxLkFsZXJ0ImcKEExpc3ROb2Rlc1JlcXVlc3QSGAoHY2x1c3RlchgBIAEoCUIHukgEcgIYPxIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl8KEUxpc3ROb2Rlc1Jlc3BvbnNlEiIKBW5vZGVzGAEgAygLMhMubG9ybWFzLmFwaS52MS5Ob2RlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgVhc19vZhgDIAEoBCInCg5HZXROb2RlUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IjQKD0dldE5vZGVSZXNwb25zZRIhCgRub2RlGAEgASgLMhMubG9ybWFzLmFwaS52MS5Ob2RlIjQKFkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QSGgoHY2x1c3RlchgBIAEoCUIJukgGcgQQARg/InUKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKE2Nvb3JkaW5hdG9yX2FkZHJlc3MYAyABKAkiUAoTTGlzdENsdXN0ZXJzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIlkKFExpc3RDbHVzdGVyc1Jlc3BvbnNlEigKCGNsdXN0ZXJzGAEgAygLMhYubG9ybWFzLmFwaS52MS5DbHVzdGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIqChFHZXRDbHVzdGVyUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/Ij0KEkdldENsdXN0ZXJSZXNwb25zZRInCgdjbHVzdGVyGAEgASgLMhYubG9ybWFzLmFwaS52MS5DbHVzdGVyIoABChRVcGRhdGVDbHVzdGVyUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/EkIKCm5fcGx1c19vbmUYMiABKA4yHS5sb3JtYXMuYXBpLnYxLk5QbHVzT25lUG9saWN5Qgq6SAeCAQQQASAASACIAQFCDQoLX25fcGx1c19vbmUiQAoVVXBkYXRlQ2x1c3RlclJlc3BvbnNlEicKB2NsdXN0ZXIYASABKAsyFi5sb3JtYXMuYXBpLnYxLkNsdXN0ZXIiTAoPTGlzdEVnZ3NSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiTQoQTGlzdEVnZ3NSZXNwb25zZRIgCgRlZ2dzGAEgAygLMhIubG9ybWFzLmFwaS52MS5FZ2cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKDUdldEVnZ1JlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPyIxCg5HZXRFZ2dSZXNwb25zZRIfCgNlZ2cYASABKAsyEi5sb3JtYXMuYXBpLnYxLkVnZyLPBAoWQ3JlYXRlQ29udGFpbmVyUmVxdWVzdBI2CgRuYW1lGAEgASgJQii6SCVyIzIhXlthLXowLTldW2EtejAtOS1dezAsNjF9W2EtejAtOV0kEhkKBmVnZ19pZBgCIAEoCUIJukgGcgQQARg/EjQKBHR5cGUYAyABKA4yHC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lclR5cGVCCLpIBYIBAhABEiIKEXByZWZlcnJlZF9jbHVzdGVyGAQgASgJQge6SARyAhg/EisKCXJlc291cmNlcxgFIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEmYKC2Vudmlyb25tZW50GAYgAygLMjYubG9ybWFzLmFwaS52MS5DcmVhdGVDb250YWluZXJSZXF1ZXN0LkVudmlyb25tZW50RW50cnlCGbpIFpoBExCAASIHcgUQARiAASoFcgMYgEASXAoKaG9zdF9wb3J0cxgHIAMoCzI0Lmxvcm1hcy5hcGkudjEuQ3JlYXRlQ29udGFpbmVyUmVxdWVzdC5Ib3N0UG9ydHNFbnRyeUISukgPmgEMEEAqCCoGGP//AygBEhYKDmNyZWF0ZV9zdG9wcGVkGAggASgIEhcKD2FsbG93X2RhdGFfbG9zcxgJIAEoCBoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaMAoOSG9zdFBvcnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASJYChdDcmVhdGVDb250YWluZXJSZXNwb25zZRIrCgljb250YWluZXIYASABKAsyGC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lchIQCgh3YXJuaW5ncxgyIAMoCSJpChVMaXN0Q29udGFpbmVyc1JlcXVlc3QSFQoEbm9kZRgBIAEoCUIHukgEcgIYPxIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIm4KFkxpc3RDb250YWluZXJzUmVzcG9uc2USLAoKY29udGFpbmVycxgBIAMoCzIYLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRINCgVhc19vZhgDIAEoBCIsChNHZXRDb250YWluZXJSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8iQwoUR2V0Q29udGFpbmVyUmVzcG9uc2USKwoJY29udGFpbmVyGAEgASgLMhgubG9ybWFzLmFwaS52MS5Db250YWluZXIiLwoWRGVsZXRlQ29udGFpbmVyUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IkYKF0RlbGV0ZUNvbnRhaW5lclJlc3BvbnNlEisKCWNvbnRhaW5lchgBIAEoCzIYLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyIi4KFVN0YXJ0Q29udGFpbmVyUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARg/IlcKFlN0YXJ0Q29udGFpbmVyUmVzcG9uc2USKwoJY29udGFpbmVyGAEgASgLMhgubG9ybWFzLmFwaS52MS5Db250YWluZXISEAoId2FybmluZ3MYMiADKAkiLQoUU3RvcENvbnRhaW5lclJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPyJEChVTdG9wQ29udGFpbmVyUmVzcG9uc2USKwoJY29udGFpbmVyGAEgASgLMhgubG9ybWFzLmFwaS52MS5Db250YWluZXIiMAoXUmVzdGFydENvbnRhaW5lclJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPyJHChhSZXN0YXJ0Q29udGFpbmVyUmVzcG9uc2USKwoJY29udGFpbmVyGAEgASgLMhgubG9ybWFzLmFwaS52MS5Db250YWluZXIiTgoXTWlncmF0ZUNvbnRhaW5lclJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPxIcCgt0YXJnZXRfbm9kZRgCIAEoCUIHukgEcgIYPyJHChhNaWdyYXRlQ29udGFpbmVyUmVzcG9uc2USKwoJbWlncmF0aW9uGAEgASgLMhgubG9ybWFzLmFwaS52MS5NaWdyYXRpb24ibwobTGlzdE1pZ3JhdGlvbkhpc3RvcnlSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGD8SGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJlChxMaXN0TWlncmF0aW9uSGlzdG9yeVJlc3BvbnNlEiwKCm1pZ3JhdGlvbnMYASADKAsyGC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWAoRU3RyZWFtTG9nc1JlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYPxIcCgp0YWlsX2xpbmVzGAIgASgNQgi6SAUqAxiQThIOCgZmb2xsb3cYAyABKAgiWgoSU3RyZWFtTG9nc1Jlc3BvbnNlEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdHJlYW0YAiABKAkSDAoEdGV4dBgDIAEoCSJnChVMaXN0TWlncmF0aW9uc1JlcXVlc3QSEwoLYWN0aXZlX29ubHkYASABKAgSGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJuChZMaXN0TWlncmF0aW9uc1Jlc3BvbnNlEiwKCm1pZ3JhdGlvbnMYASADKAsyGC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDQoFYXNfb2YYAyABKAQiKwoTR2V0TWlncmF0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiQwoUR2V0TWlncmF0aW9uUmVzcG9uc2USKwoJbWlncmF0aW9uGAEgASgLMhgubG9ybWFzLmFwaS52MS5NaWdyYXRpb24iggEKEUxpc3RFdmVudHNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEhoKCWNvbnRhaW5lchgCIAEoCUIHukgEcgIYPxIVCgRub2RlGAMgASgJQge6SARyAhg/EhsKCXBhZ2Vfc2l6ZRgEIAEoDUIIukgFKgMY6AcSDgoGbGF0ZXN0GAUgASgIIkkKEkxpc3RFdmVudHNSZXNwb25zZRIkCgZldmVudHMYASADKAsyFC5sb3JtYXMuYXBpLnYxLkV2ZW50Eg0KBWFzX29mGAIgASgEIiwKDFdhdGNoUmVxdWVzdBISCgVhZnRlchgBIAEoBEgAiAEBQggKBl9hZnRlciKgAQoNV2F0Y2hSZXNwb25zZRInCgZjaGFuZ2UYASABKAsyFS5sb3JtYXMuYXBpLnYxLkNoYW5nZUgAEi0KBmhlYWx0aBgCIAEoCzIbLmxvcm1hcy5hcGkudjEuSGVhbHRoU2FtcGxlSAASLAoGb3BlbmVkGAMgASgLMhoubG9ybWFzLmFwaS52MS5XYXRjaE9wZW5lZEgAQgkKB21lc3NhZ2UiHAoLV2F0Y2hPcGVuZWQSDQoFYXNfb2YYASABKAQizwEKBkNoYW5nZRIjCgVldmVudBgBIAEoCzIULmxvcm1hcy5hcGkudjEuRXZlbnQSIQoEbm9kZRgCIAEoCzITLmxvcm1hcy5hcGkudjEuTm9kZRIrCgljb250YWluZXIYAyABKAsyGC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lchIrCgltaWdyYXRpb24YBCABKAsyGC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvbhIjCgVhbGVydBgyIAEoCzIULmxvcm1hcy5hcGkudjEuQWxlcnQiOAoMSGVhbHRoU2FtcGxlEigKBW5vZGVzGAEgAygLMhkubG9ybWFzLmFwaS52MS5Ob2RlSGVhbHRoIhIKEEdldEhlYWx0aFJlcXVlc3QilAEKEUdldEhlYWx0aFJlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBmxlYWRlchgDIAEoCBIMCgR0ZXJtGAQgASgEEhYKDmRhdGFiYXNlX3JlYWR5GAUgASgIEigKBW5vZGVzGAYgAygLMhkubG9ybWFzLmFwaS52MS5Ob2RlSGVhbHRoIowCCgpOb2RlSGVhbHRoEg8KB25vZGVfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIpCgZzdGF0dXMYAyABKA4yGS5sb3JtYXMuYXBpLnYxLk5vZGVTdGF0dXMSMgoObGFzdF9oZWFydGJlYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGNhcGFjaXR5GAUgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSJwoFdXNhZ2UYBiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIrCglhbGxvY2F0ZWQYByABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlczLSCAoLTm9kZVNlcnZpY2USZQoJTGlzdE5vZGVzEh8ubG9ybWFzLmFwaS52MS5MaXN0Tm9kZXNSZXF1ZXN0GiAubG9ybWFzLmFwaS52MS5MaXN0Tm9kZXNSZXNwb25zZSIVgtPkkwIPEg0vYXBpL3YxL25vZGVzEmQKB0dldE5vZGUSHS5sb3JtYXMuYXBpLnYxLkdldE5vZGVSZXF1ZXN0Gh4ubG9ybWFzLmFwaS52MS5HZXROb2RlUmVzcG9uc2UiGoLT5JMCFBISL2FwaS92MS9ub2Rlcy97aWR9EoYBCg9DcmVhdGVKb2luVG9rZW4SJS5sb3JtYXMuYXBpLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaJi5sb3JtYXMuYXBpLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlIiSC0+STAh46ASoiGS9hcGkvdjEvbm9kZXMvam9pbi10b2tlbnMSdwoKQ29yZG9uTm9kZRIgLmxvcm1hcy5hcGkudjEuQ29yZG9uTm9kZVJlcXVlc3QaIS5sb3JtYXMuYXBpLnYxLkNvcmRvbk5vZGVSZXNwb25zZSIkgtPkkwIeOgEqIhkvYXBpL3YxL25vZGVzL3tpZH0vY29yZG9uEn8KDFVuY29yZG9uTm9kZRIiLmxvcm1hcy5hcGkudjEuVW5jb3Jkb25Ob2RlUmVxdWVzdBojLmxvcm1hcy5hcGkudjEuVW5jb3Jkb25Ob2RlUmVzcG9uc2UiJoLT5JMCIDoBKiIbL2FwaS92MS9ub2Rlcy97aWR9L3VuY29yZG9uEnMKCURyYWluTm9kZRIfLmxvcm1hcy5hcGkudjEuRHJhaW5Ob2RlUmVxdWVzdBogLmxvcm1hcy5hcGkudjEuRHJhaW5Ob2RlUmVzcG9uc2UiI4LT5JMCHToBKiIYL2FwaS92MS9ub2Rlcy97aWR9L2RyYWluEo4BChBTdGFydE1haW50ZW5hbmNlEiYubG9ybWFzLmFwaS52MS5TdGFydE1haW50ZW5hbmNlUmVxdWVzdBonLmxvcm1hcy5hcGkudjEuU3RhcnRNYWludGVuYW5jZVJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvdjEvbm9kZXMve2lkfS9tYWludGVuYW5jZRKMAQoORW5kTWFpbnRlbmFuY2USJC5sb3JtYXMuYXBpLnYxLkVuZE1haW50ZW5hbmNlUmVxdWVzdBolLmxvcm1hcy5hcGkudjEuRW5kTWFpbnRlbmFuY2VSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL3YxL25vZGVzL3tpZH0vZW5kLW1haW50ZW5hbmNlEl4KBldoYXRJZhIcLmxvcm1hcy5hcGkudjEuV2hhdElmUmVxdWVzdBodLmxvcm1hcy5hcGkudjEuV2hhdElmUmVzcG9uc2UiF4LT5JMCERIPL2FwaS92MS93aGF0LWlmMvUCCgxBbGVydFNlcnZpY2USaQoKTGlzdEFsZXJ0cxIgLmxvcm1hcy5hcGkudjEuTGlzdEFsZXJ0c1JlcXVlc3QaIS5sb3JtYXMuYXBpLnYxLkxpc3RBbGVydHNSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL2FsZXJ0cxJoCghHZXRBbGVydBIeLmxvcm1hcy5hcGkudjEuR2V0QWxlcnRSZXF1ZXN0Gh8ubG9ybWFzLmFwaS52MS5HZXRBbGVydFJlc3BvbnNlIhuC0+STAhUSEy9hcGkvdjEvYWxlcnRzL3tpZH0SjwEKEEFja25vd2xlZGdlQWxlcnQSJi5sb3JtYXMuYXBpLnYxLkFja25vd2xlZGdlQWxlcnRSZXF1ZXN0GicubG9ybWFzLmFwaS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2UiKoLT5JMCJDoBKiIfL2FwaS92MS9hbGVydHMve2lkfS9hY2tub3dsZWRnZTLzAgoOQ2x1c3RlclNlcnZpY2UScQoMTGlzdENsdXN0ZXJzEiIubG9ybWFzLmFwaS52MS5MaXN0Q2x1c3RlcnNSZXF1ZXN0GiMubG9ybWFzLmFwaS52MS5MaXN0Q2x1c3RlcnNSZXNwb25zZSIYgtPkkwISEhAvYXBpL3YxL2NsdXN0ZXJzEnAKCkdldENsdXN0ZXISIC5sb3JtYXMuYXBpLnYxLkdldENsdXN0ZXJSZXF1ZXN0GiEubG9ybWFzLmFwaS52MS5HZXRDbHVzdGVyUmVzcG9uc2UiHYLT5JMCFxIVL2FwaS92MS9jbHVzdGVycy97aWR9EnwKDVVwZGF0ZUNsdXN0ZXISIy5sb3JtYXMuYXBpLnYxLlVwZGF0ZUNsdXN0ZXJSZXF1ZXN0GiQubG9ybWFzLmFwaS52MS5VcGRhdGVDbHVzdGVyUmVzcG9uc2UiIILT5JMCGjoBKjIVL2FwaS92MS9jbHVzdGVycy97aWR9MtEBCgpFZ2dTZXJ2aWNlEmEKCExpc3RFZ2dzEh4ubG9ybWFzLmFwaS52MS5MaXN0RWdnc1JlcXVlc3QaHy5sb3JtYXMuYXBpLnYxLkxpc3RFZ2dzUmVzcG9uc2UiFILT5JMCDhIML2FwaS92MS9lZ2dzEmAKBkdldEVnZxIcLmxvcm1hcy5hcGkudjEuR2V0RWdnUmVxdWVzdBodLmxvcm1hcy5hcGkudjEuR2V0RWdnUmVzcG9uc2UiGYLT5JMCExIRL2FwaS92MS9lZ2dzL3tpZH0yvAoKEENvbnRhaW5lclNlcnZpY2USfwoPQ3JlYXRlQ29udGFpbmVyEiUubG9ybWFzLmFwaS52MS5DcmVhdGVDb250YWluZXJSZXF1ZXN0GiYubG9ybWFzLmFwaS52MS5DcmVhdGVDb250YWluZXJSZXNwb25zZSIdgtPkkwIXOgEqIhIvYXBpL3YxL2NvbnRhaW5lcnMSeQoOTGlzdENvbnRhaW5lcnMSJC5sb3JtYXMuYXBpLnYxLkxpc3RDb250YWluZXJzUmVxdWVzdBolLmxvcm1hcy5hcGkudjEuTGlzdENvbnRhaW5lcnNSZXNwb25zZSIagtPkkwIUEhIvYXBpL3YxL2NvbnRhaW5lcnMSeAoMR2V0Q29udGFpbmVyEiIubG9ybWFzLmFwaS52MS5HZXRDb250YWluZXJSZXF1ZXN0GiMubG9ybWFzLmFwaS52MS5HZXRDb250YWluZXJSZXNwb25zZSIfgtPkkwIZEhcvYXBpL3YxL2NvbnRhaW5lcnMve2lkfRKBAQoPRGVsZXRlQ29udGFpbmVyEiUubG9ybWFzLmFwaS52MS5EZWxldGVDb250YWluZXJSZXF1ZXN0GiYubG9ybWFzLmFwaS52MS5EZWxldGVDb250YWluZXJSZXNwb25zZSIfgtPkkwIZKhcvYXBpL3YxL2NvbnRhaW5lcnMve2lkfRKHAQoOU3RhcnRDb250YWluZXISJC5sb3JtYXMuYXBpLnYxLlN0YXJ0Q29udGFpbmVyUmVxdWVzdBolLmxvcm1hcy5hcGkudjEuU3RhcnRDb250YWluZXJSZXNwb25zZSIogtPkkwIiOgEqIh0vYXBpL3YxL2NvbnRhaW5lcnMve2lkfS9zdGFydBKDAQoNU3RvcENvbnRhaW5lchIjLmxvcm1hcy5hcGkudjEuU3RvcENvbnRhaW5lclJlcXVlc3QaJC5sb3JtYXMuYXBpLnYxLlN0b3BDb250YWluZXJSZXNwb25zZSIngtPkkwIhOgEqIhwvYXBpL3YxL2NvbnRhaW5lcnMve2lkfS9zdG9wEo8BChBSZXN0YXJ0Q29udGFpbmVyEiYubG9ybWFzLmFwaS52MS5SZXN0YXJ0Q29udGFpbmVyUmVxdWVzdBonLmxvcm1hcy5hcGkudjEuUmVzdGFydENvbnRhaW5lclJlc3BvbnNlIiqC0+STAiQ6ASoiHy9hcGkvdjEvY29udGFpbmVycy97aWR9L3Jlc3RhcnQSjwEKEE1pZ3JhdGVDb250YWluZXISJi5sb3JtYXMuYXBpLnYxLk1pZ3JhdGVDb250YWluZXJSZXF1ZXN0GicubG9ybWFzLmFwaS52MS5NaWdyYXRlQ29udGFpbmVyUmVzcG9uc2UiKoLT5JMCJDoBKiIfL2FwaS92MS9jb250YWluZXJzL3tpZH0vbWlncmF0ZRKiAQoUTGlzdE1pZ3JhdGlvbkhpc3RvcnkSKi5sb3JtYXMuYXBpLnYxLkxpc3RNaWdyYXRpb25IaXN0b3J5UmVxdWVzdBorLmxvcm1hcy5hcGkudjEuTGlzdE1pZ3JhdGlvbkhpc3RvcnlSZXNwb25zZSIxgtPkkwIrEikvYXBpL3YxL2NvbnRhaW5lcnMve2lkfS9taWdyYXRpb24taGlzdG9yeRJVCgpTdHJlYW1Mb2dzEiAubG9ybWFzLmFwaS52MS5TdHJlYW1Mb2dzUmVxdWVzdBohLmxvcm1hcy5hcGkudjEuU3RyZWFtTG9nc1Jlc3BvbnNlIgAwATKHAgoQTWlncmF0aW9uU2VydmljZRJ5Cg5MaXN0TWlncmF0aW9ucxIkLmxvcm1hcy5hcGkudjEuTGlzdE1pZ3JhdGlvbnNSZXF1ZXN0GiUubG9ybWFzLmFwaS52MS5MaXN0TWlncmF0aW9uc1Jlc3BvbnNlIhqC0+STAhQSEi9hcGkvdjEvbWlncmF0aW9ucxJ4CgxHZXRNaWdyYXRpb24SIi5sb3JtYXMuYXBpLnYxLkdldE1pZ3JhdGlvblJlcXVlc3QaIy5sb3JtYXMuYXBpLnYxLkdldE1pZ3JhdGlvblJlc3BvbnNlIh+C0+STAhkSFy9hcGkvdjEvbWlncmF0aW9ucy97aWR9MsEBCgxFdmVudFNlcnZpY2USaQoKTGlzdEV2ZW50cxIgLmxvcm1hcy5hcGkudjEuTGlzdEV2ZW50c1JlcXVlc3QaIS5sb3JtYXMuYXBpLnYxLkxpc3RFdmVudHNSZXNwb25zZSIWgtPkkwIQEg4vYXBpL3YxL2V2ZW50cxJGCgVXYXRjaBIbLmxvcm1hcy5hcGkudjEuV2F0Y2hSZXF1ZXN0GhwubG9ybWFzLmFwaS52MS5XYXRjaFJlc3BvbnNlIgAwATJ3Cg1IZWFsdGhTZXJ2aWNlEmYKCUdldEhlYWx0aBIfLmxvcm1hcy5hcGkudjEuR2V0SGVhbHRoUmVxdWVzdBogLmxvcm1hcy5hcGkudjEuR2V0SGVhbHRoUmVzcG9uc2UiFoLT5JMCEBIOL2FwaS92MS9oZWFsdGhiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_lormas_api_v1_resources]);
+
+/**
+ * See NodeService.CordonNode.
+ *
+ * @generated from message lormas.api.v1.CordonNodeRequest
+ */
+export type CordonNodeRequest = Message<"lormas.api.v1.CordonNodeRequest"> & {
+  /**
+   * The node's id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.CordonNodeRequest.
+ * Use `create(CordonNodeRequestSchema)` to create a new message.
+ */
+export const CordonNodeRequestSchema: GenMessage<CordonNodeRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 0);
+
+/**
+ * See NodeService.CordonNode.
+ *
+ * @generated from message lormas.api.v1.CordonNodeResponse
+ */
+export type CordonNodeResponse = Message<"lormas.api.v1.CordonNodeResponse"> & {
+  /**
+   * The node afterwards.
+   *
+   * @generated from field: lormas.api.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+
+  /**
+   * What the one who asked should know nevertheless, for people.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message lormas.api.v1.CordonNodeResponse.
+ * Use `create(CordonNodeResponseSchema)` to create a new message.
+ */
+export const CordonNodeResponseSchema: GenMessage<CordonNodeResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 1);
+
+/**
+ * See NodeService.UncordonNode.
+ *
+ * @generated from message lormas.api.v1.UncordonNodeRequest
+ */
+export type UncordonNodeRequest = Message<"lormas.api.v1.UncordonNodeRequest"> & {
+  /**
+   * The node's id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.UncordonNodeRequest.
+ * Use `create(UncordonNodeRequestSchema)` to create a new message.
+ */
+export const UncordonNodeRequestSchema: GenMessage<UncordonNodeRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 2);
+
+/**
+ * See NodeService.UncordonNode.
+ *
+ * @generated from message lormas.api.v1.UncordonNodeResponse
+ */
+export type UncordonNodeResponse = Message<"lormas.api.v1.UncordonNodeResponse"> & {
+  /**
+   * The node afterwards.
+   *
+   * @generated from field: lormas.api.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.UncordonNodeResponse.
+ * Use `create(UncordonNodeResponseSchema)` to create a new message.
+ */
+export const UncordonNodeResponseSchema: GenMessage<UncordonNodeResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 3);
+
+/**
+ * See NodeService.DrainNode.
+ *
+ * @generated from message lormas.api.v1.DrainNodeRequest
+ */
+export type DrainNodeRequest = Message<"lormas.api.v1.DrainNodeRequest"> & {
+  /**
+   * The node's id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.DrainNodeRequest.
+ * Use `create(DrainNodeRequestSchema)` to create a new message.
+ */
+export const DrainNodeRequestSchema: GenMessage<DrainNodeRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 4);
+
+/**
+ * See NodeService.DrainNode.
+ *
+ * @generated from message lormas.api.v1.DrainNodeResponse
+ */
+export type DrainNodeResponse = Message<"lormas.api.v1.DrainNodeResponse"> & {
+  /**
+   * The node afterwards.
+   *
+   * @generated from field: lormas.api.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+
+  /**
+   * What the one who asked should know nevertheless, for people.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message lormas.api.v1.DrainNodeResponse.
+ * Use `create(DrainNodeResponseSchema)` to create a new message.
+ */
+export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 5);
+
+/**
+ * See NodeService.StartMaintenance.
+ *
+ * @generated from message lormas.api.v1.StartMaintenanceRequest
+ */
+export type StartMaintenanceRequest = Message<"lormas.api.v1.StartMaintenanceRequest"> & {
+  /**
+   * The node's id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Seconds from now, the emptying included, after which it is in service again by itself; 0: when somebody ends it.
+   *
+   * @generated from field: uint32 duration_seconds = 2;
+   */
+  durationSeconds: number;
+
+  /**
+   * True brings back at the end what this maintenance has moved away, but for what something else has moved since.
+   *
+   * @generated from field: bool failback = 3;
+   */
+  failback: boolean;
+};
+
+/**
+ * Describes the message lormas.api.v1.StartMaintenanceRequest.
+ * Use `create(StartMaintenanceRequestSchema)` to create a new message.
+ */
+export const StartMaintenanceRequestSchema: GenMessage<StartMaintenanceRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 6);
+
+/**
+ * See NodeService.StartMaintenance.
+ *
+ * @generated from message lormas.api.v1.StartMaintenanceResponse
+ */
+export type StartMaintenanceResponse = Message<"lormas.api.v1.StartMaintenanceResponse"> & {
+  /**
+   * The node afterwards.
+   *
+   * @generated from field: lormas.api.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+
+  /**
+   * What the one who asked should know nevertheless, for people.
+   *
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message lormas.api.v1.StartMaintenanceResponse.
+ * Use `create(StartMaintenanceResponseSchema)` to create a new message.
+ */
+export const StartMaintenanceResponseSchema: GenMessage<StartMaintenanceResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 7);
+
+/**
+ * See NodeService.EndMaintenance.
+ *
+ * @generated from message lormas.api.v1.EndMaintenanceRequest
+ */
+export type EndMaintenanceRequest = Message<"lormas.api.v1.EndMaintenanceRequest"> & {
+  /**
+   * The node's id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.EndMaintenanceRequest.
+ * Use `create(EndMaintenanceRequestSchema)` to create a new message.
+ */
+export const EndMaintenanceRequestSchema: GenMessage<EndMaintenanceRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 8);
+
+/**
+ * See NodeService.EndMaintenance.
+ *
+ * @generated from message lormas.api.v1.EndMaintenanceResponse
+ */
+export type EndMaintenanceResponse = Message<"lormas.api.v1.EndMaintenanceResponse"> & {
+  /**
+   * The node afterwards.
+   *
+   * @generated from field: lormas.api.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.EndMaintenanceResponse.
+ * Use `create(EndMaintenanceResponseSchema)` to create a new message.
+ */
+export const EndMaintenanceResponseSchema: GenMessage<EndMaintenanceResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 9);
+
+/**
+ * See NodeService.WhatIf.
+ *
+ * @generated from message lormas.api.v1.WhatIfRequest
+ */
+export type WhatIfRequest = Message<"lormas.api.v1.WhatIfRequest"> & {
+  /**
+   * The node (name or id); empty: all, in short.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.WhatIfRequest.
+ * Use `create(WhatIfRequestSchema)` to create a new message.
+ */
+export const WhatIfRequestSchema: GenMessage<WhatIfRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 10);
+
+/**
+ * See NodeService.WhatIf.
+ *
+ * @generated from message lormas.api.v1.WhatIfResponse
+ */
+export type WhatIfResponse = Message<"lormas.api.v1.WhatIfResponse"> & {
+  /**
+   * One entry a node, by name.
+   *
+   * @generated from field: repeated lormas.api.v1.WhatIf nodes = 1;
+   */
+  nodes: WhatIf[];
+
+  /**
+   * True when N+1 holds for every node in this answer.
+   *
+   * @generated from field: bool holds = 2;
+   */
+  holds: boolean;
+
+  /**
+   * One sentence for people.
+   *
+   * @generated from field: string summary = 3;
+   */
+  summary: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.WhatIfResponse.
+ * Use `create(WhatIfResponseSchema)` to create a new message.
+ */
+export const WhatIfResponseSchema: GenMessage<WhatIfResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 11);
+
+/**
+ * See AlertService.ListAlerts.
+ *
+ * @generated from message lormas.api.v1.ListAlertsRequest
+ */
+export type ListAlertsRequest = Message<"lormas.api.v1.ListAlertsRequest"> & {
+  /**
+   * True lists resolved ones as well; they are kept for 30 days.
+   *
+   * @generated from field: bool include_resolved = 1;
+   */
+  includeResolved: boolean;
+
+  /**
+   * At most this many; 0 means 100.
+   *
+   * @generated from field: uint32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * From the last answer's next_page_token.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.ListAlertsRequest.
+ * Use `create(ListAlertsRequestSchema)` to create a new message.
+ */
+export const ListAlertsRequestSchema: GenMessage<ListAlertsRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 12);
+
+/**
+ * See AlertService.ListAlerts.
+ *
+ * @generated from message lormas.api.v1.ListAlertsResponse
+ */
+export type ListAlertsResponse = Message<"lormas.api.v1.ListAlertsResponse"> & {
+  /**
+   * The alerts.
+   *
+   * @generated from field: repeated lormas.api.v1.Alert alerts = 1;
+   */
+  alerts: Alert[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * Watch from here to miss nothing.
+   *
+   * @generated from field: uint64 as_of = 3;
+   */
+  asOf: bigint;
+
+  /**
+   * How many are open in all, nobody having taken them on.
+   *
+   * @generated from field: uint32 open_count = 4;
+   */
+  openCount: number;
+};
+
+/**
+ * Describes the message lormas.api.v1.ListAlertsResponse.
+ * Use `create(ListAlertsResponseSchema)` to create a new message.
+ */
+export const ListAlertsResponseSchema: GenMessage<ListAlertsResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 13);
+
+/**
+ * See AlertService.GetAlert.
+ *
+ * @generated from message lormas.api.v1.GetAlertRequest
+ */
+export type GetAlertRequest = Message<"lormas.api.v1.GetAlertRequest"> & {
+  /**
+   * The alert's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.GetAlertRequest.
+ * Use `create(GetAlertRequestSchema)` to create a new message.
+ */
+export const GetAlertRequestSchema: GenMessage<GetAlertRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 14);
+
+/**
+ * See AlertService.GetAlert.
+ *
+ * @generated from message lormas.api.v1.GetAlertResponse
+ */
+export type GetAlertResponse = Message<"lormas.api.v1.GetAlertResponse"> & {
+  /**
+   * The alert.
+   *
+   * @generated from field: lormas.api.v1.Alert alert = 1;
+   */
+  alert?: Alert | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.GetAlertResponse.
+ * Use `create(GetAlertResponseSchema)` to create a new message.
+ */
+export const GetAlertResponseSchema: GenMessage<GetAlertResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 15);
+
+/**
+ * See AlertService.AcknowledgeAlert.
+ *
+ * @generated from message lormas.api.v1.AcknowledgeAlertRequest
+ */
+export type AcknowledgeAlertRequest = Message<"lormas.api.v1.AcknowledgeAlertRequest"> & {
+  /**
+   * The alert's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.AcknowledgeAlertRequest.
+ * Use `create(AcknowledgeAlertRequestSchema)` to create a new message.
+ */
+export const AcknowledgeAlertRequestSchema: GenMessage<AcknowledgeAlertRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 16);
+
+/**
+ * See AlertService.AcknowledgeAlert.
+ *
+ * @generated from message lormas.api.v1.AcknowledgeAlertResponse
+ */
+export type AcknowledgeAlertResponse = Message<"lormas.api.v1.AcknowledgeAlertResponse"> & {
+  /**
+   * The alert afterwards.
+   *
+   * @generated from field: lormas.api.v1.Alert alert = 1;
+   */
+  alert?: Alert | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.AcknowledgeAlertResponse.
+ * Use `create(AcknowledgeAlertResponseSchema)` to create a new message.
+ */
+export const AcknowledgeAlertResponseSchema: GenMessage<AcknowledgeAlertResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 17);
 
 /**
  * See NodeService.ListNodes.
@@ -54,7 +516,7 @@ export type ListNodesRequest = Message<"lormas.api.v1.ListNodesRequest"> & {
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
 export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 0);
+  messageDesc(file_lormas_api_v1_services, 18);
 
 /**
  * See NodeService.ListNodes.
@@ -89,7 +551,7 @@ export type ListNodesResponse = Message<"lormas.api.v1.ListNodesResponse"> & {
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
 export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 1);
+  messageDesc(file_lormas_api_v1_services, 19);
 
 /**
  * See NodeService.GetNode.
@@ -110,7 +572,7 @@ export type GetNodeRequest = Message<"lormas.api.v1.GetNodeRequest"> & {
  * Use `create(GetNodeRequestSchema)` to create a new message.
  */
 export const GetNodeRequestSchema: GenMessage<GetNodeRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 2);
+  messageDesc(file_lormas_api_v1_services, 20);
 
 /**
  * See NodeService.GetNode.
@@ -131,7 +593,7 @@ export type GetNodeResponse = Message<"lormas.api.v1.GetNodeResponse"> & {
  * Use `create(GetNodeResponseSchema)` to create a new message.
  */
 export const GetNodeResponseSchema: GenMessage<GetNodeResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 3);
+  messageDesc(file_lormas_api_v1_services, 21);
 
 /**
  * See NodeService.CreateJoinToken.
@@ -152,7 +614,7 @@ export type CreateJoinTokenRequest = Message<"lormas.api.v1.CreateJoinTokenReque
  * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
  */
 export const CreateJoinTokenRequestSchema: GenMessage<CreateJoinTokenRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 4);
+  messageDesc(file_lormas_api_v1_services, 22);
 
 /**
  * See NodeService.CreateJoinToken.
@@ -187,7 +649,7 @@ export type CreateJoinTokenResponse = Message<"lormas.api.v1.CreateJoinTokenResp
  * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
  */
 export const CreateJoinTokenResponseSchema: GenMessage<CreateJoinTokenResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 5);
+  messageDesc(file_lormas_api_v1_services, 23);
 
 /**
  * See ClusterService.ListClusters.
@@ -215,7 +677,7 @@ export type ListClustersRequest = Message<"lormas.api.v1.ListClustersRequest"> &
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
 export const ListClustersRequestSchema: GenMessage<ListClustersRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 6);
+  messageDesc(file_lormas_api_v1_services, 24);
 
 /**
  * See ClusterService.ListClusters.
@@ -243,7 +705,7 @@ export type ListClustersResponse = Message<"lormas.api.v1.ListClustersResponse">
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
 export const ListClustersResponseSchema: GenMessage<ListClustersResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 7);
+  messageDesc(file_lormas_api_v1_services, 25);
 
 /**
  * See ClusterService.GetCluster.
@@ -264,7 +726,7 @@ export type GetClusterRequest = Message<"lormas.api.v1.GetClusterRequest"> & {
  * Use `create(GetClusterRequestSchema)` to create a new message.
  */
 export const GetClusterRequestSchema: GenMessage<GetClusterRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 8);
+  messageDesc(file_lormas_api_v1_services, 26);
 
 /**
  * See ClusterService.GetCluster.
@@ -285,7 +747,56 @@ export type GetClusterResponse = Message<"lormas.api.v1.GetClusterResponse"> & {
  * Use `create(GetClusterResponseSchema)` to create a new message.
  */
 export const GetClusterResponseSchema: GenMessage<GetClusterResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 9);
+  messageDesc(file_lormas_api_v1_services, 27);
+
+/**
+ * See ClusterService.UpdateCluster.
+ *
+ * @generated from message lormas.api.v1.UpdateClusterRequest
+ */
+export type UpdateClusterRequest = Message<"lormas.api.v1.UpdateClusterRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Absent: as it is.
+   *
+   * @generated from field: optional lormas.api.v1.NPlusOnePolicy n_plus_one = 50;
+   */
+  nPlusOne?: NPlusOnePolicy | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.UpdateClusterRequest.
+ * Use `create(UpdateClusterRequestSchema)` to create a new message.
+ */
+export const UpdateClusterRequestSchema: GenMessage<UpdateClusterRequest> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 28);
+
+/**
+ * See ClusterService.UpdateCluster.
+ *
+ * @generated from message lormas.api.v1.UpdateClusterResponse
+ */
+export type UpdateClusterResponse = Message<"lormas.api.v1.UpdateClusterResponse"> & {
+  /**
+   * The cluster afterwards.
+   *
+   * @generated from field: lormas.api.v1.Cluster cluster = 1;
+   */
+  cluster?: Cluster | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.UpdateClusterResponse.
+ * Use `create(UpdateClusterResponseSchema)` to create a new message.
+ */
+export const UpdateClusterResponseSchema: GenMessage<UpdateClusterResponse> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_services, 29);
 
 /**
  * See EggService.ListEggs.
@@ -313,7 +824,7 @@ export type ListEggsRequest = Message<"lormas.api.v1.ListEggsRequest"> & {
  * Use `create(ListEggsRequestSchema)` to create a new message.
  */
 export const ListEggsRequestSchema: GenMessage<ListEggsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 10);
+  messageDesc(file_lormas_api_v1_services, 30);
 
 /**
  * See EggService.ListEggs.
@@ -341,7 +852,7 @@ export type ListEggsResponse = Message<"lormas.api.v1.ListEggsResponse"> & {
  * Use `create(ListEggsResponseSchema)` to create a new message.
  */
 export const ListEggsResponseSchema: GenMessage<ListEggsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 11);
+  messageDesc(file_lormas_api_v1_services, 31);
 
 /**
  * See EggService.GetEgg.
@@ -362,7 +873,7 @@ export type GetEggRequest = Message<"lormas.api.v1.GetEggRequest"> & {
  * Use `create(GetEggRequestSchema)` to create a new message.
  */
 export const GetEggRequestSchema: GenMessage<GetEggRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 12);
+  messageDesc(file_lormas_api_v1_services, 32);
 
 /**
  * See EggService.GetEgg.
@@ -383,7 +894,7 @@ export type GetEggResponse = Message<"lormas.api.v1.GetEggResponse"> & {
  * Use `create(GetEggResponseSchema)` to create a new message.
  */
 export const GetEggResponseSchema: GenMessage<GetEggResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 13);
+  messageDesc(file_lormas_api_v1_services, 33);
 
 /**
  * See ContainerService.CreateContainer.
@@ -460,7 +971,7 @@ export type CreateContainerRequest = Message<"lormas.api.v1.CreateContainerReque
  * Use `create(CreateContainerRequestSchema)` to create a new message.
  */
 export const CreateContainerRequestSchema: GenMessage<CreateContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 14);
+  messageDesc(file_lormas_api_v1_services, 34);
 
 /**
  * See ContainerService.CreateContainer.
@@ -474,6 +985,13 @@ export type CreateContainerResponse = Message<"lormas.api.v1.CreateContainerResp
    * @generated from field: lormas.api.v1.Container container = 1;
    */
   container?: Container | undefined;
+
+  /**
+   * What the one who asked should know nevertheless, for people: "N+1 does not hold: …".
+   *
+   * @generated from field: repeated string warnings = 50;
+   */
+  warnings: string[];
 };
 
 /**
@@ -481,7 +999,7 @@ export type CreateContainerResponse = Message<"lormas.api.v1.CreateContainerResp
  * Use `create(CreateContainerResponseSchema)` to create a new message.
  */
 export const CreateContainerResponseSchema: GenMessage<CreateContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 15);
+  messageDesc(file_lormas_api_v1_services, 35);
 
 /**
  * See ContainerService.ListContainers.
@@ -516,7 +1034,7 @@ export type ListContainersRequest = Message<"lormas.api.v1.ListContainersRequest
  * Use `create(ListContainersRequestSchema)` to create a new message.
  */
 export const ListContainersRequestSchema: GenMessage<ListContainersRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 16);
+  messageDesc(file_lormas_api_v1_services, 36);
 
 /**
  * See ContainerService.ListContainers.
@@ -551,7 +1069,7 @@ export type ListContainersResponse = Message<"lormas.api.v1.ListContainersRespon
  * Use `create(ListContainersResponseSchema)` to create a new message.
  */
 export const ListContainersResponseSchema: GenMessage<ListContainersResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 17);
+  messageDesc(file_lormas_api_v1_services, 37);
 
 /**
  * See ContainerService.GetContainer.
@@ -572,7 +1090,7 @@ export type GetContainerRequest = Message<"lormas.api.v1.GetContainerRequest"> &
  * Use `create(GetContainerRequestSchema)` to create a new message.
  */
 export const GetContainerRequestSchema: GenMessage<GetContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 18);
+  messageDesc(file_lormas_api_v1_services, 38);
 
 /**
  * See ContainerService.GetContainer.
@@ -593,7 +1111,7 @@ export type GetContainerResponse = Message<"lormas.api.v1.GetContainerResponse">
  * Use `create(GetContainerResponseSchema)` to create a new message.
  */
 export const GetContainerResponseSchema: GenMessage<GetContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 19);
+  messageDesc(file_lormas_api_v1_services, 39);
 
 /**
  * See ContainerService.DeleteContainer.
@@ -614,7 +1132,7 @@ export type DeleteContainerRequest = Message<"lormas.api.v1.DeleteContainerReque
  * Use `create(DeleteContainerRequestSchema)` to create a new message.
  */
 export const DeleteContainerRequestSchema: GenMessage<DeleteContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 20);
+  messageDesc(file_lormas_api_v1_services, 40);
 
 /**
  * See ContainerService.DeleteContainer.
@@ -635,7 +1153,7 @@ export type DeleteContainerResponse = Message<"lormas.api.v1.DeleteContainerResp
  * Use `create(DeleteContainerResponseSchema)` to create a new message.
  */
 export const DeleteContainerResponseSchema: GenMessage<DeleteContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 21);
+  messageDesc(file_lormas_api_v1_services, 41);
 
 /**
  * See ContainerService.StartContainer.
@@ -656,7 +1174,7 @@ export type StartContainerRequest = Message<"lormas.api.v1.StartContainerRequest
  * Use `create(StartContainerRequestSchema)` to create a new message.
  */
 export const StartContainerRequestSchema: GenMessage<StartContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 22);
+  messageDesc(file_lormas_api_v1_services, 42);
 
 /**
  * See ContainerService.StartContainer.
@@ -670,6 +1188,13 @@ export type StartContainerResponse = Message<"lormas.api.v1.StartContainerRespon
    * @generated from field: lormas.api.v1.Container container = 1;
    */
   container?: Container | undefined;
+
+  /**
+   * What the one who asked should know nevertheless, for people: "N+1 does not hold: …".
+   *
+   * @generated from field: repeated string warnings = 50;
+   */
+  warnings: string[];
 };
 
 /**
@@ -677,7 +1202,7 @@ export type StartContainerResponse = Message<"lormas.api.v1.StartContainerRespon
  * Use `create(StartContainerResponseSchema)` to create a new message.
  */
 export const StartContainerResponseSchema: GenMessage<StartContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 23);
+  messageDesc(file_lormas_api_v1_services, 43);
 
 /**
  * See ContainerService.StopContainer.
@@ -698,7 +1223,7 @@ export type StopContainerRequest = Message<"lormas.api.v1.StopContainerRequest">
  * Use `create(StopContainerRequestSchema)` to create a new message.
  */
 export const StopContainerRequestSchema: GenMessage<StopContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 24);
+  messageDesc(file_lormas_api_v1_services, 44);
 
 /**
  * See ContainerService.StopContainer.
@@ -719,7 +1244,7 @@ export type StopContainerResponse = Message<"lormas.api.v1.StopContainerResponse
  * Use `create(StopContainerResponseSchema)` to create a new message.
  */
 export const StopContainerResponseSchema: GenMessage<StopContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 25);
+  messageDesc(file_lormas_api_v1_services, 45);
 
 /**
  * See ContainerService.RestartContainer.
@@ -740,7 +1265,7 @@ export type RestartContainerRequest = Message<"lormas.api.v1.RestartContainerReq
  * Use `create(RestartContainerRequestSchema)` to create a new message.
  */
 export const RestartContainerRequestSchema: GenMessage<RestartContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 26);
+  messageDesc(file_lormas_api_v1_services, 46);
 
 /**
  * See ContainerService.RestartContainer.
@@ -761,7 +1286,7 @@ export type RestartContainerResponse = Message<"lormas.api.v1.RestartContainerRe
  * Use `create(RestartContainerResponseSchema)` to create a new message.
  */
 export const RestartContainerResponseSchema: GenMessage<RestartContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 27);
+  messageDesc(file_lormas_api_v1_services, 47);
 
 /**
  * See ContainerService.MigrateContainer.
@@ -789,7 +1314,7 @@ export type MigrateContainerRequest = Message<"lormas.api.v1.MigrateContainerReq
  * Use `create(MigrateContainerRequestSchema)` to create a new message.
  */
 export const MigrateContainerRequestSchema: GenMessage<MigrateContainerRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 28);
+  messageDesc(file_lormas_api_v1_services, 48);
 
 /**
  * See ContainerService.MigrateContainer.
@@ -810,7 +1335,7 @@ export type MigrateContainerResponse = Message<"lormas.api.v1.MigrateContainerRe
  * Use `create(MigrateContainerResponseSchema)` to create a new message.
  */
 export const MigrateContainerResponseSchema: GenMessage<MigrateContainerResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 29);
+  messageDesc(file_lormas_api_v1_services, 49);
 
 /**
  * See ContainerService.ListMigrationHistory.
@@ -845,7 +1370,7 @@ export type ListMigrationHistoryRequest = Message<"lormas.api.v1.ListMigrationHi
  * Use `create(ListMigrationHistoryRequestSchema)` to create a new message.
  */
 export const ListMigrationHistoryRequestSchema: GenMessage<ListMigrationHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 30);
+  messageDesc(file_lormas_api_v1_services, 50);
 
 /**
  * See ContainerService.ListMigrationHistory.
@@ -873,7 +1398,7 @@ export type ListMigrationHistoryResponse = Message<"lormas.api.v1.ListMigrationH
  * Use `create(ListMigrationHistoryResponseSchema)` to create a new message.
  */
 export const ListMigrationHistoryResponseSchema: GenMessage<ListMigrationHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 31);
+  messageDesc(file_lormas_api_v1_services, 51);
 
 /**
  * See ContainerService.StreamLogs.
@@ -908,7 +1433,7 @@ export type StreamLogsRequest = Message<"lormas.api.v1.StreamLogsRequest"> & {
  * Use `create(StreamLogsRequestSchema)` to create a new message.
  */
 export const StreamLogsRequestSchema: GenMessage<StreamLogsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 32);
+  messageDesc(file_lormas_api_v1_services, 52);
 
 /**
  * See ContainerService.StreamLogs.
@@ -943,7 +1468,7 @@ export type StreamLogsResponse = Message<"lormas.api.v1.StreamLogsResponse"> & {
  * Use `create(StreamLogsResponseSchema)` to create a new message.
  */
 export const StreamLogsResponseSchema: GenMessage<StreamLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 33);
+  messageDesc(file_lormas_api_v1_services, 53);
 
 /**
  * See MigrationService.ListMigrations.
@@ -978,7 +1503,7 @@ export type ListMigrationsRequest = Message<"lormas.api.v1.ListMigrationsRequest
  * Use `create(ListMigrationsRequestSchema)` to create a new message.
  */
 export const ListMigrationsRequestSchema: GenMessage<ListMigrationsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 34);
+  messageDesc(file_lormas_api_v1_services, 54);
 
 /**
  * See MigrationService.ListMigrations.
@@ -1013,7 +1538,7 @@ export type ListMigrationsResponse = Message<"lormas.api.v1.ListMigrationsRespon
  * Use `create(ListMigrationsResponseSchema)` to create a new message.
  */
 export const ListMigrationsResponseSchema: GenMessage<ListMigrationsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 35);
+  messageDesc(file_lormas_api_v1_services, 55);
 
 /**
  * See MigrationService.GetMigration.
@@ -1034,7 +1559,7 @@ export type GetMigrationRequest = Message<"lormas.api.v1.GetMigrationRequest"> &
  * Use `create(GetMigrationRequestSchema)` to create a new message.
  */
 export const GetMigrationRequestSchema: GenMessage<GetMigrationRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 36);
+  messageDesc(file_lormas_api_v1_services, 56);
 
 /**
  * See MigrationService.GetMigration.
@@ -1055,7 +1580,7 @@ export type GetMigrationResponse = Message<"lormas.api.v1.GetMigrationResponse">
  * Use `create(GetMigrationResponseSchema)` to create a new message.
  */
 export const GetMigrationResponseSchema: GenMessage<GetMigrationResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 37);
+  messageDesc(file_lormas_api_v1_services, 57);
 
 /**
  * See EventService.ListEvents.
@@ -1104,7 +1629,7 @@ export type ListEventsRequest = Message<"lormas.api.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 38);
+  messageDesc(file_lormas_api_v1_services, 58);
 
 /**
  * See EventService.ListEvents.
@@ -1132,7 +1657,7 @@ export type ListEventsResponse = Message<"lormas.api.v1.ListEventsResponse"> & {
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 39);
+  messageDesc(file_lormas_api_v1_services, 59);
 
 /**
  * See EventService.Watch.
@@ -1153,7 +1678,7 @@ export type WatchRequest = Message<"lormas.api.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 40);
+  messageDesc(file_lormas_api_v1_services, 60);
 
 /**
  * See EventService.Watch.
@@ -1198,7 +1723,7 @@ export type WatchResponse = Message<"lormas.api.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 41);
+  messageDesc(file_lormas_api_v1_services, 61);
 
 /**
  * See WatchResponse.opened.
@@ -1219,7 +1744,7 @@ export type WatchOpened = Message<"lormas.api.v1.WatchOpened"> & {
  * Use `create(WatchOpenedSchema)` to create a new message.
  */
 export const WatchOpenedSchema: GenMessage<WatchOpened> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 42);
+  messageDesc(file_lormas_api_v1_services, 62);
 
 /**
  * See WatchResponse.change.
@@ -1254,6 +1779,13 @@ export type Change = Message<"lormas.api.v1.Change"> & {
    * @generated from field: lormas.api.v1.Migration migration = 4;
    */
   migration?: Migration | undefined;
+
+  /**
+   * The alert it touched, as it is now.
+   *
+   * @generated from field: lormas.api.v1.Alert alert = 50;
+   */
+  alert?: Alert | undefined;
 };
 
 /**
@@ -1261,7 +1793,7 @@ export type Change = Message<"lormas.api.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 43);
+  messageDesc(file_lormas_api_v1_services, 63);
 
 /**
  * See WatchResponse.health.
@@ -1282,7 +1814,7 @@ export type HealthSample = Message<"lormas.api.v1.HealthSample"> & {
  * Use `create(HealthSampleSchema)` to create a new message.
  */
 export const HealthSampleSchema: GenMessage<HealthSample> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 44);
+  messageDesc(file_lormas_api_v1_services, 64);
 
 /**
  * See HealthService.GetHealth.
@@ -1297,7 +1829,7 @@ export type GetHealthRequest = Message<"lormas.api.v1.GetHealthRequest"> & {
  * Use `create(GetHealthRequestSchema)` to create a new message.
  */
 export const GetHealthRequestSchema: GenMessage<GetHealthRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 45);
+  messageDesc(file_lormas_api_v1_services, 65);
 
 /**
  * See HealthService.GetHealth.
@@ -1353,7 +1885,7 @@ export type GetHealthResponse = Message<"lormas.api.v1.GetHealthResponse"> & {
  * Use `create(GetHealthResponseSchema)` to create a new message.
  */
 export const GetHealthResponseSchema: GenMessage<GetHealthResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 46);
+  messageDesc(file_lormas_api_v1_services, 66);
 
 /**
  * One node's health.
@@ -1416,7 +1948,7 @@ export type NodeHealth = Message<"lormas.api.v1.NodeHealth"> & {
  * Use `create(NodeHealthSchema)` to create a new message.
  */
 export const NodeHealthSchema: GenMessage<NodeHealth> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_services, 47);
+  messageDesc(file_lormas_api_v1_services, 67);
 
 /**
  * Nodes.
@@ -1454,8 +1986,114 @@ export const NodeService: GenService<{
     input: typeof CreateJoinTokenRequestSchema;
     output: typeof CreateJoinTokenResponseSchema;
   },
+  /**
+   * The node takes nothing new and keeps what it has; a drain under way is called off. Doing it twice is harmless.
+   * Errors: NOT_FOUND, FAILED_PRECONDITION "n_plus_one_lost".
+   *
+   * @generated from rpc lormas.api.v1.NodeService.CordonNode
+   */
+  cordonNode: {
+    methodKind: "unary";
+    input: typeof CordonNodeRequestSchema;
+    output: typeof CordonNodeResponseSchema;
+  },
+  /**
+   * The node takes containers again: ends a cordon, a drain or a maintenance, and brings nothing back. Errors: NOT_FOUND.
+   *
+   * @generated from rpc lormas.api.v1.NodeService.UncordonNode
+   */
+  uncordonNode: {
+    methodKind: "unary";
+    input: typeof UncordonNodeRequestSchema;
+    output: typeof UncordonNodeResponseSchema;
+  },
+  /**
+   * Cordons the node and moves every HA container away, going on by itself until none is left that runs; standard
+   * containers stay. Progress and blockers are in Node.duty. Errors: NOT_FOUND, FAILED_PRECONDITION "n_plus_one_lost".
+   *
+   * @generated from rpc lormas.api.v1.NodeService.DrainNode
+   */
+  drainNode: {
+    methodKind: "unary";
+    input: typeof DrainNodeRequestSchema;
+    output: typeof DrainNodeResponseSchema;
+  },
+  /**
+   * Drains the node; once it is empty its death is no alarm. It is in service again when the time is over or somebody ends
+   * it, and gets back what was moved away if that was asked for. Asked again, it gives the one under way another end.
+   * Errors: NOT_FOUND, FAILED_PRECONDITION "n_plus_one_lost".
+   *
+   * @generated from rpc lormas.api.v1.NodeService.StartMaintenance
+   */
+  startMaintenance: {
+    methodKind: "unary";
+    input: typeof StartMaintenanceRequestSchema;
+    output: typeof StartMaintenanceResponseSchema;
+  },
+  /**
+   * Ends a maintenance, or the drain that leads to it, as the end of its time would. Errors: NOT_FOUND, FAILED_PRECONDITION
+   * "not_in_maintenance".
+   *
+   * @generated from rpc lormas.api.v1.NodeService.EndMaintenance
+   */
+  endMaintenance: {
+    methodKind: "unary";
+    input: typeof EndMaintenanceRequestSchema;
+    output: typeof EndMaintenanceResponseSchema;
+  },
+  /**
+   * "What if this node dies now?": for one node with every container, or for all nodes in short. Computed from the present
+   * fleet. Errors: NOT_FOUND.
+   *
+   * @generated from rpc lormas.api.v1.NodeService.WhatIf
+   */
+  whatIf: {
+    methodKind: "unary";
+    input: typeof WhatIfRequestSchema;
+    output: typeof WhatIfResponseSchema;
+  },
 }> = /*@__PURE__*/
   serviceDesc(file_lormas_api_v1_services, 0);
+
+/**
+ * Alerts: what is wrong, until it is not.
+ *
+ * @generated from service lormas.api.v1.AlertService
+ */
+export const AlertService: GenService<{
+  /**
+   * Lists alerts, newest first.
+   *
+   * @generated from rpc lormas.api.v1.AlertService.ListAlerts
+   */
+  listAlerts: {
+    methodKind: "unary";
+    input: typeof ListAlertsRequestSchema;
+    output: typeof ListAlertsResponseSchema;
+  },
+  /**
+   * Shows one alert. Errors: NOT_FOUND.
+   *
+   * @generated from rpc lormas.api.v1.AlertService.GetAlert
+   */
+  getAlert: {
+    methodKind: "unary";
+    input: typeof GetAlertRequestSchema;
+    output: typeof GetAlertResponseSchema;
+  },
+  /**
+   * Takes an alert on: it stays until what is wrong has ended, and everybody sees by whom. One that tells of something past,
+   * which nothing else would end, is resolved by it. Doing it twice is harmless. Errors: NOT_FOUND (unknown, or resolved).
+   *
+   * @generated from rpc lormas.api.v1.AlertService.AcknowledgeAlert
+   */
+  acknowledgeAlert: {
+    methodKind: "unary";
+    input: typeof AcknowledgeAlertRequestSchema;
+    output: typeof AcknowledgeAlertResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_lormas_api_v1_services, 1);
 
 /**
  * Clusters.
@@ -1483,8 +2121,18 @@ export const ClusterService: GenService<{
     input: typeof GetClusterRequestSchema;
     output: typeof GetClusterResponseSchema;
   },
+  /**
+   * Changes what is named of a cluster's policies. Errors: NOT_FOUND.
+   *
+   * @generated from rpc lormas.api.v1.ClusterService.UpdateCluster
+   */
+  updateCluster: {
+    methodKind: "unary";
+    input: typeof UpdateClusterRequestSchema;
+    output: typeof UpdateClusterResponseSchema;
+  },
 }> = /*@__PURE__*/
-  serviceDesc(file_lormas_api_v1_services, 1);
+  serviceDesc(file_lormas_api_v1_services, 2);
 
 /**
  * Eggs.
@@ -1513,7 +2161,7 @@ export const EggService: GenService<{
     output: typeof GetEggResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_lormas_api_v1_services, 2);
+  serviceDesc(file_lormas_api_v1_services, 3);
 
 /**
  * Containers. Where a request names a container, its id or its name will do.
@@ -1524,7 +2172,7 @@ export const ContainerService: GenService<{
   /**
    * Creates a container and, unless asked otherwise, starts it. Returns once the wish is stored; watch its status.
    * Errors: NOT_FOUND (egg, cluster), ALREADY_EXISTS (name), INVALID_ARGUMENT (resources, variables, ports),
-   * FAILED_PRECONDITION "port_taken" (a fixed host port that no node has free).
+   * FAILED_PRECONDITION "port_taken" (a fixed host port that no node has free), "n_plus_one_lost".
    *
    * @generated from rpc lormas.api.v1.ContainerService.CreateContainer
    */
@@ -1564,7 +2212,7 @@ export const ContainerService: GenService<{
     output: typeof DeleteContainerResponseSchema;
   },
   /**
-   * Wishes it to run. Errors: NOT_FOUND, FAILED_PRECONDITION "migration_in_progress".
+   * Wishes it to run. Errors: NOT_FOUND, FAILED_PRECONDITION "migration_in_progress", "n_plus_one_lost".
    *
    * @generated from rpc lormas.api.v1.ContainerService.StartContainer
    */
@@ -1627,7 +2275,7 @@ export const ContainerService: GenService<{
     output: typeof StreamLogsResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_lormas_api_v1_services, 3);
+  serviceDesc(file_lormas_api_v1_services, 4);
 
 /**
  * Migrations.
@@ -1656,7 +2304,7 @@ export const MigrationService: GenService<{
     output: typeof GetMigrationResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_lormas_api_v1_services, 4);
+  serviceDesc(file_lormas_api_v1_services, 5);
 
 /**
  * Events.
@@ -1687,7 +2335,7 @@ export const EventService: GenService<{
     output: typeof WatchResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_lormas_api_v1_services, 5);
+  serviceDesc(file_lormas_api_v1_services, 6);
 
 /**
  * Whether the control plane and its nodes are well.
@@ -1706,5 +2354,5 @@ export const HealthService: GenService<{
     output: typeof GetHealthResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_lormas_api_v1_services, 6);
+  serviceDesc(file_lormas_api_v1_services, 7);
 

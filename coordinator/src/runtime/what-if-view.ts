@@ -1,0 +1,104 @@
+import type { CandidateNode } from "../domain/placement/choose-node.ts";
+import { type FailoverDemand, type WhatIfContainer, whatIfNodeDies } from "../domain/placement/what-if.ts";
+import type { ContainerRecord, FleetView, NodeRecord } from "./fleet-view.ts";
+import { candidate } from "./place-container.ts";
+
+/** Every node as placement sees it for a container that is not there, in the order in which equals are chosen. */
+export function allCandidates(fleet: FleetView): CandidateNode[] {
+  return [...fleet.nodes()].map((node) => candidate(fleet, node, "", []));
+}
+
+/** What would become of the HA containers of a node if it died now. `candidates` as by `allCandidates` of the same fleet. */
+export function whatIf(
+  fleet: FleetView,
+  nodeId: string,
+  candidates: readonly CandidateNode[],
+  explain: boolean,
+): readonly WhatIfContainer[] {
+  const node = fleet.node(nodeId);
+  if (!node) return [];
+  const demands = failoverDemands(fleet, node);
+  if (demands.length === 0) return [];
+  return whatIfNodeDies(
+    demands,
+    candidates.filter(({ id }) => id !== nodeId),
+    explain,
+  ).containers;
+}
+
+/**
+ * The fleet as the emptying of a node would leave it, as far as placement can tell now: the other nodes with what goes
+ * there, and what each of them gets.
+ */
+export function afterDrain(
+  fleet: FleetView,
+  nodeId: string,
+): { readonly candidates: readonly CandidateNode[]; readonly guests: ReadonlyMap<string, readonly FailoverDemand[]> } {
+  const node = fleet.node(nodeId);
+  const others = allCandidates(fleet).filter(({ id }) => id !== nodeId);
+  // What is held by its data stays on the node; what placement finds no node for blocks the drain, and stays as well.
+  const demands = node ? failoverDemands(fleet, node).map((demand) => released(demand)) : [];
+  const { containers, nodes } = whatIfNodeDies(demands, others, false);
+  const guests = new Map<string, FailoverDemand[]>();
+  for (const [index, demand] of demands.entries()) {
+    const target = containers[index]?.targetNodeId;
+    if (target) guests.set(target, [...(guests.get(target) ?? []), movedTo(fleet, demand, target)]);
+  }
+  return { candidates: nodes, guests };
+}
+
+/** A drain moves whatever the policy of automatic migration. */
+const released = (demand: FailoverDemand): FailoverDemand =>
+  demand.held?.code === "automatic_migration_off" ? { ...demand, held: null } : demand;
+
+function movedTo(fleet: FleetView, demand: FailoverDemand, nodeId: string): FailoverDemand {
+  const ownClusterId = fleet.node(nodeId)?.facts.clusterId ?? null;
+  const request = { ...demand.request, ownClusterId, excludedNodeIds: [nodeId] };
+  return { ...demand, request, onItsWayTo: null };
+}
+
+/** The HA containers of a node that its death would set moving, in the order in which they would be placed. */
+export function failoverDemands(fleet: FleetView, node: NodeRecord): FailoverDemand[] {
+  const nodeId = node.facts.id;
+  const cluster = fleet.cluster(node.facts.clusterId);
+  const demands: FailoverDemand[] = [];
+  for (const id of fleet.room(nodeId).holders.keys()) {
+    const container = fleet.container(id);
+    if (!container) continue;
+    const { context } = container.snapshot;
+    if (!context.ha || context.desired !== "running" || context.placement?.nodeId !== nodeId) continue;
+    demands.push({
+      containerId: id,
+      containerName: context.name,
+      startBudgetMs: context.startBudgetMs,
+      held: held(container, node, cluster?.autoMigrate ?? false),
+      onItsWayTo: context.move?.sourceNodeId === nodeId ? context.move.targetNodeId : null,
+      request: {
+        containerName: context.name,
+        ha: true,
+        resources: context.resources,
+        ports: context.ports,
+        runtimes: context.runtimes,
+        preferredClusterId: context.preferredClusterId,
+        ownClusterId: node.facts.clusterId,
+        allowOtherClusters: cluster?.allowOtherClusters ?? true,
+        requestedNodeId: null,
+        pinnedNodeId: null,
+        excludedNodeIds: [nodeId],
+      },
+    });
+  }
+  return demands;
+}
+
+function held({ snapshot }: ContainerRecord, { facts }: NodeRecord, autoMigrate: boolean): FailoverDemand["held"] {
+  const { context } = snapshot;
+  if (context.localData && !context.allowDataLoss) {
+    const message = `its data is on a local volume of ${facts.name}; it would wait for the node instead of starting empty`;
+    return { code: "data_on_dead_node", message };
+  }
+  if (!autoMigrate) {
+    return { code: "automatic_migration_off", message: "automatic migration is off in its cluster" };
+  }
+  return null;
+}
