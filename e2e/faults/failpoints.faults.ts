@@ -30,6 +30,7 @@ async function onRig(work: (rig: FailpointRig) => Promise<void>): Promise<void> 
   try {
     await work(rig);
   } catch (error) {
+    console.log(`${((performance.now() - begunMs) / 1_000).toFixed(0)} s: FAILED ${String(error)}`);
     await rig.giveUp();
     throw error;
   } finally {
