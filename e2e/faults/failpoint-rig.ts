@@ -16,7 +16,7 @@ import { ProcessFleet } from "../fleet/process-fleet.ts";
 import { until } from "../fleet/until.ts";
 
 /** How long anything may take that a fault has interrupted. */
-export const MEND_MS = 40_000;
+export const MEND_MS = 60_000;
 const NODES = ["node-1", "node-2", "node-3"];
 const ENDED: readonly MigrationOutcome[] = [
   MigrationOutcome.COMPLETED,
