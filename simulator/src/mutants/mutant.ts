@@ -1,3 +1,5 @@
+import type { FaultKind } from "../faults/fault.ts";
+
 /** One deliberate mistake: production code with a few lines replaced, which the simulator must notice. */
 export type Mutant = {
   /** kebab-case, as docs/model lists it. */
@@ -5,8 +7,8 @@ export type Mutant = {
   /** The rule that it breaks, in one sentence. */
   readonly rule: string;
   readonly edits: readonly MutantEdit[];
-  /** Faults to draw from, where the rule matters only under some; absent: all. */
-  readonly theme?: string;
+  /** Kinds of faults to draw from, where the rule matters only under some; absent: all. */
+  readonly kinds?: readonly FaultKind[];
 };
 
 export type MutantEdit = {

@@ -5,14 +5,7 @@ import {
   START_SLACK_MS,
   STOP_SLACK_MS,
 } from "../container/command-budget.ts";
-import {
-  type AwaitedCommand,
-  type CommandKind,
-  type ContainerContext,
-  deadlineAfter,
-  type Move,
-  type MoveError,
-} from "../container/container-context.ts";
+import type { AwaitedCommand, CommandKind, ContainerContext, Move, MoveError } from "../container/container-context.ts";
 import { containerSetup as s } from "../container/container-setup.ts";
 
 const changed = (context: ContainerContext, change: Partial<Move>): Move | null =>
@@ -163,7 +156,7 @@ export const issue = (kind: CommandKind, side: Side) =>
     enqueue.assign({
       lastOrdinal: ordinal,
       moveAwaited: awaited,
-      moveDeadline: deadlineAfter(`${kind}_${side}`, event.at, timeoutMs),
+      moveDeadline: { name: `${kind}_${side}`, at: event.at + timeoutMs },
     });
     if (kind === "start") {
       enqueue.assign({ lastEpoch: epoch });
@@ -356,7 +349,7 @@ export const endFailed = (
 
 export const retryStepLater = s.assign({
   moveAwaited: null,
-  moveDeadline: ({ event }) => deadlineAfter("retry", event.at, RETRY_MS),
+  moveDeadline: ({ event }) => ({ name: "retry", at: event.at + RETRY_MS }),
 });
 
 /** Gives the failed target's room back before another one is chosen. */
