@@ -1,6 +1,7 @@
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import {
+  AlertService,
   ClusterService,
   ContainerService,
   EggService,
@@ -24,6 +25,7 @@ export interface ApiClient {
   readonly migrations: Client<typeof MigrationService>;
   readonly events: Client<typeof EventService>;
   readonly health: Client<typeof HealthService>;
+  readonly alerts: Client<typeof AlertService>;
   /** The same services for calls that stream: they have no time limit of their own. */
   readonly streams: {
     readonly containers: Client<typeof ContainerService>;
@@ -54,6 +56,7 @@ export function createApiClient(access: CoordinatorAccess): ApiClient {
     migrations: createClient(MigrationService, calls),
     events: createClient(EventService, calls),
     health: createClient(HealthService, calls),
+    alerts: createClient(AlertService, calls),
     streams: { containers: createClient(ContainerService, streams), events: createClient(EventService, streams) },
   };
 }

@@ -14,6 +14,7 @@ import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
+import { plainText } from "../output/plain-text.ts";
 import { collectPair, collectPort, parseBytes, parseCpu } from "../output/quantity.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
 import {
@@ -79,13 +80,11 @@ export function addContainerCommands(program: Command, context: CliContext): voi
       else for (const line of factLines(containerFacts(required(container, id)))) context.print(line);
     },
   );
-  addWish(
-    group,
-    context,
-    "start",
-    "wish a container to run",
-    async (api, id) => (await api.containers.startContainer({ id })).container,
-  );
+  addWish(group, context, "start", "wish a container to run", async (api, id) => {
+    const { container, warnings } = await api.containers.startContainer({ id });
+    for (const warning of warnings) context.warn(plainText(`warning: ${warning}`));
+    return container;
+  });
   addWish(
     group,
     context,
@@ -149,7 +148,7 @@ function addCreate(group: Command, context: CliContext): void {
         memoryBytes: options.memory ?? 0n,
         diskBytes: options.disk ?? 0n,
       };
-      const { container } = await context.api(options).containers.createContainer({
+      const { container, warnings } = await context.api(options).containers.createContainer({
         name,
         eggId: options.egg,
         type: options.ha === true ? ContainerType.HA : ContainerType.STANDARD,
@@ -160,6 +159,7 @@ function addCreate(group: Command, context: CliContext): void {
         createStopped: options.stopped === true,
         allowDataLoss: options.allowDataLoss === true,
       });
+      for (const warning of warnings) context.warn(plainText(`warning: ${warning}`));
       printWish(context, options, required(container, name));
     });
 }

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Node, NodeSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { DutyState, type Node, NodeSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { CreateJoinTokenResponseSchema, ListNodesResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
@@ -7,13 +7,15 @@ import { CliFailure } from "../cli-failure.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
-import { bytesText, coresText, nodeStatusWord, resourcesText, timeText } from "../output/wording.ts";
+import { bytesText, coresText, dutyWord, nodeStatusWord, resourcesText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { addNodeDutyCommands, dutyLines } from "./node-duty.ts";
 
 const columns: Column<Node>[] = [
   { title: "NAME", value: (node) => node.name },
   { title: "STATUS", value: (node) => nodeStatusWord(node.status) },
+  { title: "DUTY", value: (node) => dutyWord(node.duty?.state ?? 0) },
   { title: "CLUSTER", value: (node) => node.clusterName },
   { title: "RUNTIME", value: (node) => node.runtime },
   { title: "ADDRESS", value: (node) => node.address },
@@ -49,9 +51,10 @@ export function addNodeCommands(program: Command, context: CliContext): void {
       const { node } = await context.api(options).nodes.getNode({ id });
       if (node === undefined) throw new CliFailure(exitCode.notFound, `there is no node ${id}`, "lormas node ls");
       if (options.output === "json") context.print(jsonText(NodeSchema, node, true));
-      else for (const line of factLines(nodeFacts(node))) context.print(line);
+      else for (const line of [...factLines(nodeFacts(node)), ...busyLines(node, context)]) context.print(line);
     },
   );
+  addNodeDutyCommands(group, context);
   apiCommand(group, "token", "make a one-time join token, valid for ten minutes", "lormas node token --cluster local")
     .option("--cluster <cluster>", "the cluster that the node joins (name or id)", "local")
     .action(async (options: ApiOptions & { cluster: string }) => {
@@ -65,12 +68,18 @@ export function addNodeCommands(program: Command, context: CliContext): void {
     });
 }
 
+/** The progress of an emptying, where there is one. */
+function busyLines(node: Node, context: CliContext): string[] {
+  return (node.duty?.state ?? 0) <= DutyState.CORDONED ? [] : ["", ...dutyLines(node, context.columns())];
+}
+
 function nodeFacts(node: Node): [string, string][] {
   return [
     ["Name", node.name],
     ["Id", node.id],
     ["Cluster", node.clusterName],
     ["Status", nodeStatusWord(node.status)],
+    ["Duty", dutyWord(node.duty?.state ?? 0)],
     ["Last heartbeat", timeText(node.lastHeartbeat) || "never"],
     ["Address", node.address],
     ["Runtime", node.runtime],

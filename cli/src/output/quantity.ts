@@ -29,6 +29,16 @@ export function parseCpu(text: string): number {
   throw new InvalidArgumentError('it is a number of cores such as "0.5" or "500m".');
 }
 
+const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** A commander parser for lengths of time: "90s", "30m", "2h" or "1d" as seconds, at most a year. */
+export function durationSeconds(text: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(text.trim());
+  const seconds = match === null ? Number.NaN : Number(match[1]) * (secondsOf[match[2] ?? ""] ?? Number.NaN);
+  if (seconds >= 1 && seconds <= 31_536_000) return seconds;
+  throw new InvalidArgumentError('it is a length of time such as "90s", "30m", "2h" or "1d", at most a year.');
+}
+
 /** A commander parser for whole numbers from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -2,12 +2,18 @@ import type { DescEnum } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import {
+  type AlertSeverity,
+  AlertSeveritySchema,
+  type AlertState,
+  AlertStateSchema,
   type ContainerStatus,
   ContainerStatusSchema,
   type ContainerType,
   ContainerTypeSchema,
   type DesiredState,
   DesiredStateSchema,
+  type DutyState,
+  DutyStateSchema,
   type Endpoint,
   type MigrationOutcome,
   MigrationOutcomeSchema,
@@ -15,6 +21,8 @@ import {
   MigrationTriggerSchema,
   type NodeStatus,
   NodeStatusSchema,
+  type NPlusOnePolicy,
+  NPlusOnePolicySchema,
   type Resources,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 
@@ -24,6 +32,10 @@ function word(schema: DescEnum, value: number): string {
 }
 
 export const nodeStatusWord = (value: NodeStatus) => word(NodeStatusSchema, value);
+export const dutyWord = (value: DutyState) => word(DutyStateSchema, value).replaceAll("_", " ");
+export const alertSeverityWord = (value: AlertSeverity) => word(AlertSeveritySchema, value);
+export const alertStateWord = (value: AlertState) => word(AlertStateSchema, value);
+export const nPlusOneWord = (value: NPlusOnePolicy) => word(NPlusOnePolicySchema, value);
 export const containerStatusWord = (value: ContainerStatus) => word(ContainerStatusSchema, value);
 export const containerTypeWord = (value: ContainerType) => word(ContainerTypeSchema, value);
 export const desiredStateWord = (value: DesiredState) => word(DesiredStateSchema, value);

@@ -22,6 +22,10 @@ export type CoordinatorConfig = {
   readonly production: boolean;
   /** Null: the identity that the data directory keeps. */
   readonly instanceName: string | null;
+  /** Null: nobody outside is told of alerts. */
+  readonly alertWebhookUrl: string | null;
+  /** Null: what is posted there is not signed. */
+  readonly alertWebhookSecret: string | null;
 };
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -61,6 +65,9 @@ const origin = text.transform((value, context) => {
   context.addIssue({ code: "custom", message: "is no web address without a path" });
   return z.NEVER;
 });
+const webAddress = text.refine((value) => {
+  return URL.canParse(value) && ["http:", "https:"].includes(new URL(value).protocol);
+}, "is no web address");
 const databaseUrl = text.refine((value) => {
   return URL.canParse(value) && ["postgres:", "postgresql:"].includes(new URL(value).protocol);
 }, "is no PostgreSQL URL");
@@ -180,6 +187,22 @@ export const CONFIG_KEYS = {
     defaultText: null,
     wanted: "1 to 63 letters, digits, dots, hyphens or underscores",
     schema: text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "is no name"),
+  },
+  alertWebhookUrl: {
+    env: "LORMAS_ALERT_WEBHOOK_URL",
+    secret: false,
+    description: "Where every change of an alert is posted; absent: nowhere (docs/alerts.md)",
+    defaultText: null,
+    wanted: "an address such as https://alerts.example.org/lormas",
+    schema: webAddress,
+  },
+  alertWebhookSecret: {
+    env: "LORMAS_ALERT_WEBHOOK_SECRET",
+    secret: true,
+    description: "Signs what is posted there (HMAC-SHA256); absent: it is not signed",
+    defaultText: null,
+    wanted: "16 to 256 characters",
+    schema: text.min(16, "is shorter than 16 characters").max(256, "is longer than 256 characters"),
   },
 } as const satisfies Record<keyof CoordinatorConfig, ConfigKey>;
 

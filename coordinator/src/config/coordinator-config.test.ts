@@ -41,6 +41,8 @@ test("without anything set the defaults hold", () => {
     publicUrl: null,
     production: false,
     instanceName: null,
+    alertWebhookUrl: null,
+    alertWebhookSecret: null,
   });
 });
 
@@ -59,6 +61,8 @@ const samples: Record<ConfigKeyName, readonly [string, string, string]> = {
   publicUrl: ["https://a.example", "https://b.example", "https://c.example"],
   production: ["true", "false", "true"],
   instanceName: ["a", "b", "c"],
+  alertWebhookUrl: ["https://a.example/hook", "http://b.example:9/", "https://c.example/?q=1"],
+  alertWebhookSecret: ["a secret of sixteen", "b secret of sixteen", "c secret of sixteen"],
 };
 
 test("for every setting a flag wins over the environment, that over the file, that over the default", () => {

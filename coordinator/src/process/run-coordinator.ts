@@ -7,13 +7,15 @@ import type { RandomSource } from "../agents/random-source.ts";
 import { startPublicPlane } from "../api/start-public-plane.ts";
 import type { CoordinatorConfig } from "../config/config-keys.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
+import { AlertWebhook } from "../notify/alert-webhook.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FleetRuntime } from "../runtime/fleet-runtime.ts";
+import { AlertDeliveryStore } from "../store/alert-delivery-store.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
 import { startEmbeddedPostgres } from "../store/embedded/embedded-postgres.ts";
 import { JoinTokenStore } from "../store/join-token-store.ts";
 import { NodeRegisterStore } from "../store/node-register-store.ts";
-import { openDatabase } from "../store/open-database.ts";
+import { type Database, openDatabase } from "../store/open-database.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 import type { CoordinatorFailpoints } from "./coordinator-failpoints.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
@@ -67,7 +69,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     undo.push(keepRetention(database, clock, log));
     const nodes = new NodeRegisterStore(database);
     const joinTokens = new JoinTokenStore(database);
-    const store = new PostgresDecisionStore(database);
+    const store = new PostgresDecisionStore(database, { deliverAlerts: config.alertWebhookUrl !== null });
     const plane = new AgentPlane({
       listen: config.agentListen,
       dataDir: config.dataDir,
@@ -89,6 +91,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     });
     await runtime.start();
     undo.push(() => runtime.stop());
+    undo.push(tellOfAlerts(config, database, runtime, clock, log));
     const { address: agentAddress } = await plane.start(runtime.intake, runtime.operations);
     undo.push(() => plane.stop());
     const publicPlane = await startPublicPlane({
@@ -128,6 +131,28 @@ async function embedded(
   const postgres = await startEmbeddedPostgres({ dataDir: join(config.dataDir, "postgres"), lifelineFd, log });
   undo.push(() => postgres.stop());
   return postgres.url;
+}
+
+/** Posts changes of alerts where the configuration says. Returns the way to stop that. */
+function tellOfAlerts(
+  { alertWebhookUrl: url, alertWebhookSecret: secret }: CoordinatorConfig,
+  database: Database,
+  runtime: FleetRuntime,
+  clock: Clock,
+  log: Logger,
+): () => Promise<void> {
+  if (url === null) return async () => {};
+  const webhook = new AlertWebhook({
+    url,
+    secret,
+    deliveries: new AlertDeliveryStore(database),
+    clock,
+    log,
+    leading: () => runtime.leading().leader,
+    onCommitted: (callback) => runtime.onCommitted(() => callback()),
+  });
+  webhook.start();
+  return () => webhook.stop();
 }
 
 /** Tells the machine's own CLI where this coordinator is. */

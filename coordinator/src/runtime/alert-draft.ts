@@ -19,7 +19,8 @@ export type AlertBase = {
 
 /**
  * What one decision does to alerts, over those that were unresolved before: at most one stays unresolved for a kind and a
- * subject. Dropping it undoes it.
+ * subject. Dropping it undoes it. `serial` is the number of the event that tells of the transition: no other has it, whatever
+ * the clock does.
  */
 export class AlertDraft {
   readonly #base: AlertBase;
@@ -45,33 +46,33 @@ export class AlertDraft {
   }
 
   /** The alert, when it was opened by this; null when it was unresolved already and has only been said once more. */
-  raise(raise: AlertRaise, at: number): AlertRecord | null {
+  raise(raise: AlertRaise, at: number, serial: number): AlertRecord | null {
     const key = alertKey(raise.kind, raise.subject.id);
     const before = this.unresolved(key);
-    const alert = raisedAlert(before, raise, at, deterministicId("alert", key, at, this.#notices.length));
+    const alert = raisedAlert(before, raise, at, deterministicId("alert", key, serial));
     this.#put(key, alert);
     if (before) return null;
-    this.#tell("opened", alert, at);
+    this.#tell("opened", alert, at, serial);
     return alert;
   }
 
   /** The alert, when it was unresolved until now. */
-  resolve(kind: AlertKind, subjectId: string, at: number): AlertRecord | null {
+  resolve(kind: AlertKind, subjectId: string, at: number, serial: number): AlertRecord | null {
     const key = alertKey(kind, subjectId);
     const before = this.unresolved(key);
     if (!before) return null;
     const alert = resolvedAlert(before, at);
     this.#put(key, alert);
-    this.#tell("resolved", alert, at);
+    this.#tell("resolved", alert, at, serial);
     return alert;
   }
 
   /** The alert as it is afterwards. */
-  acknowledge(alert: AlertRecord, by: string, at: number): AlertRecord {
+  acknowledge(alert: AlertRecord, by: string, at: number, serial: number): AlertRecord {
     if (alert.state !== "open") return alert;
     const acknowledged = acknowledgedAlert(alert, by, at);
     this.#put(alertKey(alert.kind, alert.subject.id), acknowledged);
-    this.#tell("acknowledged", acknowledged, at);
+    this.#tell("acknowledged", acknowledged, at, serial);
     return acknowledged;
   }
 
@@ -95,8 +96,8 @@ export class AlertDraft {
     this.#changed.set(alert.id, alert);
   }
 
-  #tell(transition: AlertTransition, alert: AlertRecord, at: number): void {
-    const id = deterministicId("alert notice", alert.id, transition, at, this.#notices.length);
+  #tell(transition: AlertTransition, alert: AlertRecord, at: number, serial: number): void {
+    const id = deterministicId("alert notice", alert.id, transition, serial);
     this.#notices.push({ id, transition, alert, atMs: at });
   }
 }

@@ -98,6 +98,10 @@ export class FleetOverlay implements FleetView {
     return ids;
   }
 
+  eventsSoFar(): number {
+    return this.#base.eventsSoFar();
+  }
+
   unresolvedAlert(key: string): AlertRecord | undefined {
     return this.alertDraft.unresolved(key);
   }

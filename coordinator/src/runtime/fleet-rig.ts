@@ -42,10 +42,11 @@ class RenewingStore extends PostgresDecisionStore {
   }
 }
 
-/** `wrap` lets a test come between the runtime and its store. */
+/** `wrap` lets a test come between the runtime and its store; with `deliverAlerts` it keeps what a webhook is to be told. */
 export async function fleetRig(
   nodeCount: number,
   wrap: (store: DecisionStore) => DecisionStore = (store) => store,
+  { deliverAlerts = false }: { deliverAlerts?: boolean } = {},
 ): Promise<FleetRig> {
   let ids = 0;
   const newId = (): string => deterministicId("rig", ++ids);
@@ -56,7 +57,7 @@ export async function fleetRig(
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
   const tokens = new JoinTokenStore(database.database);
-  const renewing = new RenewingStore(database.database);
+  const renewing = new RenewingStore(database.database, { deliverAlerts });
   const store = wrap(renewing);
   const start = async (): Promise<FleetRuntime> => {
     const runtime = new FleetRuntime({

@@ -39,6 +39,7 @@ export class FleetState implements FleetView {
   containers = (): Iterable<ContainerRecord> => this.#containers.values();
   onDuty = (): string[] => [...this.#onDuty];
   unplaced = (): string[] => [...this.#unplaced];
+  eventsSoFar = (): number => this.newestSequence;
   unresolvedAlert = (key: string): AlertRecord | undefined => this.#alerts.get(key);
   unresolvedAlerts = (): Iterable<AlertRecord> => this.#alerts.values();
 

@@ -104,6 +104,8 @@ export interface FleetView {
   onDuty(): string[];
   /** Containers that wait for room. */
   unplaced(): string[];
+  /** The number of the newest event, those of this decision included. */
+  eventsSoFar(): number;
   /** The unresolved alert under a key of domain/alert `alertKey`. */
   unresolvedAlert(key: string): AlertRecord | undefined;
   /** All of them: at most one for a kind and a thing. */

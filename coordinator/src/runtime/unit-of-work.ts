@@ -88,6 +88,10 @@ export class UnitOfWork extends FleetOverlay {
     this.#jobs.push({ kind: "ended", containerId, jobs, error: `replaced by a later wish: ${by}` });
   }
 
+  override eventsSoFar(): number {
+    return super.eventsSoFar() + this.#events.length;
+  }
+
   addEvent(event: FleetEvent): void {
     this.#events.push(event);
   }
@@ -97,20 +101,20 @@ export class UnitOfWork extends FleetOverlay {
    * words.
    */
   raiseAlert(raise: AlertRaise): void {
-    const opened = this.alertDraft.raise(raise, this.atMs);
+    const opened = this.alertDraft.raise(raise, this.atMs, this.eventsSoFar() + 1);
     if (opened) this.addEvent(alertEvent("opened", opened));
   }
 
   /** Says that it is wrong no more; nothing when it was not. */
   resolveAlert(kind: AlertKind, subject: { readonly id: string }): void {
-    const resolved = this.alertDraft.resolve(kind, subject.id, this.atMs);
+    const resolved = this.alertDraft.resolve(kind, subject.id, this.atMs, this.eventsSoFar() + 1);
     if (resolved) this.addEvent(alertEvent("resolved", resolved));
   }
 
   /** Somebody has taken the alert on; one that only tells of what is past is resolved by it. */
   acknowledgeAlert(alert: AlertRecord, by: string): void {
     if (alert.state !== "open") return;
-    const acknowledged = this.alertDraft.acknowledge(alert, by, this.atMs);
+    const acknowledged = this.alertDraft.acknowledge(alert, by, this.atMs, this.eventsSoFar() + 1);
     this.addEvent(alertEvent("acknowledged", acknowledged));
     if (acknowledged.endsWhenAcknowledged) this.resolveAlert(acknowledged.kind, acknowledged.subject);
   }

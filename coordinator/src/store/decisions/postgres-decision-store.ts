@@ -9,7 +9,7 @@ import {
   UnstorableChangesError,
 } from "../../runtime/decision-store.ts";
 import { ActorSnapshotEntity, EventEntity, LeadershipEntity, OutboxEntity } from "../entities/decision-entities.ts";
-import { ClusterEntity, JoinTokenEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
+import { JoinTokenEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
 import type { Database } from "../open-database.ts";
 import { writeAlerts } from "./alert-rows.ts";

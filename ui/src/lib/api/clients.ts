@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import {
+  AlertService,
   ClusterService,
   ContainerService,
   EggService,
@@ -36,5 +37,7 @@ export const containerClient = createClient(ContainerService, transport);
 export const migrationClient = createClient(MigrationService, transport);
 /** Events. */
 export const eventClient = createClient(EventService, transport);
+/** Alerts. */
+export const alertClient = createClient(AlertService, transport);
 /** Health of the control plane. */
 export const healthClient = createClient(HealthService, transport);

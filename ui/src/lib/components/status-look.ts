@@ -1,6 +1,10 @@
 import {
+  type Alert,
+  AlertSeverity,
+  AlertState,
   ContainerStatus,
   ContainerType,
+  DutyState,
   MigrationOutcome,
   MigrationStatus,
   MigrationTrigger,
@@ -52,6 +56,16 @@ const haLooks: Record<MigrationStatus, Look> = {
   [MigrationStatus.FAILED]: { tone: "bad", word: "failed" },
 };
 
+const dutyLooks: Record<DutyState, Look> = {
+  [DutyState.UNSPECIFIED]: { tone: "unknown", word: "unknown" },
+  [DutyState.IN_SERVICE]: { tone: "ok", word: "in service" },
+  [DutyState.CORDONED]: { tone: "off", word: "cordoned" },
+  [DutyState.DRAINING]: { tone: "busy", word: "draining" },
+  [DutyState.DRAINED]: { tone: "off", word: "drained" },
+  [DutyState.MAINTENANCE]: { tone: "off", word: "in maintenance" },
+  [DutyState.RETURNING]: { tone: "busy", word: "returning" },
+};
+
 const triggers: Record<MigrationTrigger, string> = {
   [MigrationTrigger.UNSPECIFIED]: "unknown",
   [MigrationTrigger.AUTO]: "automatic",
@@ -64,6 +78,22 @@ const newer: Look = { tone: "unknown", word: "unknown" };
 
 /** A node's status. A value that a newer coordinator invented is "unknown". */
 export const nodeLook = (status: NodeStatus): Look => nodeLooks[status] ?? newer;
+/** What operators have decided about a node. */
+export const dutyLook = (state: DutyState): Look => dutyLooks[state] ?? newer;
+/** How bad an alert is, and whether somebody has taken it on. */
+export const alertLook = ({ severity, state }: Alert): Look => {
+  if (state === AlertState.RESOLVED) return { tone: "ok", word: "resolved" };
+  const word = severity === AlertSeverity.ERROR ? "error" : "warning";
+  if (state === AlertState.ACKNOWLEDGED) return { tone: "off", word: `${word}, taken on` };
+  return { tone: severity === AlertSeverity.ERROR ? "bad" : "warn", word };
+};
+/** How a container stands in a drain. */
+export const drainLook = (state: string): Look =>
+  state === "blocked"
+    ? { tone: "warn", word: "blocked" }
+    : state === "moving"
+      ? { tone: "busy", word: "moving" }
+      : { tone: "off", word: state };
 /** A container's status. */
 export const containerLook = (status: ContainerStatus): Look => containerLooks[status] ?? newer;
 /** A migration's outcome. */

@@ -1,5 +1,12 @@
 import type { Cluster } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { clusterClient, containerClient, eventClient, migrationClient, nodeClient } from "../api/clients.ts";
+import {
+  alertClient,
+  clusterClient,
+  containerClient,
+  eventClient,
+  migrationClient,
+  nodeClient,
+} from "../api/clients.ts";
 import type { FleetSource } from "./fleet-watch.ts";
 
 const pageSize = 1_000;
@@ -14,7 +21,7 @@ type Page<T> = { readonly items: readonly T[]; readonly nextPageToken: string; r
 /** The fleet as the API gives it. */
 export const fleetSource: FleetSource = {
   async list(signal) {
-    const [nodes, containers, migrations, running, events] = await Promise.all([
+    const [nodes, containers, migrations, running, events, alerts] = await Promise.all([
       everyPage(async (pageToken) => {
         const page = await nodeClient.listNodes({ pageSize, pageToken }, { signal });
         return { items: page.nodes, nextPageToken: page.nextPageToken, asOf: page.asOf };
@@ -26,12 +33,17 @@ export const fleetSource: FleetSource = {
       migrationClient.listMigrations({ pageSize: migrationsFirst }, { signal }),
       migrationClient.listMigrations({ pageSize, activeOnly: true }, { signal }),
       eventClient.listEvents({ latest: true, pageSize: eventsFirst }, { signal }),
+      everyPage(async (pageToken) => {
+        const page = await alertClient.listAlerts({ pageSize, pageToken }, { signal });
+        return { items: page.alerts, nextPageToken: page.nextPageToken, asOf: page.asOf };
+      }),
     ]);
     return {
-      asOf: lowest([nodes.asOf, containers.asOf, migrations.asOf, running.asOf, events.asOf]),
+      asOf: lowest([nodes.asOf, containers.asOf, migrations.asOf, running.asOf, events.asOf, alerts.asOf]),
       nodes: nodes.items,
       containers: containers.items,
       migrations: [...migrations.migrations, ...running.migrations],
+      alerts: alerts.items,
       events: events.events,
     };
   },

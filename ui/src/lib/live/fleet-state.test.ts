@@ -54,6 +54,7 @@ describe("the fleet state", () => {
       nodes: [],
       containers: [],
       migrations: [],
+      alerts: [],
       events: [5n, 6n, 7n].map((sequence) => create(EventSchema, { sequence })),
     });
     const { state } = reduceFleet(listed, [change(6n), change(7n), change(8n)]);

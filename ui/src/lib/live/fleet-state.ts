@@ -1,5 +1,5 @@
-import type { Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { Alert, Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { AlertState, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { Change, HealthSample } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { toMs } from "../format/time.ts";
 
@@ -17,6 +17,8 @@ export type FleetState = {
   readonly nodes: ReadonlyMap<string, Node>;
   readonly containers: ReadonlyMap<string, Container>;
   readonly migrations: ReadonlyMap<string, Migration>;
+  /** Those that are not resolved. */
+  readonly alerts: ReadonlyMap<string, Alert>;
   /** Oldest first, at most `eventsMax`. */
   readonly events: readonly Event[];
   /** Removed containers, id to the sequence number of their removal, at most `removedMax`. */
@@ -29,6 +31,7 @@ export type FleetSnapshot = {
   readonly nodes: readonly Node[];
   readonly containers: readonly Container[];
   readonly migrations: readonly Migration[];
+  readonly alerts: readonly Alert[];
   readonly events: readonly Event[];
 };
 
@@ -37,7 +40,9 @@ export type FleetInput =
   | { readonly kind: "change"; readonly change: Change }
   | { readonly kind: "health"; readonly sample: HealthSample }
   | { readonly kind: "container"; readonly container: Container }
-  | { readonly kind: "migration"; readonly migration: Migration };
+  | { readonly kind: "migration"; readonly migration: Migration }
+  | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "alert"; readonly alert: Alert };
 
 /** A jump in the numbering: events between the two were not seen. */
 export type FleetGap = { readonly after: bigint; readonly got: bigint };
@@ -48,6 +53,7 @@ export const emptyFleet: FleetState = {
   nodes: new Map(),
   containers: new Map(),
   migrations: new Map(),
+  alerts: new Map(),
   events: [],
   removed: new Map(),
 };
@@ -59,6 +65,7 @@ export function fleetFromSnapshot(snapshot: FleetSnapshot): FleetState {
     nodes: new Map(snapshot.nodes.map((node) => [node.id, node])),
     containers: new Map(snapshot.containers.map((container) => [container.id, container])),
     migrations: new Map(snapshot.migrations.map((migration) => [migration.id, migration])),
+    alerts: new Map(snapshot.alerts.map((alert) => [alert.id, alert])),
     events: snapshot.events.slice(-eventsMax),
     removed: new Map(),
   };
@@ -91,6 +98,12 @@ export function reduceFleet(
       case "migration":
         draft.migration(input.migration);
         break;
+      case "node":
+        draft.node(input.node);
+        break;
+      case "alert":
+        draft.alert(input.alert);
+        break;
       default:
         input satisfies never;
     }
@@ -104,6 +117,7 @@ class FleetDraft {
   readonly #nodes: Map<string, Node>;
   readonly #containers: Map<string, Container>;
   readonly #migrations: Map<string, Migration>;
+  readonly #alerts: Map<string, Alert>;
   readonly #events: Event[];
   readonly #removed: Map<string, bigint>;
 
@@ -112,11 +126,12 @@ class FleetDraft {
     this.#nodes = new Map(state.nodes);
     this.#containers = new Map(state.containers);
     this.#migrations = new Map(state.migrations);
+    this.#alerts = new Map(state.alerts);
     this.#events = [...state.events];
     this.#removed = new Map(state.removed);
   }
 
-  change({ event, node, container, migration }: Change): FleetGap | null {
+  change({ event, node, container, migration, alert }: Change): FleetGap | null {
     if (event === undefined) return null;
     if (event.sequence > this.#asOf + 1n) return { after: this.#asOf, got: event.sequence };
     if (event.sequence === this.#asOf + 1n) {
@@ -129,7 +144,15 @@ class FleetDraft {
     if (container !== undefined) this.container(container);
     else if (event.containerId !== "") this.#remove(event.containerId, event.sequence);
     if (migration !== undefined) this.migration(migration);
+    if (alert !== undefined) this.alert(alert);
     return null;
+  }
+
+  alert(alert: Alert): void {
+    const known = this.#alerts.get(alert.id);
+    if (known !== undefined && alert.asOf < known.asOf) return;
+    if (alert.state === AlertState.RESOLVED) this.#alerts.delete(alert.id);
+    else this.#alerts.set(alert.id, alert);
   }
 
   node(node: Node): void {
@@ -180,6 +203,7 @@ class FleetDraft {
       asOf: this.#asOf,
       nodes: this.#nodes,
       containers: this.#containers,
+      alerts: this.#alerts,
       migrations: this.#migrations,
       events: this.#events,
       removed: this.#removed,

@@ -57,7 +57,7 @@ class HandSource {
 
   list = () => {
     this.lists += 1;
-    return Promise.resolve({ asOf: this.listAsOf, nodes: [], containers: [], migrations: [], events: [] });
+    return Promise.resolve({ asOf: this.listAsOf, nodes: [], containers: [], migrations: [], alerts: [], events: [] });
   };
   watch = (after: bigint): AsyncIterable<WatchResponse> => {
     this.watches.push(after);

@@ -1,5 +1,5 @@
-import type { Cluster, Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { Alert, Cluster, Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { AlertState, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { ApiError } from "../api/api-error.ts";
 import { toMs } from "../format/time.ts";
 import { after, clock, random, sleep } from "./clock.svelte.ts";
@@ -12,6 +12,7 @@ import { whileLookedAt } from "./while-looked-at.ts";
 /** "node-2" before "node-10"; one collator, since localeCompare would make one a comparison. */
 const collator = new Intl.Collator("en", { numeric: true });
 const byName = (a: { name: string }, b: { name: string }) => collator.compare(a.name, b.name);
+const byWeight = (a: Alert, b: Alert) => b.severity - a.severity || (toMs(b.openedAt) ?? 0) - (toMs(a.openedAt) ?? 0);
 const byStart = (a: Migration, b: Migration) => (toMs(b.startedAt) ?? 0) - (toMs(a.startedAt) ?? 0);
 
 /** What every page reads: the fleet as it is now, and how far that can be relied on. One per tab. */
@@ -30,6 +31,10 @@ class Fleet {
   readonly running: readonly Migration[] = $derived(
     this.migrations.filter(({ outcome }) => outcome === MigrationOutcome.RUNNING),
   );
+  /** What is wrong, the worst first, then the newest. */
+  readonly alerts: readonly Alert[] = $derived([...this.#state.alerts.values()].sort(byWeight));
+  /** How many of them nobody has taken on. */
+  readonly openAlerts: number = $derived(this.alerts.filter(({ state }) => state === AlertState.OPEN).length);
   /** Newest first. */
   readonly events: readonly Event[] = $derived(this.#state.events.toReversed());
   readonly freshness: Freshness = $derived(freshness(this.#connection, clock.now));
@@ -106,7 +111,14 @@ class Fleet {
   }
 
   /** Shows the answer to a call at once. */
-  take(answer: { readonly container?: Container | undefined; readonly migration?: Migration | undefined }): void {
+  take(answer: {
+    readonly container?: Container | undefined;
+    readonly migration?: Migration | undefined;
+    readonly node?: Node | undefined;
+    readonly alert?: Alert | undefined;
+  }): void {
+    if (answer.node !== undefined) this.#watch?.take({ kind: "node", node: answer.node });
+    if (answer.alert !== undefined) this.#watch?.take({ kind: "alert", alert: answer.alert });
     if (answer.container !== undefined) this.#watch?.take({ kind: "container", container: answer.container });
     if (answer.migration !== undefined) this.#watch?.take({ kind: "migration", migration: answer.migration });
   }

@@ -1,0 +1,63 @@
+import type { WhatIf, WhatIfContainer } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { WhatIfResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { Command } from "commander";
+import type { CliContext } from "../cli-context.ts";
+import { jsonText } from "../output/json-output.ts";
+import { plainText } from "../output/plain-text.ts";
+import { type Column, tableLines } from "../output/table.ts";
+import { secondsText } from "../output/wording.ts";
+import { type ApiOptions, apiCommand } from "./api-command.ts";
+
+const nodeColumns: Column<WhatIf>[] = [
+  { title: "IF IT DIES", value: (node) => node.nodeName },
+  { title: "CLUSTER", value: (node) => node.clusterName },
+  { title: "N+1", value: (node) => (node.holds ? "holds" : "lost") },
+  {
+    title: "MOVE",
+    value: (node) => String(node.containerCount - node.withoutPlaceCount - node.waitingCount),
+    right: true,
+  },
+  { title: "NO PLACE", value: (node) => String(node.withoutPlaceCount), right: true },
+  { title: "WAIT", value: (node) => String(node.waitingCount), right: true },
+  {
+    title: "WITHOUT A PLACE",
+    value: (node) => {
+      const more = node.withoutPlaceCount - node.withoutPlace.length;
+      return `${node.withoutPlace.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+    },
+  },
+];
+
+const containerColumns: Column<WhatIfContainer>[] = [
+  { title: "CONTAINER", value: (container) => container.containerName },
+  { title: "GOES TO", value: (container) => container.targetNodeName || "-" },
+  {
+    title: "DOWN AT MOST",
+    value: (container) => (container.blocker ? "" : secondsText(container.downtimeMs)),
+    right: true,
+  },
+  {
+    title: "MADE OF",
+    value: (container) => container.downtimeTerms.map(({ name, ms }) => `${name} ${secondsText(ms)}`).join(" + "),
+  },
+  { title: "BLOCKED BY", value: (container) => container.blocker },
+];
+
+/** `lormas whatif`. */
+export function addWhatIfCommand(program: Command, context: CliContext): void {
+  apiCommand(
+    program,
+    "whatif [node]",
+    "what would become of the HA containers if a node died now: of one node, or of each in short",
+    "lormas whatif node-1",
+  ).action(async (node: string | undefined, options: ApiOptions) => {
+    const answer = await context.api(options).nodes.whatIf({ node: node ?? "" });
+    if (options.output === "json") return context.print(jsonText(WhatIfResponseSchema, answer, true));
+    const lines =
+      node === undefined
+        ? tableLines(nodeColumns, answer.nodes, context.columns())
+        : tableLines(containerColumns, answer.nodes[0]?.containers ?? [], context.columns());
+    for (const line of lines) context.print(line);
+    context.print(plainText(answer.summary));
+  });
+}

@@ -1,0 +1,204 @@
+import { createHmac } from "node:crypto";
+import type { Logger } from "pino";
+import type { AlertRecord, AlertTransition } from "../domain/alert/alert.ts";
+import type { Clock } from "../runtime/clock.ts";
+
+/** A transition of an alert that the receiver has not confirmed. */
+export type AlertDelivery = {
+  readonly position: number;
+  readonly id: string;
+  readonly transition: AlertTransition;
+  readonly alert: AlertRecord;
+  readonly atMs: number;
+  readonly attempts: number;
+};
+
+/** Where they wait; written with the decisions that make them. */
+export interface AlertDeliveries {
+  oldest(limit: number): Promise<AlertDelivery[]>;
+  remove(position: number): Promise<void>;
+  noteFailure(position: number, attempts: number, error: string): Promise<void>;
+  /** Removes all but the newest `keep`; answers how many went. */
+  trim(keep: number): Promise<number>;
+}
+
+/** Transitions that wait for a receiver; beyond, the oldest are dropped, which the log says. */
+export const WAITING_MAX = 10_000;
+/** What one request may take, milliseconds, the answer's headers included. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+/** Attempts after which one transition is given up, about an hour after the first, so that it does not hold up the rest. */
+export const ATTEMPTS_MAX = 20;
+const BATCH = 20;
+const POLL_MS = 5_000;
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 300_000;
+
+/** Until the next attempt after so many failed ones: 1 s doubled each time, at most 5 min. */
+export function webhookRetryMs(attempts: number): number {
+  return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempts - 1, 20));
+}
+
+export type AlertWebhookPorts = {
+  readonly url: string;
+  /** Signs each body when there is one. */
+  readonly secret: string | null;
+  readonly deliveries: AlertDeliveries;
+  readonly clock: Clock;
+  readonly log: Pick<Logger, "info" | "warn" | "error">;
+  /** Only the leader sends. */
+  readonly leading: () => boolean;
+  /** Calls back after commits that may have brought something; returns the way to stop that. */
+  readonly onCommitted: (callback: () => void) => () => void;
+};
+
+/**
+ * Posts every transition of an alert to one receiver, in order, one at a time, at least once: it leaves the queue only when
+ * the receiver has answered 2xx. A change of leadership, or an answer that was lost, sends one again under the same id.
+ */
+export class AlertWebhook {
+  readonly #ports: AlertWebhookPorts;
+  readonly #stopping = new AbortController();
+  #cancelTimer: () => void = () => {};
+  #stopListening: () => void = () => {};
+  #running: Promise<void> | null = null;
+  #again = false;
+  #retryAtMs = 0;
+
+  constructor(ports: AlertWebhookPorts) {
+    this.#ports = ports;
+  }
+
+  start(): void {
+    this.#stopListening = this.#ports.onCommitted(() => this.#wake());
+    this.#wake();
+  }
+
+  /** Ends a request under way; what it carried is sent again by whoever leads next. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#stopListening();
+    this.#cancelTimer();
+    await this.#running;
+  }
+
+  #wake(): void {
+    if (this.#stopping.signal.aborted) return;
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    if (this.#ports.clock.bootMs() < this.#retryAtMs) return; // The timer that is armed will look.
+    this.#cancelTimer();
+    this.#running = this.#work().finally(() => {
+      this.#running = null;
+      const again = this.#again;
+      this.#again = false;
+      const waitMs = Math.max(0, this.#retryAtMs - this.#ports.clock.bootMs());
+      if (!this.#stopping.signal.aborted) this.#arm(waitMs > 0 ? waitMs : again ? 0 : POLL_MS);
+    });
+  }
+
+  #arm(delayMs: number): void {
+    this.#cancelTimer = this.#ports.clock.schedule(delayMs, () => this.#wake());
+  }
+
+  async #work(): Promise<void> {
+    const { deliveries, leading, log } = this.#ports;
+    try {
+      const dropped = leading() ? await deliveries.trim(WAITING_MAX) : 0;
+      if (dropped > 0)
+        log.error({ dropped }, "the alert webhook's receiver is too far behind; its oldest alerts are dropped");
+      for (;;) {
+        const batch = leading() ? await deliveries.oldest(BATCH) : [];
+        for (const delivery of batch) if (!(await this.#deliver(delivery))) return;
+        if (batch.length < BATCH) return;
+      }
+    } catch (error) {
+      log.warn({ err: error }, "alerts could not be read for the webhook; trying again");
+    }
+  }
+
+  /** False when nothing more is to be sent now. */
+  async #deliver(delivery: AlertDelivery): Promise<boolean> {
+    const { deliveries, leading, log, clock } = this.#ports;
+    if (!leading() || this.#stopping.signal.aborted) return false;
+    const failure = await this.#post(delivery);
+    if (this.#stopping.signal.aborted) return false;
+    if (failure === null) {
+      this.#retryAtMs = 0;
+      await deliveries.remove(delivery.position);
+      return true;
+    }
+    const attempts = delivery.attempts + 1;
+    if (attempts >= ATTEMPTS_MAX) {
+      log.error(
+        { delivery: delivery.id, alert: delivery.alert.id, failure },
+        "the alert webhook's receiver never took it; given up",
+      );
+      await deliveries.remove(delivery.position);
+      return true;
+    }
+    this.#retryAtMs = clock.bootMs() + webhookRetryMs(attempts);
+    log.warn(
+      { delivery: delivery.id, attempts, failure },
+      "the alert webhook's receiver did not take an alert; trying again",
+    );
+    await deliveries.noteFailure(delivery.position, attempts, failure);
+    return false;
+  }
+
+  /** Null when the receiver took it, else why it did not. */
+  async #post(delivery: AlertDelivery): Promise<string | null> {
+    const { url, secret, clock } = this.#ports;
+    const body = webhookBody(delivery);
+    const timeout = new AbortController();
+    const cancel = clock.schedule(REQUEST_TIMEOUT_MS, () => timeout.abort());
+    try {
+      const answer = await fetch(url, {
+        method: "POST",
+        redirect: "manual", // A receiver that sends us elsewhere is not the one that was configured.
+        signal: AbortSignal.any([timeout.signal, this.#stopping.signal]),
+        headers: {
+          "content-type": "application/json",
+          "user-agent": "lormas",
+          "x-lormas-event": `alert.${delivery.transition}`,
+          "x-lormas-delivery": delivery.id,
+          ...(secret === null ? {} : { "x-lormas-signature": webhookSignature(secret, body) }),
+        },
+        body,
+      });
+      await answer.body?.cancel();
+      return answer.ok ? null : `it answered HTTP ${answer.status}`;
+    } catch (error) {
+      if (timeout.signal.aborted) return `it did not answer within ${REQUEST_TIMEOUT_MS / 1_000} s`;
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      return cause instanceof Error ? cause.message : String(cause);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** The value of x-lormas-signature: HMAC-SHA256 of the body's bytes under the shared secret. */
+export function webhookSignature(secret: string, body: string): string {
+  return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+}
+
+/** What is posted; docs/alerts.md describes it. */
+export function webhookBody({ id, transition, alert, atMs }: AlertDelivery): string {
+  const moment = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+  const { openedAt, raisedAt, acknowledgedAt, resolvedAt, endsWhenAcknowledged: _, ...plain } = alert;
+  return JSON.stringify({
+    version: 1,
+    delivery: id,
+    event: `alert.${transition}`,
+    at: moment(atMs),
+    alert: {
+      ...plain,
+      openedAt: moment(openedAt),
+      raisedAt: moment(raisedAt),
+      acknowledgedAt: moment(acknowledgedAt),
+      resolvedAt: moment(resolvedAt),
+    },
+  });
+}
