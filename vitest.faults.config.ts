@@ -18,7 +18,7 @@ export default defineConfig({
     fileParallelism: false,
     // Each runs on a fleet of its own, and two cores carry two.
     maxConcurrency: 2,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 180_000,
     reporters: tallyPath === undefined ? ["default"] : ["default", new VitestTallyReporter(tallyPath)],
   },

@@ -1,13 +1,15 @@
 // npm run model: asks spin every question of model-questions.ts about the models in docs/model. One line each, with states
 // and time; exit code 1 when one answer is not as expected. `npm run model -- WORD` asks those whose line has that word.
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryRoot } from "./bootstrap.mjs";
 import { MODEL_QUESTIONS, type ModelQuestion } from "./model-questions.ts";
 import { answer, type ModelAnswer, ToolMissing } from "./model-run.ts";
 
-const BOUNDS = { secondsMax: 240, megabytesMax: 3_000, depthMax: 2_000_000 };
+/** Of one question. Lanes times memory stays below 4 GB. */
+const BOUNDS = { secondsMax: 240, megabytesMax: 1_500, depthMax: 1_000_000 };
+const LANES = Math.min(2, availableParallelism());
 
 function line({ model, name, defines, expect }: ModelQuestion, { outcome, states, seconds }: ModelAnswer): string {
   const verdict = outcome === expect ? "as expected" : `NOT AS EXPECTED: ${outcome}`;
@@ -27,9 +29,18 @@ let wrong = 0;
 let states = 0;
 let seconds = 0;
 try {
-  for (const question of questions) {
-    const modelPath = join(repositoryRoot, "docs", "model", `${question.model}.pml`);
-    const given = await answer(question, modelPath, scratch, BOUNDS);
+  const waiting = questions.map((question) => ({ question, ...Promise.withResolvers<ModelAnswer>() }));
+  const next = waiting.values();
+  const lane = async (): Promise<void> => {
+    for (const { question, resolve } of next) {
+      const modelPath = join(repositoryRoot, "docs", "model", `${question.model}.pml`);
+      resolve(await answer(question, modelPath, scratch, BOUNDS));
+    }
+  };
+  const lanes = Promise.all(Array.from({ length: LANES }, lane));
+  // Printed in the order of the list; a lane that fails ends the whole.
+  for (const { question, promise } of waiting) {
+    const given = await Promise.race([promise, lanes.then(() => promise)]);
     states += given.states;
     seconds += given.seconds;
     console.log(line(question, given));
@@ -39,7 +50,7 @@ try {
   }
   console.log(
     `${questions.length - wrong} of ${questions.length} answers as expected, ` +
-      `${states.toLocaleString("en")} states in ${seconds.toFixed(0)} s`,
+      `${states.toLocaleString("en")} states, ${seconds.toFixed(0)} s of checking`,
   );
 } catch (error) {
   if (!(error instanceof ToolMissing)) throw error;

@@ -1,6 +1,6 @@
 /** One run of spin over a model of docs/model: what is switched on, and what must come out of it. */
 export type ModelQuestion = {
-  readonly model: "fencing" | "confirmation";
+  readonly model: "fencing" | "confirmation" | "membership";
   /** What is asked, for people. */
   readonly name: string;
   /** Switches of the model, as NAME or NAME=VALUE. */
@@ -30,6 +30,7 @@ export const MODEL_QUESTIONS: readonly ModelQuestion[] = [
   holds("fencing", "never two running copies"),
   holds("fencing", "a dead leader stops no copy whose node sees a majority", "CALM"),
   holds("confirmation", "what the leader counts as covered was covered"),
+  holds("membership", "no copy runs where a death was declared, however the voters change"),
 
   fails("fencing", "reached: three failovers, so that a dead node has come back and run it again", "REACH_FAILOVERS"),
   fails("fencing", "reached: a vote keeps a copy alive beyond its hard end", "REACH_SURVIVAL"),
@@ -38,6 +39,8 @@ export const MODEL_QUESTIONS: readonly ModelQuestion[] = [
   fails("fencing", "reached: a goodbye moves a container without W", "REACH_GOODBYE"),
   fails("fencing", "reached: survival with the leader gone for good", "CALM", "REACH_SURVIVAL"),
   fails("confirmation", "reached: a whole window covered, and more to come", "REACH_COVERED"),
+  fails("membership", "reached: a death in an epoch that the dead node never saw", "REACH_DEATH"),
+  fails("membership", "reached: a node that is no voter survives by the votes of two", "REACH_OUTVOTED"),
 
   fails("fencing", "broken: no soft end (a needless kill)", "CALM", "SOFT=4"),
   fails("fencing", "broken: votes end before they can be asked again (a needless kill)", "CALM", "V=1"),
@@ -61,4 +64,6 @@ export const MODEL_QUESTIONS: readonly ModelQuestion[] = [
   fails("confirmation", "broken: what remains is counted from the receipt", "END_FROM_RECEIPT"),
   fails("confirmation", "broken: what was held is counted from the acknowledgement", "START_FROM_ACK"),
   fails("confirmation", "broken: a gap in the lease is passed over in silence", "HELD_THROUGH_GAP"),
+  fails("membership", "broken: the leader asks the present set only", "ONLY_PRESENT_SET"),
+  fails("membership", "broken: an epoch counts as confirmed without an acknowledgement", "CONFIRM_WITHOUT_ACK"),
 ];

@@ -160,7 +160,7 @@ async function main(): Promise<void> {
     guard: guardLink,
     enforce: () => enforceDeadline(cgroups, guard.groups, log),
     connect,
-    ...(peers ? { peers } : {}),
+    ...(peers ? { peers: failpoints?.peers(peers) ?? peers } : {}),
     measure: () => meter.measure(),
     clock,
     timers: systemTimers,

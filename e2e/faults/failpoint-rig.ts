@@ -1,7 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type Container, ContainerType, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import {
+  type Container,
+  ContainerStatus,
+  ContainerType,
+  MigrationOutcome,
+} from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { FOLDER_FILES, RECORDING } from "@lormas/wire/armed-folder.ts";
 import { FAILPOINT_VARIABLE } from "@lormas/wire/failpoints.ts";
 import { expect } from "vitest";
@@ -11,7 +16,7 @@ import { ProcessFleet } from "../fleet/process-fleet.ts";
 import { until } from "../fleet/until.ts";
 
 /** How long anything may take that a fault has interrupted. */
-export const MEND_MS = 40_000;
+export const MEND_MS = 60_000;
 const NODES = ["node-1", "node-2", "node-3"];
 const ENDED: readonly MigrationOutcome[] = [
   MigrationOutcome.COMPLETED,
@@ -140,25 +145,12 @@ export class FailpointRig {
   async expectSound(name: string, wanted: "running" | "stopped" | "gone", fromEpoch = 0): Promise<void> {
     const { fleet } = this;
     await fleet.healthy(NODES, MEND_MS);
-    if (wanted !== "gone") {
-      const container = await fleet.container(name, wanted === "running" ? "RUNNING" : "STOPPED", MEND_MS);
-      for (const { outcome } of await this.migrations(name)) expect(ENDED).toContain(outcome);
-      const [copy, ...more] = await until("what runs is what is believed to run", MEND_MS, () => {
-        const now = copiesOf(fleet.processes(), name);
-        return now.length === (wanted === "running" ? 1 : 0) ? now : undefined;
-      });
-      expect(more).toEqual([]);
-      if (wanted === "running") {
-        const { environment } = copy ?? { environment: new Map<string, string>() };
-        const real = [environment.get("LORMAS_NODE"), environment.get("LORMAS_EPOCH")];
-        expect(real).toEqual([container.nodeName, String(container.epoch)]);
-      }
-    } else {
-      await until("nothing runs", MEND_MS, () => copiesOf(fleet.processes(), name).length === 0);
-    }
-    await until("every command has its result", MEND_MS, async () => {
-      const [row] = await fleet.rows("select count(*)::int as open from outbox where state = 'pending'");
-      return row?.["open"] === 0;
+    let unsettled = "";
+    await until(`${name} is ${wanted}, and everything about it has ended`, MEND_MS, async () => {
+      unsettled = await this.#unsettled(name, wanted);
+      return unsettled === "";
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${unsettled}`, { cause: error });
     });
     const [events] = await fleet.rows("select max(sequence) - min(sequence) + 1 - count(*) as missing from event");
     expect(Number(events?.["missing"])).toBe(0);
@@ -169,6 +161,25 @@ export class FailpointRig {
     for (const node of NODES) this.#readJournal(node);
     const shared = [...this.#started].filter(([, nodes]) => nodes.size > 1).map(([epoch]) => epoch);
     expect(shared, "epochs that more than one node was told to start").toEqual([]);
+  }
+
+  /** What is still under way, or is otherwise than it is said to be; empty when all agrees. */
+  async #unsettled(name: string, wanted: "running" | "stopped" | "gone"): Promise<string> {
+    const real = copiesOf(this.fleet.processes(), name).map(({ environment }) =>
+      ["LORMAS_NODE", "LORMAS_EPOCH"].map((variable) => environment.get(variable)).join(" "),
+    );
+    const [row] = await this.fleet.rows("select count(*)::int as pending from outbox where state = 'pending'");
+    if (row?.["pending"] !== 0) return `${row?.["pending"]} commands have no result`;
+    if (wanted !== "gone") {
+      const { container } = await this.fleet.api().containers.getContainer({ id: name });
+      const status = wanted === "running" ? ContainerStatus.RUNNING : ContainerStatus.STOPPED;
+      if (container?.status !== status) return `its status is ${container?.status}: ${container?.statusReason}`;
+      const open = (await this.migrations(name)).filter(({ outcome }) => !ENDED.includes(outcome));
+      if (open.length > 0) return `migration ${open[0]?.id} has not ended`;
+      const believed = wanted === "running" ? [`${container.nodeName} ${container.epoch}`] : [];
+      if (believed.join() !== real.join()) return `believed to run: ${believed.join()}; runs: ${real.join()}`;
+    } else if (real.length > 0) return `still runs: ${real.join()}`;
+    return "";
   }
 
   /** Notes what a node's journal says of starts. An agent compacts it when it begins, so it is read at its end, too. */

@@ -4,8 +4,10 @@ import { type CaseOf, type EffectKind, sitesOf } from "@lormas/wire/failpoints.t
 import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { JournalRecord } from "../journal/journal-state.ts";
+import type { PeerAnswering, PeerPlane } from "../peers/peer-plane.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import type { CoordinatorClient } from "../session/coordinator-client.ts";
+import type { NodeAgentOptions } from "./node-agent.ts";
 
 // Everything that the agent does to the world by its ports, told by their types: a new method, journal record or message that
 // is not told here does not compile.
@@ -64,6 +66,36 @@ const CLIENT = {
   close: "send",
 } as const satisfies Record<keyof CoordinatorClient, EffectKind>;
 
+const PEERS = {
+  address: "read",
+  ask: "send",
+  // What is served is the answer, below.
+  serve: "read",
+  keep: "read",
+} as const satisfies Record<keyof PeerPlane, EffectKind>;
+
+const ANSWERS = { vote: "send" } as const;
+
+/** Which of the ports that main.ts wires are wrapped. One that does something to the world is, and gets a table above. */
+export const AGENT_PORTS = {
+  runtime: "wrapped",
+  journal: "wrapped",
+  guard: "wrapped",
+  connect: "wrapped",
+  peers: "wrapped",
+  // Kills by this process's own hands at the hard end: once more than the guard does, in its stead if need be.
+  enforce: "plain",
+  nodeId: "plain",
+  incarnation: "plain",
+  address: "plain",
+  portPool: "plain",
+  measure: "plain",
+  clock: "plain",
+  timers: "plain",
+  random: "plain",
+  log: "plain",
+} as const satisfies Record<keyof NodeAgentOptions, "wrapped" | "plain">;
+
 const MESSAGES = {
   hello: "send",
   heartbeat: "send",
@@ -81,6 +113,8 @@ const PREFIX = {
   record: "agent.journal.append",
   client: "agent.client",
   message: "agent.message",
+  peers: "agent.peers",
+  answer: "agent.peers.answer",
 } as const;
 
 /** Every failpoint site of this program. */
@@ -90,6 +124,8 @@ export const AGENT_SITES: ReadonlySet<string> = new Set([
   ...sitesOf(PREFIX.record, RECORDS),
   ...sitesOf(PREFIX.client, CLIENT),
   ...sitesOf(PREFIX.message, MESSAGES),
+  ...sitesOf(PREFIX.peers, PEERS),
+  ...sitesOf(PREFIX.answer, ANSWERS),
 ]);
 
 /** The agent's ports with failpoints around them. */
@@ -97,6 +133,7 @@ export type AgentFailpoints = {
   readonly runtime: (runtime: ContainerRuntime) => ContainerRuntime;
   readonly guard: <Guard extends GuardLink>(guard: Guard) => GuardLink;
   readonly journal: (journal: Journal) => Journal;
+  readonly peers: (peers: PeerPlane) => PeerPlane;
   readonly client: (client: CoordinatorClient) => CoordinatorClient;
 };
 
@@ -112,6 +149,13 @@ export function agentFailpoints(env: NodeJS.ProcessEnv, hands: Hands): AgentFail
         // The port's own signature: append(record).
         method === "append" ? [`${PREFIX.record}.${(args[0] as JournalRecord).kind}`] : [],
       ),
+    peers: (peers) => {
+      const { address } = peers;
+      const serve = (answering: PeerAnswering) =>
+        peers.serve((question) => points.around(PREFIX.answer, { vote: answering }, ANSWERS).vote(question));
+      const [ask, keep] = [peers.ask.bind(peers), peers.keep.bind(peers)];
+      return points.around<PeerPlane>(PREFIX.peers, { address, ask, serve, keep }, PEERS);
+    },
     client: (client) => {
       const heartbeat = client.heartbeat.bind(client);
       const commands = client.commands.bind(client);

@@ -125,6 +125,28 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
     expect(agent.containerPid(spec.containerId)).not.toBeNull();
   });
 
+  test("with a guard that does not answer, keeps the deadline itself, says so, and takes no HA container", async () => {
+    agent.start(coordinator.address, coordinator.joinToken);
+    await ready();
+    const spec = testSpec({ ha: true });
+    await run(testCommand(spec.containerId, { case: "start", value: { spec } }));
+    const guard = agent
+      .marked()
+      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.mjs"));
+    process.kill(guard ?? 0, "SIGSTOP");
+    await waitFor("it told", () => coordinator.heard.heartbeats.at(-1)?.guarded === false);
+    await waitFor("the HA container killed by the agent", () => agent.containerPid(spec.containerId) === null);
+    expect(coordinator.heard.heartbeats.at(-1)).toMatchObject({ guarded: false, remainingMs: 0 });
+    const other = testSpec({ ha: true });
+    const refused = await run(testCommand(other.containerId, { case: "start", value: { spec: other } }));
+    expect(refused).toMatchObject({ ok: false, errorCode: "no_lease" });
+    process.kill(guard ?? 0, "SIGCONT");
+    await waitFor("guarded under a lease again", () => {
+      const beat = coordinator.heard.heartbeats.at(-1);
+      return beat?.guarded === true && beat.remainingMs > 0;
+    });
+  });
+
   test("killed with nobody else to start it, comes back by its guard under the same lease, and not after it left", async () => {
     coordinator.policy = { ...coordinator.policy, intervalMs: 300, leaseMs: 8_000 };
     agent.start(coordinator.address, coordinator.joinToken, { restarts: true });

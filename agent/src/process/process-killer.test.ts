@@ -123,6 +123,22 @@ describe.each([
     expect(processesBelow(controlFolder(layout, ha))).toEqual([]);
   });
 
+  testThere("of many that enter it by themselves while others are killed, none runs its next instruction", async () => {
+    expect(killCgroupPass(layout, ha, grave)).toBe(0);
+    const box = join(controlFolder(layout, ha), "box", "cgroup.procs");
+    const late = Array.from({ length: 40 }, (_, n) => {
+      const child = spawn("/bin/sh", ["-c", `echo $$ > ${box}; echo ran > ran-${n}`], { cwd: folder, stdio: "ignore" });
+      children.push(child);
+      return child;
+    });
+    await waitFor("all killed", () => {
+      killCgroupPass(layout, ha, grave);
+      return late.every((child) => child.exitCode !== null || child.signalCode !== null);
+    });
+    expect(late.every((child) => child.signalCode === "SIGKILL")).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   testThere("what waits frozen runs once the parent is thawed", async () => {
     setFrozen(layout, ha, true);
     startIn("echo ran > ran");

@@ -1,11 +1,13 @@
 import type { CommandsResponse, HeartbeatResponse } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { failpointsAskedFor, type Hands } from "@lormas/wire/armed-folder.ts";
 import { type CaseOf, type EffectKind, sitesOf } from "@lormas/wire/failpoints.ts";
+import type { AgentPlaneParts } from "../agents/agent-plane.ts";
 import type { JoinTokenRegister } from "../agents/join-token-register.ts";
 import type { NodeRegister } from "../agents/node-register.ts";
 import { containerMachine } from "../domain/container/container-machine.ts";
 import type { AgentLink, OutboundAction, OutboundCommand } from "../runtime/agent-link.ts";
 import type { DecisionChanges, DecisionStore } from "../runtime/decision-store.ts";
+import type { FleetRuntimePorts } from "../runtime/fleet-runtime.ts";
 
 // Everything that the coordinator does to the world by its ports, told by their types: a new method, command or message that
 // is not told here does not compile.
@@ -51,6 +53,25 @@ const MESSAGES = {
   closeLogs: "send",
 } as const satisfies Record<CaseOf<HeartbeatResponse> | CaseOf<CommandsResponse>, EffectKind>;
 
+/** Which of the runtime's and the agent plane's ports are wrapped; one that does something to the world gets a table above. */
+export const COORDINATOR_PORTS = {
+  store: "wrapped",
+  link: "wrapped",
+  nodes: "wrapped",
+  joinTokens: "wrapped",
+  wrapStream: "wrapped",
+  clock: "plain",
+  log: "plain",
+  newId: "plain",
+  instance: "plain",
+  leaderTtlMs: "plain",
+  listen: "plain",
+  hosts: "plain",
+  dataDir: "plain",
+  random: "plain",
+  limits: "plain",
+} as const satisfies Record<keyof FleetRuntimePorts | keyof AgentPlaneParts, "wrapped" | "plain">;
+
 const PREFIX = {
   store: "coordinator.store",
   step: "coordinator.store.commit.step",
@@ -62,17 +83,18 @@ const PREFIX = {
 } as const;
 
 /** The states of a migration, each of which is entered by a commit. */
-const STEPS: Readonly<Record<string, EffectKind>> = Object.fromEntries(
-  Object.keys(containerMachine.states["migration"]?.states["migrating"]?.states ?? {}).map((state) => [
-    state,
-    "durable" as const,
-  ]),
-);
+function migrationSteps(): Record<string, EffectKind> {
+  const states = Object.keys(containerMachine.states["migration"]?.states["migrating"]?.states ?? {});
+  // The chart has been rearranged, and this would go on without any of them.
+  if (states.length === 0)
+    throw new Error("the container's chart has no states of a migration where they are looked for");
+  return Object.fromEntries(states.map((state) => [state, "durable"]));
+}
 
 /** Every failpoint site of this program. */
 export const COORDINATOR_SITES: ReadonlySet<string> = new Set([
   ...sitesOf(PREFIX.store, STORE),
-  ...sitesOf(PREFIX.step, STEPS),
+  ...sitesOf(PREFIX.step, migrationSteps()),
   ...sitesOf(PREFIX.link, LINK),
   ...sitesOf(PREFIX.command, COMMANDS),
   ...sitesOf(PREFIX.joinTokens, JOIN_TOKENS),

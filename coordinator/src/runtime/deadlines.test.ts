@@ -65,6 +65,17 @@ test("a moment that has passed while nobody watched comes at once", async () => 
   expect(due).toMatchObject([{ containerId: "id", name: "start" }]);
 });
 
+test("a wait that a coordinator of another wall clock began lasts no longer than it was meant to", async () => {
+  const container = waiting(["restart", 500_000]);
+  const { context } = container.snapshot;
+  const deadline = context.deadline && { ...context.deadline, lastsMs: 2_000 };
+  deadlines.follow({ ...container, snapshot: { ...container.snapshot, context: { ...context, deadline } } });
+  await clock.advance(1_999, settle);
+  expect(due).toEqual([]);
+  await clock.advance(1, settle);
+  expect(due).toMatchObject([{ name: "restart", due: deadline?.at }]);
+});
+
 test("a container that is forgotten waits for nothing", async () => {
   deadlines.follow(waiting(["start", 1_000], ["stop_source", 400]));
   deadlines.forget("id");

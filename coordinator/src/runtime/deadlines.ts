@@ -1,9 +1,10 @@
+import type { Deadline } from "../domain/container/container-context.ts";
 import type { Clock } from "./clock.ts";
 import type { ContainerRecord } from "./fleet-view.ts";
 
 /**
- * No wait of an actor is longer. A wall clock that was set back between two runs would otherwise make a stored moment as
- * late as the step was long.
+ * No wait of an actor is longer. A wall clock that was set back, or that of a coordinator which takes over is behind, would
+ * otherwise make a stored moment as late as the clocks differ; so no wait is armed for longer than it was meant to last.
  */
 const DELAY_MAX_MS = 30 * 60_000;
 
@@ -40,13 +41,14 @@ export class Deadlines {
     this.#armed.clear();
   }
 
-  #arm(key: string, containerId: string, deadline: { name: string; at: number } | null): void {
+  #arm(key: string, containerId: string, deadline: Deadline | null): void {
     const armed = this.#armed.get(key);
     if (armed && deadline && armed.name === deadline.name && armed.due === deadline.at) return;
     armed?.cancel();
     this.#armed.delete(key);
     if (!deadline) return;
-    const delayMs = Math.min(DELAY_MAX_MS, Math.max(0, deadline.at - this.#clock.wallMs()));
+    const lastsMs = Math.min(DELAY_MAX_MS, deadline.lastsMs ?? DELAY_MAX_MS);
+    const delayMs = Math.min(lastsMs, Math.max(0, deadline.at - this.#clock.wallMs()));
     const cancel = this.#clock.schedule(delayMs, () => {
       this.#armed.delete(key);
       this.#onDue({ containerId, name: deadline.name, due: deadline.at });

@@ -1,4 +1,4 @@
-import { initialTransition, transition } from "xstate";
+import { initialTransition } from "xstate";
 import type { AlertKind, AlertRaise, AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerInput } from "../domain/container/container-context.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
@@ -8,6 +8,7 @@ import type { DutyEffect, DutyEvent } from "../domain/maintenance/duty-context.t
 import { dutyMachine } from "../domain/maintenance/duty-machine.ts";
 import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
+import { actorStep } from "./actor-step.ts";
 import { alertEvent } from "./alert-event.ts";
 import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
@@ -134,7 +135,7 @@ export class UnitOfWork extends FleetOverlay {
   tellDuty(nodeId: string, event: DutyEvent): void {
     const node = this.node(nodeId);
     if (!node) return;
-    const [duty, actions] = transition(dutyMachine, node.duty, event);
+    const [duty, actions] = actorStep(dutyMachine, node.duty, event);
     if (duty !== node.duty) this.setNode({ ...node, duty });
     for (const action of actions) if (action.type === "effect") this.#dutyEffect(nodeId, action.params as DutyEffect);
   }
@@ -180,7 +181,7 @@ export class UnitOfWork extends FleetOverlay {
   #stepContainer(id: string, event: ContainerEvent): void {
     const container = this.container(id);
     if (!container) return;
-    const [snapshot, actions] = transition(containerMachine, container.snapshot, event);
+    const [snapshot, actions] = actorStep(containerMachine, container.snapshot, event);
     if (snapshot === container.snapshot) return;
     this.setContainer(id, { ...container, snapshot });
     for (const action of actions) {
@@ -191,7 +192,7 @@ export class UnitOfWork extends FleetOverlay {
   #stepNode(id: string, event: NodeEvent): void {
     const node = this.node(id);
     if (!node) return;
-    const [snapshot, actions] = transition(nodeMachine, node.snapshot, event);
+    const [snapshot, actions] = actorStep(nodeMachine, node.snapshot, event);
     if (snapshot === node.snapshot) return;
     this.setNode({ ...node, snapshot });
     for (const action of actions)

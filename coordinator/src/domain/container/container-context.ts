@@ -19,7 +19,20 @@ export type AwaitedCommand = { readonly ordinal: number; readonly kind: CommandK
 export type CommandKind = "prepare" | "start" | "stop" | "remove";
 
 /** A moment (wall clock, ms) at which a region wants to be woken; kept absolute so that it survives a restart. */
-export type Deadline = { readonly name: string; readonly at: number };
+export type Deadline = {
+  readonly name: string;
+  readonly at: number;
+  /**
+   * How long the wait was when it began, ms: a coordinator whose wall clock is behind the one that began it waits no longer.
+   * Absent in snapshots of before it was kept.
+   */
+  readonly lastsMs?: number;
+};
+
+/** A wait that begins now. */
+export function deadlineAfter(name: string, nowMs: number, lastsMs: number): Deadline {
+  return { name, at: nowMs + lastsMs, lastsMs };
+}
 
 export type MigrationTrigger = "auto" | "manual" | "drain" | "failback";
 

@@ -9,7 +9,7 @@ import {
   START_SLACK_MS,
   STOP_SLACK_MS,
 } from "./command-budget.ts";
-import type { Placement } from "./container-context.ts";
+import { deadlineAfter, type Placement } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
 import { pinnedNodeId } from "./start-place.ts";
 
@@ -80,7 +80,7 @@ export const issueStart = s.enqueueActions(({ context, event, enqueue }) => {
     lastOrdinal: ordinal,
     placement: { ...placement, epoch },
     awaited: { ordinal, kind: "start", nodeId: placement.nodeId },
-    deadline: { name: "start", at: event.at + timeoutMs },
+    deadline: deadlineAfter("start", event.at, timeoutMs),
     restartAfterStop: false,
     healthy: true,
   });
@@ -181,7 +181,7 @@ export const tryEveryNodeAgain = s.assign({ avoidNodes: [] });
 export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
   if (context.restarts > RESTARTS_MAX) return; // Given up in the same step.
   const delayMs = restartDelayMs(context.restarts - 1);
-  enqueue.assign({ deadline: { name: "restart", at: event.at + delayMs } });
+  enqueue.assign({ deadline: deadlineAfter("restart", event.at, delayMs) });
   enqueue({
     type: "effect",
     params: {
@@ -230,7 +230,7 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
   enqueue.assign({
     lastOrdinal: ordinal,
     awaited: { ordinal, kind: "stop", nodeId: placement.nodeId },
-    deadline: { name: "stop", at: event.at + timeoutMs },
+    deadline: deadlineAfter("stop", event.at, timeoutMs),
     runningSince: null,
   });
   enqueue({
@@ -282,7 +282,7 @@ const removal = (deadline: string, removeVolumes: boolean) =>
     enqueue.assign({
       lastOrdinal: ordinal,
       awaited: { ordinal, kind: "remove", nodeId: placement.nodeId },
-      deadline: { name: deadline, at: event.at + REMOVE_TIMEOUT_MS },
+      deadline: deadlineAfter(deadline, event.at, REMOVE_TIMEOUT_MS),
     });
     enqueue({
       type: "effect",
@@ -305,7 +305,7 @@ export const issueVacate = removal("vacate", false);
 
 export const retryLater = s.assign({
   awaited: null,
-  deadline: ({ event }) => ({ name: "retry", at: event.at + RETRY_MS }),
+  deadline: ({ event }) => deadlineAfter("retry", event.at, RETRY_MS),
 });
 
 export const noteGone = s.enqueueActions(({ context, enqueue }) => {

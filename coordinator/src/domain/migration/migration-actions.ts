@@ -5,7 +5,14 @@ import {
   START_SLACK_MS,
   STOP_SLACK_MS,
 } from "../container/command-budget.ts";
-import type { AwaitedCommand, CommandKind, ContainerContext, Move, MoveError } from "../container/container-context.ts";
+import {
+  type AwaitedCommand,
+  type CommandKind,
+  type ContainerContext,
+  deadlineAfter,
+  type Move,
+  type MoveError,
+} from "../container/container-context.ts";
 import { containerSetup as s } from "../container/container-setup.ts";
 
 const changed = (context: ContainerContext, change: Partial<Move>): Move | null =>
@@ -156,7 +163,7 @@ export const issue = (kind: CommandKind, side: Side) =>
     enqueue.assign({
       lastOrdinal: ordinal,
       moveAwaited: awaited,
-      moveDeadline: { name: `${kind}_${side}`, at: event.at + timeoutMs },
+      moveDeadline: deadlineAfter(`${kind}_${side}`, event.at, timeoutMs),
     });
     if (kind === "start") {
       enqueue.assign({ lastEpoch: epoch });
@@ -349,7 +356,7 @@ export const endFailed = (
 
 export const retryStepLater = s.assign({
   moveAwaited: null,
-  moveDeadline: ({ event }) => ({ name: "retry", at: event.at + RETRY_MS }),
+  moveDeadline: ({ event }) => deadlineAfter("retry", event.at, RETRY_MS),
 });
 
 /** Gives the failed target's room back before another one is chosen. */
