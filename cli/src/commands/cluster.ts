@@ -1,11 +1,24 @@
 import { create } from "@bufbuild/protobuf";
-import { type Cluster, ClusterSchema, NPlusOnePolicy } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { ListClustersResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import { type Command, Option } from "commander";
+import {
+  type Cluster,
+  ClusterSchema,
+  type GroupVoter,
+  type HeartbeatProfile,
+  NPlusOnePolicy,
+  VoterState,
+} from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import {
+  ListClustersResponseSchema,
+  ListProfilesResponseSchema,
+  type PolicyChoice,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "../cli-context.ts";
+import { CliFailure } from "../cli-failure.ts";
+import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
-import { type Column, tableLines } from "../output/table.ts";
-import { nPlusOneWord, secondsText } from "../output/wording.ts";
+import { type Column, factLines, tableLines } from "../output/table.ts";
+import { nPlusOneWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
 
@@ -13,11 +26,29 @@ const columns: Column<Cluster>[] = [
   { title: "NAME", value: (cluster) => cluster.name },
   { title: "HEALTHY", value: (cluster) => `${cluster.healthyNodeCount}/${cluster.nodeCount}`, right: true },
   { title: "PROFILE", value: (cluster) => cluster.heartbeatPolicy?.profile ?? "" },
-  { title: "MOVES BY ITSELF", value: (cluster) => (cluster.autoMigrate ? "yes" : "no") },
+  { title: "MOVES BY ITSELF", value: movesText },
   { title: "TO OTHER CLUSTERS", value: (cluster) => (cluster.allowOtherClusters ? "yes" : "no") },
   { title: "N+1", value: (cluster) => nPlusOneWord(cluster.nPlusOne) },
-  { title: "FAILOVER WITHIN", value: (cluster) => secondsText(cluster.failoverBoundMs), right: true },
+  { title: "FAILOVER WITHIN", value: (cluster) => boundText(cluster.failoverBoundMs), right: true },
   { title: "DESCRIPTION", value: (cluster) => cluster.description },
+];
+
+const voterColumns: Column<GroupVoter>[] = [
+  { title: "VOTER", value: (voter) => voter.nodeName },
+  { title: "STATE", value: voterText },
+  { title: "LEASE HELD FOR", value: (voter) => (voter.heldMs > 0n ? secondsText(voter.heldMs) : ""), right: true },
+  { title: "EPOCH", value: (voter) => (voter.confirmedEpoch > 0n ? String(voter.confirmedEpoch) : ""), right: true },
+  { title: "PEER ADDRESS", value: (voter) => voter.peerAddress || "none" },
+];
+
+const profileColumns: Column<HeartbeatProfile>[] = [
+  { title: "PROFILE", value: ({ policy }) => policy?.profile ?? "" },
+  { title: "HEARTBEAT", value: ({ policy }) => secondsText(policy?.intervalMs), right: true },
+  { title: "LEASE", value: ({ policy }) => secondsText(policy?.leaseMs), right: true },
+  { title: "KILL", value: ({ policy }) => secondsText(policy?.killMs), right: true },
+  { title: "WAIT", value: ({ policy }) => secondsText(policy?.waitMs), right: true },
+  { title: "FAILOVER WITHIN", value: ({ bound }) => boundText(bound?.totalMs ?? 0), right: true },
+  { title: "FITS", value: ({ description }) => description },
 ];
 
 /** `lormas cluster …`. */
@@ -49,6 +80,204 @@ export function addClusterCommands(program: Command, context: CliContext): void 
       if (options.output === "json") context.print(jsonText(ClusterSchema, cluster, true));
       else for (const line of tableLines(columns, [cluster], context.columns())) context.print(line);
     });
+  apiCommand(
+    group,
+    "show <cluster>",
+    "show one cluster: policy, bound, who votes (name or id)",
+    "lormas cluster show local",
+  ).action(async (id: string, options: ApiOptions) => {
+    const { cluster } = await context.api(options).clusters.getCluster({ id });
+    print(context, options, cluster, id);
+  });
+  apiCommand(group, "profiles", "the heartbeat profiles with their bounds", "lormas cluster profiles").action(
+    async (options: ApiOptions) => {
+      const answer = await context.api(options).clusters.listProfiles({});
+      if (options.output === "json") context.print(jsonText(ListProfilesResponseSchema, answer, true));
+      else for (const line of tableLines(profileColumns, answer.profiles, context.columns())) context.print(line);
+    },
+  );
+  withSettings(
+    apiCommand(group, "create <name>", "make a cluster", "lormas cluster create hall-2 --profile fast"),
+  ).action(async (name: string, options: SettingOptions) => {
+    const { cluster } = await context.api(options).clusters.createCluster({ name, ...settings(options) });
+    print(context, options, cluster, name);
+  });
+  withSettings(
+    apiCommand(
+      group,
+      "update <cluster>",
+      "change what is given of a cluster",
+      "lormas cluster update local --profile fast",
+    ),
+  ).action(async (id: string, options: SettingOptions) => {
+    const change = settings(options);
+    if (Object.keys(change).length === 0) {
+      throw new CliFailure(exitCode.usage, "nothing is to be changed", "lormas cluster update --help");
+    }
+    const { cluster } = await context.api(options).clusters.updateCluster({ id, ...change });
+    print(context, options, cluster, id);
+  });
+  apiCommand(group, "rm <cluster>", "remove a cluster without nodes", "lormas cluster rm hall-2").action(
+    async (id: string, options: ApiOptions) => {
+      await context.api(options).clusters.deleteCluster({ id });
+      if (options.output === "json") context.print("{}");
+      else context.print(`${id} is removed`);
+    },
+  );
+  apiCommand(
+    group,
+    "override <cluster>",
+    "declare silent nodes dead because you know that they are off, when too few voters are left to prove it",
+    'lormas cluster override local --node node-2 --node node-3 --reason "rack 4 has no power"',
+  )
+    .requiredOption("--node <node>", "a node that is off for certain (name or id); may be given again", collected, [])
+    .requiredOption("--reason <text>", "how you know; kept with the event")
+    .action(async (id: string, options: ApiOptions & { node: string[]; reason: string }) => {
+      const { cluster } = await context
+        .api(options)
+        .clusters.overrideSuspension({ id, nodes: options.node, reason: options.reason });
+      print(context, options, cluster, id);
+    });
+}
+
+interface SettingOptions extends ApiOptions {
+  readonly description?: string;
+  readonly profile?: string;
+  readonly intervalMs?: number;
+  readonly leaseMs?: number;
+  readonly killMs?: number;
+  readonly autoMigrate?: boolean;
+  readonly otherClusters?: boolean;
+  readonly survival?: boolean;
+}
+
+function withSettings(command: Command): Command {
+  return command
+    .option("--description <text>", "for people")
+    .option("--profile <profile>", "lan, fast, default, large, patient or custom: lormas cluster profiles")
+    .option("--interval-ms <ms>", "custom: between two heartbeats", milliseconds)
+    .option("--lease-ms <ms>", "custom: the lease L", milliseconds)
+    .option("--kill-ms <ms>", "custom: the kill time K", milliseconds)
+    .option("--auto-migrate <yes|no>", "HA containers of a dead node move by themselves", yesOrNo)
+    .option("--other-clusters <yes|no>", "containers may move to nodes of other clusters", yesOrNo)
+    .option(
+      "--survival <on|off>",
+      "agents ask their peers before they kill; off where they cannot reach each other",
+      onOrOff,
+    );
+}
+
+function settings(options: SettingOptions) {
+  const { description, autoMigrate, otherClusters, survival } = options;
+  const policy = policyChoice(options);
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(policy === undefined ? {} : { policy }),
+    ...(autoMigrate === undefined ? {} : { autoMigrate }),
+    ...(otherClusters === undefined ? {} : { allowOtherClusters: otherClusters }),
+    ...(survival === undefined ? {} : { survival }),
+  };
+}
+
+type Choice = Pick<PolicyChoice, "profile"> & Partial<Pick<PolicyChoice, "intervalMs" | "leaseMs" | "killMs">>;
+
+function policyChoice({ profile, intervalMs, leaseMs, killMs }: SettingOptions): Choice | undefined {
+  const figures = {
+    ...(intervalMs === undefined ? {} : { intervalMs }),
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(killMs === undefined ? {} : { killMs }),
+  };
+  if (profile === undefined && Object.keys(figures).length === 0) return undefined;
+  return { profile: profile ?? "custom", ...figures };
+}
+
+const collected = (value: string, before: string[]): string[] => [...before, value];
+
+function milliseconds(text: string): number {
+  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError("Give whole milliseconds.");
+  return Number(text);
+}
+
+const eitherOf = (yes: string, no: string) => (text: string) => {
+  if (text !== yes && text !== no) throw new InvalidArgumentError(`Say ${yes} or ${no}.`);
+  return text === yes;
+};
+const yesOrNo = eitherOf("yes", "no");
+const onOrOff = eitherOf("on", "off");
+
+function print(context: CliContext, options: ApiOptions, cluster: Cluster | undefined, id: string): void {
+  if (cluster === undefined) throw new CliFailure(exitCode.notFound, `there is no cluster ${id}`, "lormas cluster ls");
+  if (options.output === "json") return context.print(jsonText(ClusterSchema, cluster, true));
+  for (const line of factLines(clusterFacts(cluster))) context.print(line);
+  const { group, suspension } = cluster;
+  if (group && group.voters.length > 0) {
+    context.print("");
+    for (const line of tableLines(voterColumns, group.voters, context.columns())) context.print(line);
+  }
+  if (suspension) {
+    context.print("");
+    context.print(`Automatic migration is suspended since ${timeText(suspension.since)}.`);
+    context.print(suspension.explanation);
+    context.print(`Next: ${suspension.nextStep}`);
+  }
+}
+
+function clusterFacts(cluster: Cluster): [string, string][] {
+  const policy = cluster.heartbeatPolicy;
+  const { group } = cluster;
+  return [
+    ["Name", cluster.name],
+    ["Id", cluster.id],
+    ["Description", cluster.description],
+    ["Nodes", `${cluster.healthyNodeCount} of ${cluster.nodeCount} healthy`],
+    ["Moves by itself", movesText(cluster)],
+    ["To other clusters", cluster.allowOtherClusters ? "yes" : "no"],
+    ["N+1", nPlusOneWord(cluster.nPlusOne)],
+    [
+      "Policy",
+      policy
+        ? `${policy.profile}: heartbeat ${secondsText(policy.intervalMs)}, lease ${secondsText(policy.leaseMs)}, ` +
+          `kill ${secondsText(policy.killMs)}, wait ${secondsText(policy.waitMs)}`
+        : "",
+    ],
+    ["Bound", cluster.failoverBound?.summary ?? ""],
+    ...(cluster.failoverBound?.terms ?? []).map((term): [string, string] => [
+      `  ${term.name}`,
+      `${secondsText(term.ms)}  ${term.explanation}`,
+    ]),
+    ["Voting group", group ? `epoch ${group.epoch}, ${group.epochsKept} believed in` : "none yet"],
+    ["Self-fencing", group ? (group.selfFencing ? "on" : "off: one node") : ""],
+    ["Survival by votes", group ? survivalText(cluster) : ""],
+  ];
+}
+
+function survivalText({ group, heartbeatPolicy }: Cluster): string {
+  if (group?.survival) return "on";
+  if (!heartbeatPolicy?.survival) return "off by setting";
+  if (!group?.selfFencing) return "off: nobody to ask";
+  return "off: a voter has no peer address";
+}
+
+function movesText(cluster: Cluster): string {
+  if (cluster.suspension) return "suspended";
+  return cluster.autoMigrate ? "yes" : "no";
+}
+
+const boundText = (ms: number): string => (ms === 0 ? "no failover" : secondsText(ms));
+
+function voterText(voter: GroupVoter): string {
+  switch (voter.state) {
+    case VoterState.HOLDS_LEASE:
+      return "holds a lease";
+    case VoterState.NOT_CONFIRMED:
+      return "not confirmed";
+    case VoterState.SILENT:
+      return "silent";
+    case VoterState.DEAD:
+      return "dead";
+    default:
+      return String(voter.state);
+  }
 }
 
 const N_PLUS_ONE = { off: NPlusOnePolicy.OFF, warn: NPlusOnePolicy.WARN, refuse: NPlusOnePolicy.REFUSE } as const;

@@ -40,6 +40,7 @@ beforeEach(async () => {
     databaseUrl: rig.database.url,
     operations: runtime.operations,
     operators: runtime.operators,
+    clusters: runtime.clusters,
     whatIf: runtime.whatIf,
     status: runtime,
     link: rig.agents,

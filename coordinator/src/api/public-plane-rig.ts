@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { Refusal } from "../domain/refusal.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
+import type { ClusterWishes } from "../runtime/cluster-wishes.ts";
 import type { OperatorWishes } from "../runtime/operator-wishes.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { FakeOperations } from "../store/fake-operations.ts";
@@ -72,6 +73,7 @@ function defaults(database: TestDatabase, operations: FakeOperations, dataDir: s
     operations,
     operators: nobodyDecides,
     whatIf: { one: () => ({ containers: [], policy: LEASE_PROFILES.default }), all: async () => [] },
+    clusters: noClusterWishes,
     status: operations,
     link: noLogs,
     createJoinToken: async () => ({
@@ -100,6 +102,12 @@ const nobodyDecides: OperatorWishes = {
   endMaintenance: refused,
   setNPlusOne: refused,
   acknowledgeAlert: refused,
+};
+const noClusterWishes: ClusterWishes = {
+  createCluster: refused,
+  updateCluster: refused,
+  deleteCluster: refused,
+  overrideSuspension: refused,
 };
 
 const noLogs: Pick<AgentLink, "readLogs"> = {

@@ -9,6 +9,7 @@ import { Authenticator } from "../identity/authenticate.ts";
 import { SignInLimits } from "../identity/sign-in-limits.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { ClusterWishes } from "../runtime/cluster-wishes.ts";
 import type { CoordinatorStatus, Operations } from "../runtime/operations.ts";
 import { ApiTokenStore } from "../store/api-token-store.ts";
 import type { Database } from "../store/open-database.ts";
@@ -41,6 +42,7 @@ export type PublicPlaneOptions = {
   readonly operations: Operations;
   readonly operators: PlaneContext["operators"];
   readonly whatIf: PlaneContext["whatIf"];
+  readonly clusters: ClusterWishes;
   readonly status: CoordinatorStatus;
   readonly link: Pick<AgentLink, "readLogs">;
   readonly createJoinToken: CreateJoinToken;
@@ -139,13 +141,14 @@ async function serve(
   hub: WatchHub,
   stopping: AbortSignal,
 ): Promise<{ server: PublicServer }> {
-  const { clock, log, operations, operators, whatIf, status, link, createJoinToken, version } = options;
+  const { clock, log, operations, operators, clusters, whatIf, status, link, createJoinToken, version } = options;
   const readiness = databaseReadiness(options.database, status);
   const { orm } = options.database;
   const plane: PlaneContext = {
     orm,
     operations,
     operators,
+    clusters,
     whatIf,
     status,
     link,

@@ -17,6 +17,10 @@ export type RefusalCode =
   | "being_removed"
   | "not_in_maintenance"
   | "n_plus_one_lost"
+  | "unsafe_policy"
+  | "cluster_not_empty"
+  | "not_silent"
+  | "lease_not_over"
   | "busy"
   | "not_leader"
   | "database_unavailable";

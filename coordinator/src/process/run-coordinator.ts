@@ -101,6 +101,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       operations: runtime.operations,
       operators: runtime.operators,
       whatIf: runtime.whatIf,
+      clusters: runtime.clusters,
       status: runtime,
       link: plane.link,
       createJoinToken: async (clusterId, createdBy) => ({

@@ -8,6 +8,7 @@ import type { ClusterRecord, ContainerRecord, NodeRecord, NodeRoom, PendingComma
 /** Everything that one transaction writes. */
 export type DecisionChanges = {
   readonly clusters: readonly ClusterRecord[];
+  readonly removedClusters: readonly string[];
   /** Voting groups whose epochs changed, with all that are kept from now on. */
   readonly memberships: readonly { clusterId: string; history: MembershipHistory }[];
   readonly nodes: readonly NodeRecord[];

@@ -12,7 +12,7 @@ import type {
 import type { DecisionLoop } from "./decision-loop.ts";
 import { deterministicId } from "./deterministic-id.ts";
 import type { FleetState } from "./fleet-state.ts";
-import type { NodeRecord } from "./fleet-view.ts";
+import type { NodeFacts, NodeRecord } from "./fleet-view.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 import { NO_SIGNS, regroup } from "./voting-group.ts";
@@ -24,7 +24,7 @@ export type FleetIntakePorts = {
   readonly state: FleetState;
   readonly watch: Pick<
     NodeWatch,
-    "introduce" | "heartbeat" | "sessionEnded" | "servedIncarnation" | "lastHeartbeatWallMs"
+    "introduce" | "heartbeat" | "sessionEnded" | "servedIncarnation" | "lastHeartbeatWallMs" | "clockSound"
   >;
   readonly term: () => number | null;
   /** The present epoch of the node's voting group. */
@@ -86,8 +86,11 @@ export class FleetIntake implements AgentIntake {
     const node = state.node(nodeId);
     if (term === null || !node || !watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
     const { guarded, runtimeReady } = heartbeat;
-    if (guarded !== node.facts.guarded || runtimeReady !== node.facts.runtimeReady) {
-      this.#noteFitness(nodeId, { guarded, runtimeReady });
+    const { facts } = node;
+    // What is not measured yet, after a new Hello for example, stays as it was found before.
+    const clockSound = watch.clockSound(nodeId) ?? facts.clockSound;
+    if (guarded !== facts.guarded || runtimeReady !== facts.runtimeReady || clockSound !== facts.clockSound) {
+      this.#noteFitness(nodeId, { guarded, runtimeReady, clockSound });
     }
     const membership = this.#ports.membershipOf(nodeId);
     return {
@@ -100,7 +103,7 @@ export class FleetIntake implements AgentIntake {
 
   // Not awaited: the acknowledgement does not depend on it, and the next heartbeat says it again. One at a time for a node,
   // however fast it beats: an agent gone mad must not fill the line of decisions.
-  #noteFitness(nodeId: string, fitness: Pick<AgentHeartbeat, "guarded" | "runtimeReady">): void {
+  #noteFitness(nodeId: string, fitness: Pick<NodeFacts, "guarded" | "runtimeReady" | "clockSound">): void {
     if (this.#noting.has(nodeId)) return;
     this.#noting.add(nodeId);
     this.#ports.loop

@@ -19,7 +19,7 @@ import { withHolding } from "./node-room.ts";
 /** Changes laid over a fleet that stays as it is: dropping the overlay undoes them, applying it makes them the state. */
 export class FleetOverlay implements FleetView {
   readonly #base: FleetView;
-  readonly #clusters = new Map<string, ClusterRecord>();
+  readonly #clusters = new Map<string, ClusterRecord | null>();
   readonly #memberships = new Map<string, MembershipHistory>();
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #containers = new Map<string, ContainerRecord | null>();
@@ -35,12 +35,13 @@ export class FleetOverlay implements FleetView {
   }
 
   cluster(id: string): ClusterRecord | undefined {
-    return this.#clusters.get(id) ?? this.#base.cluster(id);
+    const own = this.#clusters.get(id);
+    return own === null ? undefined : (own ?? this.#base.cluster(id));
   }
 
   *clusters(): Iterable<ClusterRecord> {
-    for (const cluster of this.#base.clusters()) yield this.#clusters.get(cluster.id) ?? cluster;
-    for (const cluster of this.#clusters.values()) if (!this.#base.cluster(cluster.id)) yield cluster;
+    for (const cluster of this.#base.clusters()) if (!this.#clusters.has(cluster.id)) yield cluster;
+    for (const cluster of this.#clusters.values()) if (cluster) yield cluster;
   }
 
   membership(clusterId: string): MembershipHistory | null {
@@ -119,6 +120,10 @@ export class FleetOverlay implements FleetView {
     this.#clusters.set(cluster.id, cluster);
   }
 
+  removeCluster(clusterId: string): void {
+    this.#clusters.set(clusterId, null);
+  }
+
   /** Replaces a group's epochs: the last is the present one from the commit on. */
   setMembership(clusterId: string, history: MembershipHistory): void {
     this.#memberships.set(clusterId, history);
@@ -161,7 +166,11 @@ export class FleetOverlay implements FleetView {
   }
 
   changedClusters(): ClusterRecord[] {
-    return [...this.#clusters.values()];
+    return [...this.#clusters.values()].filter((cluster) => cluster !== null);
+  }
+
+  removedClusters(): string[] {
+    return [...this.#clusters].filter(([, cluster]) => cluster === null).map(([id]) => id);
   }
 
   changedMemberships(): { clusterId: string; history: MembershipHistory }[] {
@@ -211,7 +220,10 @@ export class FleetOverlay implements FleetView {
 
   /** Makes it the committed state; only after the transaction has committed. Commands come numbered by the commit. */
   applyTo(state: FleetState, commands: readonly PendingCommand[]): void {
-    for (const cluster of this.#clusters.values()) state.applyCluster(cluster);
+    for (const [id, cluster] of this.#clusters) {
+      if (cluster) state.applyCluster(cluster);
+      else state.removeCluster(id);
+    }
     for (const [clusterId, history] of this.#memberships) state.applyMembership(clusterId, history);
     for (const node of this.#nodes.values()) state.applyNode(node);
     for (const [id, container] of this.#containers) state.applyContainer(id, container);

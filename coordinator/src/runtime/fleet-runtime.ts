@@ -2,6 +2,8 @@ import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
 import type { AgentLink } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
+import { ClusterOperations } from "./cluster-operations.ts";
+import type { GroupReading } from "./cluster-wishes.ts";
 import { CommandSender } from "./command-sender.ts";
 import { Deadlines } from "./deadlines.ts";
 import { DecisionLoop } from "./decision-loop.ts";
@@ -11,12 +13,14 @@ import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
 import { GroupKeeper } from "./group-keeper.ts";
+import { readGroup } from "./group-reading.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
 import { NPlusOneWatch } from "./n-plus-one-watch.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
+import { SuspensionKeeper } from "./suspension-keeper.ts";
 import { WhatIfBoard } from "./what-if-board.ts";
 
 export type FleetRuntimePorts = {
@@ -40,6 +44,7 @@ const SHOWN = { pending: "dead", rejoining: "live", healthy: "live", unhealthy: 
 export class FleetRuntime implements CoordinatorStatus {
   readonly operations: FleetOperations;
   readonly operators: OperatorOperations;
+  readonly clusters: ClusterOperations;
   readonly intake: FleetIntake;
   readonly state = new FleetState();
   readonly whatIf: WhatIfBoard;
@@ -53,6 +58,7 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly #leadership: LeadershipKeeper;
   readonly #sender: CommandSender;
   readonly #groups: GroupKeeper;
+  readonly #suspensions: SuspensionKeeper;
   readonly #listeners = new Set<(newestSequence: bigint) => void>();
   #databaseReady = false;
   #stopped = false;
@@ -113,6 +119,23 @@ export class FleetRuntime implements CoordinatorStatus {
       term,
       log,
     });
+    this.#suspensions = new SuspensionKeeper({
+      clock,
+      loop: this.loop,
+      state: this.state,
+      blockedDeaths: () => this.#watch.blockedDeaths(),
+      signsOf: (nodeId) => this.#watch.signsOf(nodeId),
+      term,
+      log,
+    });
+    this.clusters = new ClusterOperations({
+      loop: this.loop,
+      state: this.state,
+      watch: this.#watch,
+      signsOf: (nodeId) => this.#watch.signsOf(nodeId),
+      newId: ports.newId,
+      disconnect: (nodeId, reason) => ports.link.disconnect(nodeId, reason),
+    });
     this.operations = new FleetOperations({
       loop: this.loop,
       newId: ports.newId,
@@ -133,6 +156,7 @@ export class FleetRuntime implements CoordinatorStatus {
   async start(): Promise<void> {
     await this.#leadership.start();
     this.#groups.start();
+    this.#suspensions.start();
     this.#flushLater();
   }
 
@@ -142,6 +166,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#nPlusOne.stop();
     this.#cancelFlush?.();
     this.#groups.stop();
+    this.#suspensions.stop();
     this.#watch.clear();
     this.#deadlines.clear();
     this.#dutyDeadlines.clear();
@@ -160,6 +185,7 @@ export class FleetRuntime implements CoordinatorStatus {
     this.#nPlusOne.stop();
     this.#cancelFlush?.();
     this.#groups.stop();
+    this.#suspensions.stop();
     this.#watch.clear();
     this.#deadlines.clear();
     this.#dutyDeadlines.clear();
@@ -178,6 +204,11 @@ export class FleetRuntime implements CoordinatorStatus {
 
   liveNodes(): LiveNode[] {
     return this.#watch.live();
+  }
+
+  groupOf(clusterId: string): GroupReading | null {
+    if (this.#leadership.term() === null) return null;
+    return readGroup({ state: this.state, watch: this.#watch, clock: this.#ports.clock }, clusterId);
   }
 
   newestSequence(): bigint {

@@ -1,13 +1,15 @@
+import { CLOCK_DIFFERENCE_MAX } from "@lormas/lease/clock-rate.ts";
 import { alertKey } from "../domain/alert/alert.ts";
 import type { NodeFacts } from "./fleet-view.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** What of a node decides on placement, in one text to compare. */
 export function placementFacts(facts: NodeFacts): string {
-  const { schedulable, guarded, runtimeReady, runtime, capacity, portPoolMin, portPoolMax } = facts;
+  const { schedulable, guarded, clockSound, runtimeReady, runtime, capacity, portPoolMin, portPoolMax } = facts;
   return [
     schedulable,
     guarded,
+    clockSound,
     runtimeReady,
     runtime,
     capacity.cpuMillis,
@@ -41,5 +43,20 @@ export function noteMissing(work: UnitOfWork, nodeId: string): void {
     subject: { kind: "node", id: nodeId },
     message: `${node.facts.name} is in service again and not there: it left during its maintenance`,
     nextStep: "start its agent, or drain it again if the host is to stay away",
+  });
+}
+
+/** A node whose clock runs so wrong that leases do not hold on it takes no HA containers until it is sound again. */
+export function noteClock(work: UnitOfWork, { id, name, clockSound }: NodeFacts): void {
+  if (clockSound) return work.resolveAlert("clock_rate", { id });
+  if (work.unresolvedAlert(alertKey("clock_rate", id))) return;
+  work.raiseAlert({
+    kind: "clock_rate",
+    severity: "error",
+    subject: { kind: "node", id },
+    message:
+      `${name}'s clock runs more than ${CLOCK_DIFFERENCE_MAX * 100} % faster or slower than this coordinator's: ` +
+      "its lease might end too late, so it takes no HA containers",
+    nextStep: "look at the time daemon and the clock source of that host, and of the coordinator's",
   });
 }

@@ -221,3 +221,140 @@ describe("the watch over nodes", () => {
     }
   });
 });
+
+describe("the leader's rule", () => {
+  const silence = (...ids: string[]): void => {
+    for (const id of ids) {
+      const peer = peers.get(id);
+      if (peer) peer.silent = true;
+    }
+  };
+  const overs = () => asked.filter((line) => line.startsWith("over"));
+
+  test("of three voters two are silent: neither is declared dead, and both are named", async () => {
+    await begin("live");
+    beat();
+    silence("a");
+    await clock.advance(60_000, settle);
+    expect(overs()).toEqual([]);
+    const blocked = watch.blockedDeaths();
+    expect(blocked.map(({ nodeId }) => nodeId).sort()).toEqual(["a", "n"]);
+    const ofN = blocked.find(({ nodeId }) => nodeId === "n");
+    expect(ofN?.verdict).toMatchObject({ kind: "majority_lost", needed: 2, confirmed: 1 });
+    expect(ofN?.verdict.missing.map(({ nodeId }) => nodeId)).toEqual(["a"]);
+    // Nothing is being decided, so its heartbeats are still welcome.
+    expect(beat()).toBe(true);
+    expect(watch.blockedDeaths().map(({ nodeId }) => nodeId)).toEqual(["a"]);
+  });
+
+  test("once the missing voter is back and has held its lease for W, the death is declared by itself", async () => {
+    await begin("live");
+    beat();
+    silence("a");
+    await clock.advance(20_000, settle);
+    expect(overs()).toEqual([]);
+    const backMs = clock.bootMs();
+    const peer = peers.get("a");
+    if (peer) peer.silent = false;
+    await clock.advance(waitMs(POLICY), settle);
+    expect(overs()).toEqual([]);
+    await clock.advance(3 * POLICY.intervalMs, settle);
+    expect(overs()).toHaveLength(1);
+    expect(Number(overs()[0]?.split("@")[1])).toBeGreaterThanOrEqual(backMs + waitMs(POLICY));
+  });
+
+  test("a majority of the present voters is not enough where the node may believe in others", async () => {
+    const old = { epoch: 1, voters: ["n", "x", "y"].map(voter), policy: POLICY };
+    history = [old, { epoch: 2, voters: ["n", "a", "b"].map(voter), policy: POLICY }];
+    await begin("live"); // It confirms epoch 1 and never epoch 2.
+    beat();
+    await clock.advance(60_000, settle);
+    expect(overs()).toEqual([]);
+    expect(watch.blockedDeaths()[0]?.verdict).toMatchObject({ epoch: 1, confirmed: 0 });
+    // The group lets go of that epoch: nobody may believe in it any more.
+    history = [{ epoch: 2, voters: ["n", "a", "b"].map(voter), policy: POLICY }];
+    await clock.advance(POLICY.intervalMs, settle);
+    expect(overs()).toHaveLength(1);
+  });
+
+  test("after a change of policy the longest W counts of all that the node has not left", async () => {
+    const patient = LEASE_PROFILES.patient;
+    history = [
+      { epoch: 1, voters: ["n", "a", "b"].map(voter), policy: patient },
+      { epoch: 2, voters: ["n", "a", "b"].map(voter), policy: POLICY },
+    ];
+    await begin("live"); // Confirms epoch 1 only.
+    for (let passed = 0; passed < 40_000; passed += POLICY.intervalMs) {
+      beat();
+      await clock.advance(POLICY.intervalMs, settle);
+    }
+    const lastMs = clock.bootMs();
+    beat();
+    await clock.advance(waitMs(patient) - 100, settle);
+    expect(overs()).toEqual([]);
+    await clock.advance(200 + POLICY.intervalMs, settle);
+    expect(overs()).toHaveLength(1);
+    expect(Number(overs()[0]?.split("@")[1])).toBeGreaterThanOrEqual(lastMs + waitMs(patient));
+  });
+
+  test("a new term takes up what the node had confirmed, and respects the waits that it had left", async () => {
+    const patient = LEASE_PROFILES.patient;
+    history = [
+      { epoch: 1, voters: ["n", "a", "b"].map(voter), policy: patient },
+      { epoch: 2, voters: ["n", "a", "b"].map(voter), policy: POLICY },
+    ];
+    const node = { shown: "live" as const, lastHeartbeatAtMs: null };
+    watch.beginTerm([
+      { nodeId: "n", ...node, confirmedEpoch: 2 },
+      { nodeId: "a", ...node, confirmedEpoch: 2 },
+      { nodeId: "b", ...node, confirmedEpoch: 2 },
+    ]);
+    beginPeers();
+    await clock.advance(waitMs(patient) - POLICY.intervalMs, settle);
+    expect(overs()).toEqual([]);
+    await clock.advance(2 * POLICY.intervalMs, settle);
+    expect(overs()).toHaveLength(1);
+  });
+
+  test("the first node of a fleet is not declared dead before it has confirmed that it fences itself", async () => {
+    const alone = { epoch: 1, voters: [], policy: { ...POLICY, selfFencing: false, survival: false } };
+    history = [alone, { epoch: 2, voters: ["n", "a", "b"].map(voter), policy: POLICY }];
+    await begin("live"); // Confirms epoch 1, in which its guard does not kill.
+    beat();
+    await clock.advance(600_000, settle);
+    expect(overs()).toEqual([]);
+    expect(watch.blockedDeaths().map(({ nodeId }) => nodeId)).toEqual(["n"]);
+    expect(watch.standing("n")).toEqual({ kind: "lease_over" });
+  });
+
+  test("a person's word stands only for a node that is silent, and only once its W is over", async () => {
+    await begin("live");
+    beat();
+    silence("a");
+    expect(watch.standing("n")).toEqual({ kind: "heard" });
+    await clock.advance(POLICY.unhealthyMs, settle);
+    expect(watch.standing("n")).toEqual({ kind: "lease_runs", leftMs: waitMs(POLICY) - POLICY.unhealthyMs });
+    await clock.advance(20_000, settle);
+    expect(watch.standing("n")).toEqual({ kind: "lease_over" });
+    let decided: (ended: Map<string, number>) => void = () => {};
+    const overruled = watch.overrule(["n"], () => new Promise((resolve) => (decided = resolve)));
+    expect(beat()).toBe(false);
+    expect(watch.standing("n")).toEqual({ kind: "deciding" });
+    decided(new Map([["n", 2]]));
+    await overruled;
+    expect(watch.standing("n")).toEqual({ kind: "dead" });
+    expect(watch.servedIncarnation("n")).toBeNull();
+  });
+
+  test("a word that could not be stored changes nothing: the rule goes on", async () => {
+    await begin("live");
+    beat();
+    silence("a");
+    await clock.advance(20_000, settle);
+    await expect(watch.overrule(["n"], () => Promise.reject(new Error("no database")))).rejects.toThrow("no database");
+    expect(watch.standing("n")).toEqual({ kind: "deciding" });
+    await clock.advance(250, settle);
+    expect(beat()).toBe(true);
+    expect(overs()).toEqual([]);
+  });
+});

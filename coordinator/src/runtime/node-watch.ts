@@ -9,6 +9,7 @@ import {
   ledgerAtTermStart,
   type NodeLedger,
   nextDueMs,
+  nodeWaitMs,
 } from "@lormas/lease/node-ledger.ts";
 import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 import type { AgentHeartbeat } from "./agent-intake.ts";
@@ -26,6 +27,16 @@ export type NodeWatchPorts = {
   /** Resolves to the lowest session of the node that has not ended. */
   readonly leaseOver: (nodeId: string, lastHeartbeatAtMs: number | null) => Promise<number>;
 };
+
+export type NodeStanding =
+  | { readonly kind: "heard" | "deciding" | "dead" | "lease_over" }
+  | { readonly kind: "lease_runs"; readonly leftMs: number };
+
+/** W of a node as if every epoch that it may believe in fenced it. */
+function finiteWaitMs(ledger: NodeLedger, history: MembershipHistory, nowMs: number): number {
+  const [first, ...rest] = history.map((epoch) => ({ ...epoch, policy: { ...epoch.policy, selfFencing: true } }));
+  return first ? nodeWaitMs(ledger, [first, ...rest], nowMs) : Number.POSITIVE_INFINITY;
+}
 
 /** How long a node that was not heard in this term yet is given to find the new leader, at least. */
 export const TERM_START_GRACE_MS = 8_000;
@@ -201,9 +212,10 @@ export class NodeWatch {
     const { ledger, blocked } = watched;
     const nowMs = this.#ports.clock.bootMs();
     const coverage = this.coverageOf(nodeId);
+    const wait = nodeWaitMs(ledger, this.#ports.historyOf(nodeId), nowMs);
     return {
       confirmed: coverage !== null && coverage.fromMs <= nowMs && nowMs <= coverage.untilMs,
-      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && blocked === null),
+      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && !blocked && Number.isFinite(wait)),
       confirmedEpoch: ledger.confirmedEpoch,
       leaving: ledger.left.some(({ untilMs }) => untilMs > nowMs),
     };
@@ -217,13 +229,63 @@ export class NodeWatch {
 
   /** Silent nodes whose death cannot be proven for want of a majority. */
   blockedDeaths(): BlockedDeath[] {
-    return [...this.#nodes.values()].flatMap(({ blocked }) => blocked ?? []);
+    return [...this.#nodes].flatMap(
+      ([nodeId, watched]) => watched.blocked ?? this.#unfencedDeath(nodeId, watched) ?? [],
+    );
   }
 
-  /** False while the node's clock is measured to run so wrong that the arithmetic of leases does not hold on it. */
-  clockSound(nodeId: string): boolean {
-    const ledger = this.#nodes.get(nodeId)?.ledger;
-    return !ledger || !clockIsUnsound(ledger.clock);
+  /** False while the node's clock is measured to run so wrong that leases do not hold on it; null: not measured yet. */
+  clockSound(nodeId: string): boolean | null {
+    const clock = this.#nodes.get(nodeId)?.ledger.clock;
+    if (!clock || clock.difference === null) return null;
+    if (clockIsUnsound(clock)) return false;
+    return clock.beyond === 0 ? true : null;
+  }
+
+  // A node that may still believe that nothing fences it, for example as the first of a fleet: no wait proves its death.
+  #unfencedDeath(nodeId: string, { ledger }: Watched): BlockedDeath | null {
+    const history = this.#ports.historyOf(nodeId);
+    const nowMs = this.#ports.clock.bootMs();
+    const { epoch, policy } = presentEpoch(history);
+    if (ledger.phase !== "silent" || !policy.selfFencing) return null;
+    if (Number.isFinite(nodeWaitMs(ledger, history, nowMs))) return null;
+    const sinceMs = ledger.countsFromMs + finiteWaitMs(ledger, history, nowMs);
+    if (nowMs < sinceMs) return null;
+    const needed = Number.POSITIVE_INFINITY;
+    return { nodeId, sinceMs, verdict: { kind: "majority_lost", epoch, needed, confirmed: 0, missing: [] } };
+  }
+
+  /** How a node stands towards somebody's word that it is off. */
+  standing(nodeId: string): NodeStanding {
+    const watched = this.#nodes.get(nodeId);
+    if (!watched || watched.ledger.phase === "dead") return { kind: "dead" };
+    const { ledger } = watched;
+    if (ledger.phase === "deciding") return { kind: "deciding" };
+    if (ledger.phase === "live") return { kind: "heard" };
+    const overMs =
+      ledger.countsFromMs + finiteWaitMs(ledger, this.#ports.historyOf(nodeId), this.#ports.clock.bootMs());
+    const leftMs = overMs - this.#ports.clock.bootMs();
+    return leftMs > 0 ? { kind: "lease_runs", leftMs } : { kind: "lease_over" };
+  }
+
+  /**
+   * Has these nodes declared dead by `decide`, which resolves to the lowest session of each that has not ended. All of them
+   * must stand as `lease_over`; until the outcome is known nothing is acknowledged to them.
+   */
+  async overrule(nodeIds: readonly string[], decide: () => Promise<ReadonlyMap<string, number>>): Promise<void> {
+    for (const nodeId of nodeIds) {
+      const watched = this.#nodes.get(nodeId);
+      if (!watched) continue;
+      watched.ledger = { ...watched.ledger, phase: "deciding" };
+      watched.cancel?.();
+      watched.cancel = null;
+    }
+    try {
+      for (const [nodeId, present] of await decide()) this.sessionEnded(nodeId, present);
+    } catch (error) {
+      for (const nodeId of nodeIds) this.#lookLater(nodeId);
+      throw error;
+    }
   }
 
   // A node that was shown silent and could not be shown healthy: silence is judged again, and so is its end.
@@ -235,7 +297,8 @@ export class NodeWatch {
   // One timer a node, not one a heartbeat: it looks when it fires whether anything is due.
   #arm(nodeId: string): void {
     const watched = this.#nodes.get(nodeId);
-    if (!watched) return;
+    // While a death is being decided nothing else is due; the timer that may be there asks again after a failure.
+    if (!watched || watched.ledger.phase === "deciding") return;
     watched.cancel?.();
     watched.cancel = null;
     const { clock } = this.#ports;

@@ -1,5 +1,6 @@
 import type { Resources } from "../domain/resources.ts";
 import type { WorkloadSpec } from "../domain/workload.ts";
+import type { GroupReading } from "./cluster-wishes.ts";
 import type { Granted } from "./operator-wishes.ts";
 
 /** A container as its creator wants it; everything validated and resolved from its egg already. */
@@ -54,6 +55,8 @@ export interface CoordinatorStatus {
   leading(): { leader: boolean; term: number };
   databaseReady(): boolean;
   liveNodes(): LiveNode[];
+  /** How a cluster's voting group stands; null before its first epoch, or where this coordinator does not lead. */
+  groupOf(clusterId: string): GroupReading | null;
   /** Sequence number of the newest committed event. */
   newestSequence(): bigint;
   /** Calls back after every commit that added events, with the newest sequence; returns the way to stop that. */

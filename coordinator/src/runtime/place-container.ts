@@ -52,6 +52,7 @@ export function candidate(
     healthy: node.snapshot.value === "healthy",
     schedulable: facts.schedulable,
     guarded: facts.guarded,
+    clockSound: facts.clockSound,
     runtimeReady: facts.runtimeReady,
     runtime: facts.runtime,
     capacity: facts.capacity,

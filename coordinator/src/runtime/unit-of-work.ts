@@ -16,7 +16,7 @@ import { lookAtDuty } from "./duty-look.ts";
 import { dutiesToLookAt } from "./duty-rounds.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
-import { noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
+import { noteClock, noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
 import { outboundAction } from "./outbound-action.ts";
 import { placeContainer } from "./place-container.ts";
 
@@ -68,6 +68,12 @@ export class UnitOfWork extends FleetOverlay {
     this.setNode({ ...node, facts });
     if (placementFacts(facts) !== placementFacts(node.facts)) this.#roomFreed = true;
     if (change.guarded !== undefined) noteGuard(this, facts);
+    if (change.clockSound !== undefined) noteClock(this, facts);
+  }
+
+  /** Something on which placement depends has changed: those that wait look again. */
+  lookAgain(): void {
+    this.#roomFreed = true;
   }
 
   /** Stores a new container; its actor begins to live. */
@@ -421,6 +427,7 @@ export class UnitOfWork extends FleetOverlay {
     let position = newestPosition;
     return {
       clusters: this.changedClusters(),
+      removedClusters: this.removedClusters(),
       memberships: this.changedMemberships(),
       nodes: this.changedNodes(),
       containers: this.changedContainers(),

@@ -37,6 +37,10 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     this.#clock = clock;
   }
 
+  groupOf(): null {
+    return null;
+  }
+
   leading(): { leader: boolean; term: number } {
     return { leader: this.leader, term: 1 };
   }

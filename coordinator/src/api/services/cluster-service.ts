@@ -1,37 +1,95 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { NPlusOnePolicy } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { ClusterService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { ClusterService, PolicyChoice } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { ClusterChange, PolicyWish } from "../../runtime/cluster-wishes.ts";
 import { clusterById, listClusters } from "../../store/read-model/cluster-readings.ts";
-import { findClusterId } from "../../store/read-model/lookup.ts";
-import { clusterView } from "../views/cluster-view.ts";
+import { findClusterId, findNodeId } from "../../store/read-model/lookup.ts";
+import { clusterView, profileViews } from "../views/cluster-view.ts";
 import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 /** Clusters; see the proto. */
 export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterService> {
+  const show = (id: string) =>
+    read(plane, async (snapshot) => {
+      const reading = found(await clusterById(snapshot, id), () => new Error(`cluster ${id} vanished`));
+      return { cluster: clusterView(reading, plane.status.groupOf(id)) };
+    });
+  const idOf = (named: string) => read(plane, ({ em }) => findClusterId(em, named, "id", "not_found"));
   return {
     listClusters: (request) =>
       read(plane, async (snapshot) => {
         const page = await listClusters(snapshot, request);
-        return { clusters: page.rows.map(clusterView), nextPageToken: page.nextPageToken };
-      }),
-
-    getCluster: (request) =>
-      read(plane, async (snapshot) => {
-        const id = await findClusterId(snapshot.em, request.id, "id", "not_found");
         return {
-          cluster: clusterView(found(await clusterById(snapshot, id), () => new Error(`cluster ${id} vanished`))),
+          clusters: page.rows.map((reading) => clusterView(reading, plane.status.groupOf(reading.row.id))),
+          nextPageToken: page.nextPageToken,
         };
       }),
 
+    getCluster: async (request) => show(await idOf(request.id)),
+
+    async createCluster(request, context) {
+      const { clusterId } = await plane.clusters.createCluster(
+        request.name,
+        { ...changeOf(request), allowOtherClusters: request.allowOtherClusters, description: request.description },
+        requestedBy(context),
+      );
+      return show(clusterId);
+    },
+
     async updateCluster(request, context) {
-      const id = await read(plane, ({ em }) => findClusterId(em, request.id, "id", "not_found"));
+      const id = await idOf(request.id);
+      const { description, allowOtherClusters } = request;
+      const change = {
+        ...changeOf(request),
+        ...(description === undefined ? {} : { description }),
+        ...(allowOtherClusters === undefined ? {} : { allowOtherClusters }),
+      };
+      await plane.clusters.updateCluster(id, change, requestedBy(context));
       const nPlusOne = request.nPlusOne === undefined ? null : N_PLUS_ONE[request.nPlusOne];
       if (nPlusOne) await plane.operators.setNPlusOne(id, nPlusOne, requestedBy(context));
-      return read(plane, async (snapshot) => {
-        const reading = await clusterById(snapshot, id);
-        return { cluster: clusterView(found(reading, () => new Error(`cluster ${id} vanished`))) };
-      });
+      return show(id);
     },
+
+    async deleteCluster(request, context) {
+      await plane.clusters.deleteCluster(await idOf(request.id), requestedBy(context));
+      return {};
+    },
+
+    async overrideSuspension(request, context) {
+      const id = await idOf(request.id);
+      const nodeIds = await read(plane, async ({ em }) => {
+        const ids: string[] = [];
+        for (const named of request.nodes) ids.push(await findNodeId(em, named, "nodes"));
+        return ids;
+      });
+      await plane.clusters.overrideSuspension(id, nodeIds, request.reason, requestedBy(context));
+      return show(id);
+    },
+
+    listProfiles: () => ({ profiles: profileViews() }),
+  };
+}
+
+type Settings = {
+  readonly policy?: PolicyChoice | undefined;
+  readonly autoMigrate?: boolean | undefined;
+  readonly survival?: boolean | undefined;
+};
+
+function changeOf({ policy, autoMigrate, survival }: Settings): ClusterChange {
+  return {
+    ...(policy === undefined ? {} : { policy: wishOf(policy) }),
+    ...(autoMigrate === undefined ? {} : { autoMigrate }),
+    ...(survival === undefined ? {} : { survival }),
+  };
+}
+
+function wishOf({ profile, intervalMs, leaseMs, killMs }: PolicyChoice): PolicyWish {
+  return {
+    profile,
+    ...(intervalMs === undefined ? {} : { intervalMs }),
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(killMs === undefined ? {} : { killMs }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { AgentLink } from "../../runtime/agent-link.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import type { ClusterWishes } from "../../runtime/cluster-wishes.ts";
 import type { CoordinatorStatus, Operations } from "../../runtime/operations.ts";
 import type { OperatorWishes } from "../../runtime/operator-wishes.ts";
 import type { WhatIfBoard } from "../../runtime/what-if-board.ts";
@@ -21,6 +22,7 @@ export type PlaneContext = {
   readonly operations: Operations;
   readonly operators: OperatorWishes;
   readonly whatIf: Pick<WhatIfBoard, "one" | "all">;
+  readonly clusters: ClusterWishes;
   readonly status: CoordinatorStatus;
   readonly link: Pick<AgentLink, "readLogs">;
   readonly createJoinToken: CreateJoinToken;

@@ -6,9 +6,9 @@ import {
   DesiredState,
   MigrationStatus,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { failoverBound } from "@lormas/lease/lease-policy.ts";
 import type { ContainerReading } from "../../store/read-model/container-readings.ts";
 import { momentField, resourcesView } from "./amounts.ts";
+import { failoverBoundView } from "./failover-bound-view.ts";
 
 const DESIRED: Readonly<Record<string, DesiredState>> = {
   running: DesiredState.RUNNING,
@@ -68,14 +68,16 @@ export function containerView(reading: ContainerReading): MessageInitShape<typeo
     ...momentField("lastMigrationAt", row.lastMigrationAt),
     restartCount: row.restartCount,
     ...momentField("createdAt", row.createdAt),
-    failoverBoundMs: failoverBoundMs(reading),
+    ...boundFields(reading),
     asOf: reading.asOf,
   };
 }
 
-/** The bound of the cluster it is in, or of the one it prefers while it is nowhere; 0 for what never moves. */
-function failoverBoundMs({ row, node, preferredPolicy }: ContainerReading): number {
-  const policy = node?.policy ?? preferredPolicy;
-  if (!row.ha || policy === null) return 0;
-  return failoverBound(policy, row.spec.startBudgetMs).totalMs;
+/** The bound of the cluster it is in, or of the one it prefers while it is nowhere; none for what never moves. */
+function boundFields({ row, moves }: ContainerReading): Pick<ContainerInit, "failoverBoundMs" | "failoverBound"> {
+  if (!row.ha || moves === null) return {};
+  const bound = failoverBoundView({ ...moves, startBudgetMs: row.spec.startBudgetMs });
+  return { failoverBoundMs: bound.totalMs ?? 0, failoverBound: bound };
 }
+
+type ContainerInit = Exclude<MessageInitShape<typeof ContainerSchema>, { $typeName: string }>;

@@ -12,6 +12,7 @@ const node = (name: string, change: Partial<CandidateNode> = {}): CandidateNode 
   healthy: true,
   schedulable: true,
   guarded: true,
+  clockSound: true,
   runtimeReady: true,
   runtime: "docker",
   capacity: { cpuMillis: 4_000, memoryBytes: 4_000, diskBytes: 4_000 },

@@ -11,6 +11,8 @@ export type CandidateNode = {
   readonly healthy: boolean;
   readonly schedulable: boolean;
   readonly guarded: boolean;
+  /** Its clock runs well enough for leases to hold. */
+  readonly clockSound: boolean;
   /** Its container engine answers. */
   readonly runtimeReady: boolean;
   readonly runtime: string;
@@ -165,6 +167,7 @@ function firstDrop(
   }
   if (!node.runtimeReady) return ["runtime", `its ${node.runtime} runtime does not answer`];
   if (request.ha && !node.guarded) return ["unguarded", "no guard holds its lease"];
+  if (request.ha && !node.clockSound) return ["clock", "its clock runs too fast or too slow for a lease to hold"];
   if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis", (n) => `${n} m`)];
   if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes", mebibytes)];
   if (lacks("diskBytes")) return ["disk", shortage(request, node, "diskBytes", mebibytes)];

@@ -13,6 +13,7 @@ export type PlacementFilter =
   | "not_requested"
   | "runtime"
   | "unguarded"
+  | "clock"
   | "data_elsewhere"
   | "cpu"
   | "memory"

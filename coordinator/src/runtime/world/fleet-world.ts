@@ -74,6 +74,7 @@ export class FleetWorld {
         sessionEnded: (nodeId) => void this.#served.delete(nodeId),
         servedIncarnation: (nodeId) => this.#served.get(nodeId) ?? null,
         lastHeartbeatWallMs: () => this.nowMs,
+        clockSound: () => true,
       },
     });
   }

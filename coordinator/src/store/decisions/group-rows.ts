@@ -18,6 +18,15 @@ export async function writeGroups(em: EntityManager, changes: DecisionChanges, a
       changes.clusters.map(({ createdAtMs, ...plain }) => ({ ...plain, createdAt: new Date(createdAtMs) })),
     );
   }
+  for (const id of changes.removedClusters) {
+    await em.nativeDelete(ClusterEntity, { id });
+    // Its newest epoch stays, so that its number is never given again.
+    await em.execute(
+      `delete from membership_epoch where cluster_id = ?
+          and epoch < (select max(epoch) from membership_epoch where cluster_id = ?)`,
+      [id, id],
+    );
+  }
   for (const { clusterId, history } of changes.memberships) {
     await em.nativeDelete(MembershipEpochEntity, { clusterId, epoch: { $lt: history[0].epoch } });
     await em.upsertMany(

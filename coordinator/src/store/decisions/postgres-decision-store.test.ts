@@ -77,6 +77,7 @@ function node(name: string, id: string = randomUUID()): NodeRecord {
 
 const changes = (nodes: NodeRecord[]): DecisionChanges => ({
   clusters: [],
+  removedClusters: [],
   memberships: [],
   nodes,
   containers: [],

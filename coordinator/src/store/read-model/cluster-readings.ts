@@ -1,3 +1,4 @@
+import { completePolicy, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/fleet-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
 import { type Snapshot, uuidArray } from "./snapshot.ts";
@@ -7,6 +8,8 @@ export type ClusterReading = {
   readonly row: ClusterRow;
   readonly nodeCount: number;
   readonly healthyNodeCount: number;
+  /** The policy of its voting group's present epoch; null before the first. */
+  readonly policyInForce: LeasePolicy | null;
 };
 
 /** Lists clusters by name. */
@@ -36,9 +39,28 @@ async function complete(snapshot: Snapshot, rows: readonly ClusterRow[]): Promis
     [uuidArray(rows.map((row) => row.id))],
   );
   const countOf = new Map(counts.map((count) => [count.cluster_id, count]));
+  const inForce = await policiesInForce(
+    snapshot,
+    rows.map((row) => row.id),
+  );
   return rows.map((row) => ({
     row,
+    policyInForce: inForce.get(row.id) ?? null,
     nodeCount: countOf.get(row.id)?.nodes ?? 0,
     healthyNodeCount: countOf.get(row.id)?.healthy ?? 0,
   }));
+}
+
+/** The policy of the present epoch of these clusters' voting groups, by cluster; those that have one. */
+export async function policiesInForce(
+  { em }: Snapshot,
+  clusterIds: readonly string[],
+): Promise<Map<string, LeasePolicy>> {
+  if (clusterIds.length === 0) return new Map();
+  const rows = await em.execute<{ cluster_id: string; policy: LeasePolicy }[]>(
+    `select distinct on (cluster_id) cluster_id, policy from membership_epoch
+      where cluster_id = any(?::uuid[]) order by cluster_id, epoch desc`,
+    [uuidArray(clusterIds)],
+  );
+  return new Map(rows.map((row) => [row.cluster_id, completePolicy(row.policy)]));
 }

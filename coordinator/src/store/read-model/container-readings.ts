@@ -6,6 +6,7 @@ import {
   PortReservationEntity,
   type PortReservationRow,
 } from "../entities/workload-entities.ts";
+import { policiesInForce } from "./cluster-readings.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
 
@@ -17,12 +18,11 @@ export type ContainerReading = {
     readonly name: string;
     readonly address: string;
     readonly clusterName: string;
-    readonly policy: LeasePolicy | null;
   } | null;
   /** Its ports on that node, by name. */
   readonly ports: readonly PortReservationRow[];
-  /** The policy of the cluster it prefers; null when it prefers none. */
-  readonly preferredPolicy: LeasePolicy | null;
+  /** What its bound follows from: the cluster it is in, or prefers while it is nowhere; null when neither is known. */
+  readonly moves: { readonly policy: LeasePolicy | null; readonly autoMigrate: boolean } | null;
   readonly asOf: bigint;
 };
 
@@ -72,20 +72,21 @@ async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Prom
   const clusters = await em.find(
     ClusterEntity,
     { id: { $in: clusterIds } },
-    { fields: ["id", "name", "policy"], disableIdentityMap: true },
+    { fields: ["id", "name", "autoMigrate"], disableIdentityMap: true },
   );
   const ports = await em.find(
     PortReservationEntity,
     { containerId: { $in: rows.map((row) => row.id) } },
     { orderBy: { name: "asc", hostPort: "asc" }, disableIdentityMap: true },
   );
+  const inForce = await policiesInForce(snapshot, clusterIds);
   const clusterOf = new Map(clusters.map((cluster) => [cluster.id, cluster]));
   const nodeOf = new Map(nodes.map((node) => [node.id, node]));
   const portsOf = Map.groupBy(ports, (port) => port.containerId);
   return rows.map((row) => {
     const node = nodeOf.get(row.nodeId ?? "");
     const cluster = node === undefined ? undefined : clusterOf.get(node.clusterId);
-    const preferred = clusterOf.get(row.preferredClusterId ?? "");
+    const home = cluster ?? clusterOf.get(row.preferredClusterId ?? "");
     return {
       row,
       node:
@@ -95,11 +96,10 @@ async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Prom
               name: node.name,
               address: node.address,
               clusterName: cluster?.name ?? "",
-              policy: cluster?.policy ?? null,
             },
       // During a migration a container holds ports on two nodes; it is reached on the one it is placed on.
       ports: (portsOf.get(row.id) ?? []).filter((port) => port.nodeId === row.nodeId),
-      preferredPolicy: preferred?.policy ?? null,
+      moves: home ? { policy: inForce.get(home.id) ?? null, autoMigrate: home.autoMigrate } : null,
       asOf,
     };
   });

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file lormas/api/v1/resources.proto.
  */
 export const file_lormas_api_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCKkAgoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kihwEKD0hlYXJ0YmVhdFBvbGljeRIPCgdwcm9maWxlGAEgASgJEhMKC2ludGVydmFsX21zGAIgASgNEhAKCGxlYXNlX21zGAMgASgNEg8KB2tpbGxfbXMYBCABKA0SDwoHd2FpdF9tcxgFIAEoDRIaChJkZWNpc2lvbl9idWRnZXRfbXMYBiABKA0irgQKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEhQKDGNsdXN0ZXJfbmFtZRgEIAEoCRIpCgZzdGF0dXMYBSABKA4yGS5sb3JtYXMuYXBpLnYxLk5vZGVTdGF0dXMSMgoObGFzdF9oZWFydGJlYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGNhcGFjaXR5GAcgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSKwoJYWxsb2NhdGVkGAggASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSJwoFdXNhZ2UYCSABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIPCgdhZGRyZXNzGAogASgJEg8KB3J1bnRpbWUYCyABKAkSFAoMYXJjaGl0ZWN0dXJlGAwgASgJEhAKCHBsYXRmb3JtGA0gASgJEhUKDWFnZW50X3ZlcnNpb24YDiABKAkSDwoHc2Vzc2lvbhgPIAEoBBIPCgdndWFyZGVkGBAgASgIEhcKD2NvbnRhaW5lcl9jb3VudBgRIAEoDRIvCgtlbnJvbGxlZF9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYXNfb2YYEyABKAQSJQoEZHV0eRgyIAEoCzIXLmxvcm1hcy5hcGkudjEuTm9kZUR1dHkitQIKCE5vZGVEdXR5EicKBXN0YXRlGAEgASgOMhgubG9ybWFzLmFwaS52MS5EdXR5U3RhdGUSKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHJlcXVlc3RlZF9ieRgDIAEoCRITCgttYWludGVuYW5jZRgEIAEoCBIpCgV1bnRpbBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbGJhY2sYBiABKAgSDQoFbW92ZWQYByABKA0SJwoFaXRlbXMYCCADKAsyGC5sb3JtYXMuYXBpLnYxLkRyYWluSXRlbRIPCgdzdGF5aW5nGAkgAygJEg8KB3Jlc3RpbmcYCiADKAkSEwoLbW92ZWRfbmFtZXMYCyADKAkipwEKCURyYWluSXRlbRIUCgxjb250YWluZXJfaWQYASABKAkSFgoOY29udGFpbmVyX25hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDAoEY29kZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhAKCGF0dGVtcHRzGAYgASgNEiwKCHJldHJ5X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKBBAoFQWxlcnQSCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRIuCghzZXZlcml0eRgDIAEoDjIcLmxvcm1hcy5hcGkudjEuQWxlcnRTZXZlcml0eRIoCgVzdGF0ZRgEIAEoDjIZLmxvcm1hcy5hcGkudjEuQWxlcnRTdGF0ZRIUCgxzdWJqZWN0X2tpbmQYBSABKAkSEgoKc3ViamVjdF9pZBgGIAEoCRIUCgxzdWJqZWN0X25hbWUYByABKAkSDwoHbWVzc2FnZRgIIAEoCRIRCgluZXh0X3N0ZXAYCSABKAkSLQoJb3BlbmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyYWlzZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAwgASgNEjMKD2Fja25vd2xlZGdlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYWNrbm93bGVkZ2VkX2J5GA4gASgJEi8KC3Jlc29sdmVkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgRkYXRhGBAgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBINCgVhc19vZhgRIAEoBCLpAQoGV2hhdElmEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhQKDGNsdXN0ZXJfbmFtZRgDIAEoCRINCgVob2xkcxgEIAEoCBIXCg9jb250YWluZXJfY291bnQYBSABKA0SGwoTd2l0aG91dF9wbGFjZV9jb3VudBgGIAEoDRIVCg13YWl0aW5nX2NvdW50GAcgASgNEhUKDXdpdGhvdXRfcGxhY2UYCCADKAkSMgoKY29udGFpbmVycxgJIAMoCzIeLmxvcm1hcy5hcGkudjEuV2hhdElmQ29udGFpbmVyIt8BCg9XaGF0SWZDb250YWluZXISFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAIgASgJEhYKDnRhcmdldF9ub2RlX2lkGAMgASgJEhgKEHRhcmdldF9ub2RlX25hbWUYBCABKAkSFAoMYmxvY2tlcl9jb2RlGAUgASgJEg8KB2Jsb2NrZXIYBiABKAkSEwoLZG93bnRpbWVfbXMYByABKA0SMAoOZG93bnRpbWVfdGVybXMYCCADKAsyGC5sb3JtYXMuYXBpLnYxLkJvdW5kVGVybSIlCglCb3VuZFRlcm0SDAoEbmFtZRgBIAEoCRIKCgJtcxgCIAEoDSLrAwoDRWdnEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSDwoHdmVyc2lvbhgFIAEoCRIQCghydW50aW1lcxgGIAMoCRINCgVpbWFnZRgHIAEoCRIwCgdzdGFydHVwGAggAygLMh8ubG9ybWFzLmFwaS52MS5FZ2cuU3RhcnR1cEVudHJ5Ei0KCXZhcmlhYmxlcxgJIAMoCzIaLmxvcm1hcy5hcGkudjEuRWdnVmFyaWFibGUSJQoFcG9ydHMYCiADKAsyFi5sb3JtYXMuYXBpLnYxLkVnZ1BvcnQSKQoHdm9sdW1lcxgLIAMoCzIYLmxvcm1hcy5hcGkudjEuRWdnVm9sdW1lEhMKC3N0b3Bfc2lnbmFsGAwgASgJEhUKDXN0b3BfZ3JhY2VfbXMYDSABKA0SMwoRZGVmYXVsdF9yZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIXCg9zdGFydF9idWRnZXRfbXMYDyABKA0SFAoMaGVhbHRoX2NoZWNrGBAgASgJGi4KDFN0YXJ0dXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImoKC0VnZ1ZhcmlhYmxlEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSFQoNZGVmYXVsdF92YWx1ZRgDIAEoCRIQCghyZXF1aXJlZBgEIAEoCBIPCgdwYXR0ZXJuGAUgASgJIkEKB0VnZ1BvcnQSDAoEbmFtZRgBIAEoCRIWCg5jb250YWluZXJfcG9ydBgCIAEoDRIQCghwcm90b2NvbBgDIAEoCSI1CglFZ2dWb2x1bWUSDAoEbmFtZRgBIAEoCRIMCgRwYXRoGAIgASgJEgwKBGtpbmQYAyABKAkiSQoIRW5kcG9pbnQSDAoEbmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SEAoIcHJvdG9jb2wYBCABKAkiiAYKCUNvbnRhaW5lchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBmVnZ19pZBgDIAEoCRIqCgR0eXBlGAQgASgOMhwubG9ybWFzLmFwaS52MS5Db250YWluZXJUeXBlEjIKDWRlc2lyZWRfc3RhdGUYBSABKA4yGy5sb3JtYXMuYXBpLnYxLkRlc2lyZWRTdGF0ZRIuCgZzdGF0dXMYBiABKA4yHi5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lclN0YXR1cxIVCg1zdGF0dXNfcmVhc29uGAcgASgJEg8KB25vZGVfaWQYCCABKAkSEQoJbm9kZV9uYW1lGAkgASgJEhQKDGNsdXN0ZXJfbmFtZRgKIAEoCRIcChRwcmVmZXJyZWRfY2x1c3Rlcl9pZBgLIAEoCRINCgVlcG9jaBgMIAEoBBIqCgllbmRwb2ludHMYDSADKAsyFy5sb3JtYXMuYXBpLnYxLkVuZHBvaW50EisKCXJlc291cmNlcxgOIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEj4KC2Vudmlyb25tZW50GA8gAygLMikubG9ybWFzLmFwaS52MS5Db250YWluZXIuRW52aXJvbm1lbnRFbnRyeRI4ChBtaWdyYXRpb25fc3RhdHVzGBAgASgOMh4ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25TdGF0dXMSFAoMbWlncmF0aW9uX2lkGBEgASgJEjUKEWxhc3RfbWlncmF0aW9uX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yZXN0YXJ0X2NvdW50GBMgASgNEi4KCmNyZWF0ZWRfYXQYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKEWZhaWxvdmVyX2JvdW5kX21zGBUgASgNEg0KBWFzX29mGBYgASgEGjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK/BAoJTWlncmF0aW9uEgoKAmlkGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIWCg5jb250YWluZXJfbmFtZRgDIAEoCRIWCg5zb3VyY2Vfbm9kZV9pZBgEIAEoCRIYChBzb3VyY2Vfbm9kZV9uYW1lGAUgASgJEhYKDnRhcmdldF9ub2RlX2lkGAYgASgJEhgKEHRhcmdldF9ub2RlX25hbWUYByABKAkSMAoHdHJpZ2dlchgIIAEoDjIfLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uVHJpZ2dlchIwCgdvdXRjb21lGAkgASgOMh8ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25PdXRjb21lEg0KBXN0YXRlGAogASgJEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtkb3dudGltZV9tcxgNIAEoBEgAiAEBEhIKCmVycm9yX2NvZGUYDiABKAkSFQoNZXJyb3JfbWVzc2FnZRgPIAEoCRIrCgVzdGVwcxgQIAMoCzIcLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uU3RlcBIyCghkZWNpc2lvbhgRIAEoCzIgLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50RGVjaXNpb24SDQoFYXNfb2YYEiABKARCDgoMX2Rvd250aW1lX21zIosBCg1NaWdyYXRpb25TdGVwEgwKBG5hbWUYASABKAkSLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmRldGFpbBgEIAEoCSJzChFQbGFjZW1lbnREZWNpc2lvbhI1CgpjYW5kaWRhdGVzGAEgAygLMiEubG9ybWFzLmFwaS52MS5QbGFjZW1lbnRDYW5kaWRhdGUSFgoOY2hvc2VuX25vZGVfaWQYAiABKAkSDwoHc3VtbWFyeRgDIAEoCSL4AQoSUGxhY2VtZW50Q2FuZGlkYXRlEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhAKCGVsaWdpYmxlGAMgASgIEhIKCmRyb3BwZWRfYnkYBCABKAkSDgoGcmVhc29uGAUgASgJEg0KBXNjb3JlGAYgASgBEkYKC3Njb3JlX3Rlcm1zGAcgAygLMjEubG9ybWFzLmFwaS52MS5QbGFjZW1lbnRDYW5kaWRhdGUuU2NvcmVUZXJtc0VudHJ5GjEKD1Njb3JlVGVybXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBItYBCgVFdmVudBIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdHlwZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEg8KB25vZGVfaWQYBiABKAkSFAoMY29udGFpbmVyX2lkGAcgASgJEhQKDG1pZ3JhdGlvbl9pZBgIIAEoCRIlCgRkYXRhGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCqIAQoOTlBsdXNPbmVQb2xpY3kSIQodTl9QTFVTX09ORV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIZChVOX1BMVVNfT05FX1BPTElDWV9PRkYQARIaChZOX1BMVVNfT05FX1BPTElDWV9XQVJOEAISHAoYTl9QTFVTX09ORV9QT0xJQ1lfUkVGVVNFEAMqpwEKCk5vZGVTdGF0dXMSGwoXTk9ERV9TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNOT0RFX1NUQVRVU19QRU5ESU5HEAESFwoTTk9ERV9TVEFUVVNfSEVBTFRIWRACEhkKFU5PREVfU1RBVFVTX1VOSEVBTFRIWRADEhQKEE5PREVfU1RBVFVTX0RFQUQQBBIZChVOT0RFX1NUQVRVU19SRUpPSU5JTkcQBSrCAQoJRHV0eVN0YXRlEhoKFkRVVFlfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVEVVRZX1NUQVRFX0lOX1NFUlZJQ0UQARIXChNEVVRZX1NUQVRFX0NPUkRPTkVEEAISFwoTRFVUWV9TVEFURV9EUkFJTklORxADEhYKEkRVVFlfU1RBVEVfRFJBSU5FRBAEEhoKFkRVVFlfU1RBVEVfTUFJTlRFTkFOQ0UQBRIYChREVVRZX1NUQVRFX1JFVFVSTklORxAGKmUKDUFsZXJ0U2V2ZXJpdHkSHgoaQUxFUlRfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIaChZBTEVSVF9TRVZFUklUWV9XQVJOSU5HEAESGAoUQUxFUlRfU0VWRVJJVFlfRVJST1IQAip3CgpBbGVydFN0YXRlEhsKF0FMRVJUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQQUxFUlRfU1RBVEVfT1BFThABEhwKGEFMRVJUX1NUQVRFX0FDS05PV0xFREdFRBACEhgKFEFMRVJUX1NUQVRFX1JFU09MVkVEEAMqYwoNQ29udGFpbmVyVHlwZRIeChpDT05UQUlORVJfVFlQRV9VTlNQRUNJRklFRBAAEhsKF0NPTlRBSU5FUl9UWVBFX1NUQU5EQVJEEAESFQoRQ09OVEFJTkVSX1RZUEVfSEEQAip+CgxEZXNpcmVkU3RhdGUSHQoZREVTSVJFRF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFURFU0lSRURfU1RBVEVfUlVOTklORxABEhkKFURFU0lSRURfU1RBVEVfU1RPUFBFRBACEhkKFURFU0lSRURfU1RBVEVfUkVNT1ZFRBADKuQCCg9Db250YWluZXJTdGF0dXMSIAocQ09OVEFJTkVSX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGUNPTlRBSU5FUl9TVEFUVVNfVU5QTEFDRUQQARIdChlDT05UQUlORVJfU1RBVFVTX1NUQVJUSU5HEAISHAoYQ09OVEFJTkVSX1NUQVRVU19SVU5OSU5HEAMSHQoZQ09OVEFJTkVSX1NUQVRVU19TVE9QUElORxAEEhwKGENPTlRBSU5FUl9TVEFUVVNfU1RPUFBFRBAFEhwKGENPTlRBSU5FUl9TVEFUVVNfQ1JBU0hFRBAGEhwKGENPTlRBSU5FUl9TVEFUVVNfVU5LTk9XThAHEh4KGkNPTlRBSU5FUl9TVEFUVVNfTUlHUkFUSU5HEAgSGwoXQ09OVEFJTkVSX1NUQVRVU19GQUlMRUQQCRIdChlDT05UQUlORVJfU1RBVFVTX1JFTU9WSU5HEAoqqwEKD01pZ3JhdGlvblN0YXR1cxIgChxNSUdSQVRJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVTUlHUkFUSU9OX1NUQVRVU19JRExFEAESHgoaTUlHUkFUSU9OX1NUQVRVU19NSUdSQVRJTkcQAhIeChpNSUdSQVRJT05fU1RBVFVTX0NPTVBMRVRFRBADEhsKF01JR1JBVElPTl9TVEFUVVNfRkFJTEVEEAQqrAEKEE1pZ3JhdGlvblRyaWdnZXISIQodTUlHUkFUSU9OX1RSSUdHRVJfVU5TUEVDSUZJRUQQABIaChZNSUdSQVRJT05fVFJJR0dFUl9BVVRPEAESHAoYTUlHUkFUSU9OX1RSSUdHRVJfTUFOVUFMEAISGwoXTUlHUkFUSU9OX1RSSUdHRVJfRFJBSU4QAxIeChpNSUdSQVRJT05fVFJJR0dFUl9GQUlMQkFDSxAEKrQBChBNaWdyYXRpb25PdXRjb21lEiEKHU1JR1JBVElPTl9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHQoZTUlHUkFUSU9OX09VVENPTUVfUlVOTklORxABEh8KG01JR1JBVElPTl9PVVRDT01FX0NPTVBMRVRFRBACEhwKGE1JR1JBVElPTl9PVVRDT01FX0ZBSUxFRBADEh8KG01JR1JBVElPTl9PVVRDT01FX0NBTkNFTExFRBAEYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCK0AwoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kSNAoOZmFpbG92ZXJfYm91bmQYCiABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSKQoFZ3JvdXAYCyABKAsyGi5sb3JtYXMuYXBpLnYxLlZvdGluZ0dyb3VwEi0KCnN1c3BlbnNpb24YDCABKAsyGS5sb3JtYXMuYXBpLnYxLlN1c3BlbnNpb24iWwoNRmFpbG92ZXJCb3VuZBIQCgh0b3RhbF9tcxgBIAEoDRInCgV0ZXJtcxgCIAMoCzIYLmxvcm1hcy5hcGkudjEuQm91bmRUZXJtEg8KB3N1bW1hcnkYAyABKAkiOgoJQm91bmRUZXJtEgwKBG5hbWUYASABKAkSCgoCbXMYAiABKA0SEwoLZXhwbGFuYXRpb24YAyABKAkitAEKC1ZvdGluZ0dyb3VwEg0KBWVwb2NoGAEgASgEEikKBnZvdGVycxgCIAMoCzIZLmxvcm1hcy5hcGkudjEuR3JvdXBWb3RlchIQCghzdXJ2aXZhbBgDIAEoCBIUCgxzZWxmX2ZlbmNpbmcYBCABKAgSEwoLZXBvY2hzX2tlcHQYBSABKA0SLgoGcG9saWN5GAYgASgLMh4ubG9ybWFzLmFwaS52MS5IZWFydGJlYXRQb2xpY3kimgEKCkdyb3VwVm90ZXISDwoHbm9kZV9pZBgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSFAoMcGVlcl9hZGRyZXNzGAMgASgJEigKBXN0YXRlGAQgASgOMhkubG9ybWFzLmFwaS52MS5Wb3RlclN0YXRlEg8KB2hlbGRfbXMYBSABKAQSFwoPY29uZmlybWVkX2Vwb2NoGAYgASgEIo0BCgpTdXNwZW5zaW9uEikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzaWxlbnRfbm9kZXMYAiADKAkSFgoObWlzc2luZ192b3RlcnMYAyADKAkSEwoLZXhwbGFuYXRpb24YBCABKAkSEQoJbmV4dF9zdGVwGAUgASgJIoQBChBIZWFydGJlYXRQcm9maWxlEi4KBnBvbGljeRgBIAEoCzIeLmxvcm1hcy5hcGkudjEuSGVhcnRiZWF0UG9saWN5EisKBWJvdW5kGAIgASgLMhwubG9ybWFzLmFwaS52MS5GYWlsb3ZlckJvdW5kEhMKC2Rlc2NyaXB0aW9uGAMgASgJIsABCg9IZWFydGJlYXRQb2xpY3kSDwoHcHJvZmlsZRgBIAEoCRITCgtpbnRlcnZhbF9tcxgCIAEoDRIQCghsZWFzZV9tcxgDIAEoDRIPCgdraWxsX21zGAQgASgNEg8KB3dhaXRfbXMYBSABKA0SGgoSZGVjaXNpb25fYnVkZ2V0X21zGAYgASgNEg8KB3ZvdGVfbXMYByABKA0SFAoMdW5oZWFsdGh5X21zGAggASgNEhAKCHN1cnZpdmFsGAkgASgIIq4ECgROb2RlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEgoKY2x1c3Rlcl9pZBgDIAEoCRIUCgxjbHVzdGVyX25hbWUYBCABKAkSKQoGc3RhdHVzGAUgASgOMhkubG9ybWFzLmFwaS52MS5Ob2RlU3RhdHVzEjIKDmxhc3RfaGVhcnRiZWF0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCghjYXBhY2l0eRgHIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEisKCWFsbG9jYXRlZBgIIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEicKBXVzYWdlGAkgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSDwoHYWRkcmVzcxgKIAEoCRIPCgdydW50aW1lGAsgASgJEhQKDGFyY2hpdGVjdHVyZRgMIAEoCRIQCghwbGF0Zm9ybRgNIAEoCRIVCg1hZ2VudF92ZXJzaW9uGA4gASgJEg8KB3Nlc3Npb24YDyABKAQSDwoHZ3VhcmRlZBgQIAEoCBIXCg9jb250YWluZXJfY291bnQYESABKA0SLwoLZW5yb2xsZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFzX29mGBMgASgEEiUKBGR1dHkYMiABKAsyFy5sb3JtYXMuYXBpLnYxLk5vZGVEdXR5IrUCCghOb2RlRHV0eRInCgVzdGF0ZRgBIAEoDjIYLmxvcm1hcy5hcGkudjEuRHV0eVN0YXRlEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxyZXF1ZXN0ZWRfYnkYAyABKAkSEwoLbWFpbnRlbmFuY2UYBCABKAgSKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZhaWxiYWNrGAYgASgIEg0KBW1vdmVkGAcgASgNEicKBWl0ZW1zGAggAygLMhgubG9ybWFzLmFwaS52MS5EcmFpbkl0ZW0SDwoHc3RheWluZxgJIAMoCRIPCgdyZXN0aW5nGAogAygJEhMKC21vdmVkX25hbWVzGAsgAygJIqcBCglEcmFpbkl0ZW0SFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEgwKBGNvZGUYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIQCghhdHRlbXB0cxgGIAEoDRIsCghyZXRyeV9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigQQKBUFsZXJ0EgoKAmlkGAEgASgJEgwKBGtpbmQYAiABKAkSLgoIc2V2ZXJpdHkYAyABKA4yHC5sb3JtYXMuYXBpLnYxLkFsZXJ0U2V2ZXJpdHkSKAoFc3RhdGUYBCABKA4yGS5sb3JtYXMuYXBpLnYxLkFsZXJ0U3RhdGUSFAoMc3ViamVjdF9raW5kGAUgASgJEhIKCnN1YmplY3RfaWQYBiABKAkSFAoMc3ViamVjdF9uYW1lGAcgASgJEg8KB21lc3NhZ2UYCCABKAkSEQoJbmV4dF9zdGVwGAkgASgJEi0KCW9wZW5lZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcmFpc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgMIAEoDRIzCg9hY2tub3dsZWRnZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgOIAEoCRIvCgtyZXNvbHZlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEZGF0YRgQIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDQoFYXNfb2YYESABKAQi6QEKBldoYXRJZhIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIUCgxjbHVzdGVyX25hbWUYAyABKAkSDQoFaG9sZHMYBCABKAgSFwoPY29udGFpbmVyX2NvdW50GAUgASgNEhsKE3dpdGhvdXRfcGxhY2VfY291bnQYBiABKA0SFQoNd2FpdGluZ19jb3VudBgHIAEoDRIVCg13aXRob3V0X3BsYWNlGAggAygJEjIKCmNvbnRhaW5lcnMYCSADKAsyHi5sb3JtYXMuYXBpLnYxLldoYXRJZkNvbnRhaW5lciLfAQoPV2hhdElmQ29udGFpbmVyEhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIWCg5jb250YWluZXJfbmFtZRgCIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgDIAEoCRIYChB0YXJnZXRfbm9kZV9uYW1lGAQgASgJEhQKDGJsb2NrZXJfY29kZRgFIAEoCRIPCgdibG9ja2VyGAYgASgJEhMKC2Rvd250aW1lX21zGAcgASgNEjAKDmRvd250aW1lX3Rlcm1zGAggAygLMhgubG9ybWFzLmFwaS52MS5Cb3VuZFRlcm0i6wMKA0VnZxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCGNhdGVnb3J5GAQgASgJEg8KB3ZlcnNpb24YBSABKAkSEAoIcnVudGltZXMYBiADKAkSDQoFaW1hZ2UYByABKAkSMAoHc3RhcnR1cBgIIAMoCzIfLmxvcm1hcy5hcGkudjEuRWdnLlN0YXJ0dXBFbnRyeRItCgl2YXJpYWJsZXMYCSADKAsyGi5sb3JtYXMuYXBpLnYxLkVnZ1ZhcmlhYmxlEiUKBXBvcnRzGAogAygLMhYubG9ybWFzLmFwaS52MS5FZ2dQb3J0EikKB3ZvbHVtZXMYCyADKAsyGC5sb3JtYXMuYXBpLnYxLkVnZ1ZvbHVtZRITCgtzdG9wX3NpZ25hbBgMIAEoCRIVCg1zdG9wX2dyYWNlX21zGA0gASgNEjMKEWRlZmF1bHRfcmVzb3VyY2VzGA4gASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSFwoPc3RhcnRfYnVkZ2V0X21zGA8gASgNEhQKDGhlYWx0aF9jaGVjaxgQIAEoCRouCgxTdGFydHVwRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJqCgtFZ2dWYXJpYWJsZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhUKDWRlZmF1bHRfdmFsdWUYAyABKAkSEAoIcmVxdWlyZWQYBCABKAgSDwoHcGF0dGVybhgFIAEoCSJBCgdFZ2dQb3J0EgwKBG5hbWUYASABKAkSFgoOY29udGFpbmVyX3BvcnQYAiABKA0SEAoIcHJvdG9jb2wYAyABKAkiNQoJRWdnVm9sdW1lEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIMCgRraW5kGAMgASgJIkkKCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEhAKCHByb3RvY29sGAQgASgJIr4GCglDb250YWluZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZlZ2dfaWQYAyABKAkSKgoEdHlwZRgEIAEoDjIcLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyVHlwZRIyCg1kZXNpcmVkX3N0YXRlGAUgASgOMhsubG9ybWFzLmFwaS52MS5EZXNpcmVkU3RhdGUSLgoGc3RhdHVzGAYgASgOMh4ubG9ybWFzLmFwaS52MS5Db250YWluZXJTdGF0dXMSFQoNc3RhdHVzX3JlYXNvbhgHIAEoCRIPCgdub2RlX2lkGAggASgJEhEKCW5vZGVfbmFtZRgJIAEoCRIUCgxjbHVzdGVyX25hbWUYCiABKAkSHAoUcHJlZmVycmVkX2NsdXN0ZXJfaWQYCyABKAkSDQoFZXBvY2gYDCABKAQSKgoJZW5kcG9pbnRzGA0gAygLMhcubG9ybWFzLmFwaS52MS5FbmRwb2ludBIrCglyZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxI+CgtlbnZpcm9ubWVudBgPIAMoCzIpLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyLkVudmlyb25tZW50RW50cnkSOAoQbWlncmF0aW9uX3N0YXR1cxgQIAEoDjIeLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uU3RhdHVzEhQKDG1pZ3JhdGlvbl9pZBgRIAEoCRI1ChFsYXN0X21pZ3JhdGlvbl9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVzdGFydF9jb3VudBgTIAEoDRIuCgpjcmVhdGVkX2F0GBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmYWlsb3Zlcl9ib3VuZF9tcxgVIAEoDRI0Cg5mYWlsb3Zlcl9ib3VuZBgoIAEoCzIcLmxvcm1hcy5hcGkudjEuRmFpbG92ZXJCb3VuZBINCgVhc19vZhgWIAEoBBoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEivwQKCU1pZ3JhdGlvbhIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSFgoOY29udGFpbmVyX25hbWUYAyABKAkSFgoOc291cmNlX25vZGVfaWQYBCABKAkSGAoQc291cmNlX25vZGVfbmFtZRgFIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgGIAEoCRIYChB0YXJnZXRfbm9kZV9uYW1lGAcgASgJEjAKB3RyaWdnZXIYCCABKA4yHy5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblRyaWdnZXISMAoHb3V0Y29tZRgJIAEoDjIfLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uT3V0Y29tZRINCgVzdGF0ZRgKIAEoCRIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLZG93bnRpbWVfbXMYDSABKARIAIgBARISCgplcnJvcl9jb2RlGA4gASgJEhUKDWVycm9yX21lc3NhZ2UYDyABKAkSKwoFc3RlcHMYECADKAsyHC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblN0ZXASMgoIZGVjaXNpb24YESABKAsyIC5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudERlY2lzaW9uEg0KBWFzX29mGBIgASgEQg4KDF9kb3dudGltZV9tcyKLAQoNTWlncmF0aW9uU3RlcBIMCgRuYW1lGAEgASgJEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZkZXRhaWwYBCABKAkicwoRUGxhY2VtZW50RGVjaXNpb24SNQoKY2FuZGlkYXRlcxgBIAMoCzIhLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlEhYKDmNob3Nlbl9ub2RlX2lkGAIgASgJEg8KB3N1bW1hcnkYAyABKAki+AEKElBsYWNlbWVudENhbmRpZGF0ZRIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBISCgpkcm9wcGVkX2J5GAQgASgJEg4KBnJlYXNvbhgFIAEoCRINCgVzY29yZRgGIAEoARJGCgtzY29yZV90ZXJtcxgHIAMoCzIxLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlLlNjb3JlVGVybXNFbnRyeRoxCg9TY29yZVRlcm1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLWAQoFRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHR5cGUYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIPCgdub2RlX2lkGAYgASgJEhQKDGNvbnRhaW5lcl9pZBgHIAEoCRIUCgxtaWdyYXRpb25faWQYCCABKAkSJQoEZGF0YRgJIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QqiAEKDk5QbHVzT25lUG9saWN5EiEKHU5fUExVU19PTkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVTl9QTFVTX09ORV9QT0xJQ1lfT0ZGEAESGgoWTl9QTFVTX09ORV9QT0xJQ1lfV0FSThACEhwKGE5fUExVU19PTkVfUE9MSUNZX1JFRlVTRRADKpMBCgpWb3RlclN0YXRlEhsKF1ZPVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXVk9URVJfU1RBVEVfSE9MRFNfTEVBU0UQARIdChlWT1RFUl9TVEFURV9OT1RfQ09ORklSTUVEEAISFgoSVk9URVJfU1RBVEVfU0lMRU5UEAMSFAoQVk9URVJfU1RBVEVfREVBRBAEKqcBCgpOb2RlU3RhdHVzEhsKF05PREVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTTk9ERV9TVEFUVVNfUEVORElORxABEhcKE05PREVfU1RBVFVTX0hFQUxUSFkQAhIZChVOT0RFX1NUQVRVU19VTkhFQUxUSFkQAxIUChBOT0RFX1NUQVRVU19ERUFEEAQSGQoVTk9ERV9TVEFUVVNfUkVKT0lOSU5HEAUqwgEKCUR1dHlTdGF0ZRIaChZEVVRZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVRFVUWV9TVEFURV9JTl9TRVJWSUNFEAESFwoTRFVUWV9TVEFURV9DT1JET05FRBACEhcKE0RVVFlfU1RBVEVfRFJBSU5JTkcQAxIWChJEVVRZX1NUQVRFX0RSQUlORUQQBBIaChZEVVRZX1NUQVRFX01BSU5URU5BTkNFEAUSGAoURFVUWV9TVEFURV9SRVRVUk5JTkcQBiplCg1BbGVydFNldmVyaXR5Eh4KGkFMRVJUX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGgoWQUxFUlRfU0VWRVJJVFlfV0FSTklORxABEhgKFEFMRVJUX1NFVkVSSVRZX0VSUk9SEAIqdwoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIcChhBTEVSVF9TVEFURV9BQ0tOT1dMRURHRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADKmMKDUNvbnRhaW5lclR5cGUSHgoaQ09OVEFJTkVSX1RZUEVfVU5TUEVDSUZJRUQQABIbChdDT05UQUlORVJfVFlQRV9TVEFOREFSRBABEhUKEUNPTlRBSU5FUl9UWVBFX0hBEAIqfgoMRGVzaXJlZFN0YXRlEh0KGURFU0lSRURfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVERVNJUkVEX1NUQVRFX1JVTk5JTkcQARIZChVERVNJUkVEX1NUQVRFX1NUT1BQRUQQAhIZChVERVNJUkVEX1NUQVRFX1JFTU9WRUQQAyrkAgoPQ29udGFpbmVyU3RhdHVzEiAKHENPTlRBSU5FUl9TVEFUVVNfVU5TUEVDSUZJRUQQABIdChlDT05UQUlORVJfU1RBVFVTX1VOUExBQ0VEEAESHQoZQ09OVEFJTkVSX1NUQVRVU19TVEFSVElORxACEhwKGENPTlRBSU5FUl9TVEFUVVNfUlVOTklORxADEh0KGUNPTlRBSU5FUl9TVEFUVVNfU1RPUFBJTkcQBBIcChhDT05UQUlORVJfU1RBVFVTX1NUT1BQRUQQBRIcChhDT05UQUlORVJfU1RBVFVTX0NSQVNIRUQQBhIcChhDT05UQUlORVJfU1RBVFVTX1VOS05PV04QBxIeChpDT05UQUlORVJfU1RBVFVTX01JR1JBVElORxAIEhsKF0NPTlRBSU5FUl9TVEFUVVNfRkFJTEVEEAkSHQoZQ09OVEFJTkVSX1NUQVRVU19SRU1PVklORxAKKqsBCg9NaWdyYXRpb25TdGF0dXMSIAocTUlHUkFUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFU1JR1JBVElPTl9TVEFUVVNfSURMRRABEh4KGk1JR1JBVElPTl9TVEFUVVNfTUlHUkFUSU5HEAISHgoaTUlHUkFUSU9OX1NUQVRVU19DT01QTEVURUQQAxIbChdNSUdSQVRJT05fU1RBVFVTX0ZBSUxFRBAEKqwBChBNaWdyYXRpb25UcmlnZ2VyEiEKHU1JR1JBVElPTl9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX1RSSUdHRVJfQVVUTxABEhwKGE1JR1JBVElPTl9UUklHR0VSX01BTlVBTBACEhsKF01JR1JBVElPTl9UUklHR0VSX0RSQUlOEAMSHgoaTUlHUkFUSU9OX1RSSUdHRVJfRkFJTEJBQ0sQBCq0AQoQTWlncmF0aW9uT3V0Y29tZRIhCh1NSUdSQVRJT05fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGU1JR1JBVElPTl9PVVRDT01FX1JVTk5JTkcQARIfChtNSUdSQVRJT05fT1VUQ09NRV9DT01QTEVURUQQAhIcChhNSUdSQVRJT05fT1VUQ09NRV9GQUlMRUQQAxIfChtNSUdSQVRJT05fT1VUQ09NRV9DQU5DRUxMRUQQBGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Details of an error, attached to every error of the API and, over REST, its body.
@@ -183,6 +183,27 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
    * @generated from field: lormas.api.v1.NPlusOnePolicy n_plus_one = 50;
    */
   nPlusOne: NPlusOnePolicy;
+
+  /**
+   * The same with every term named; for an egg that starts within 1 s.
+   *
+   * @generated from field: lormas.api.v1.FailoverBound failover_bound = 10;
+   */
+  failoverBound?: FailoverBound | undefined;
+
+  /**
+   * Who votes in it, and what of the policy holds at present; absent before its first node has said hello.
+   *
+   * @generated from field: lormas.api.v1.VotingGroup group = 11;
+   */
+  group?: VotingGroup | undefined;
+
+  /**
+   * Set while it moves nothing by itself because the majority of its voters is missing.
+   *
+   * @generated from field: lormas.api.v1.Suspension suspension = 12;
+   */
+  suspension?: Suspension | undefined;
 };
 
 /**
@@ -191,6 +212,273 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
   messageDesc(file_lormas_api_v1_resources, 2);
+
+/**
+ * How long a container can be without service after its node dies, term by term.
+ *
+ * @generated from message lormas.api.v1.FailoverBound
+ */
+export type FailoverBound = Message<"lormas.api.v1.FailoverBound"> & {
+  /**
+   * The sum, milliseconds; 0 where there is no failover.
+   *
+   * @generated from field: uint32 total_ms = 1;
+   */
+  totalMs: number;
+
+  /**
+   * "wait", "heartbeat", "decision" and "start", in this order; none where there is no failover.
+   *
+   * @generated from field: repeated lormas.api.v1.BoundTerm terms = 2;
+   */
+  terms: BoundTerm[];
+
+  /**
+   * One sentence for people, with the arithmetic; or why there is no failover.
+   *
+   * @generated from field: string summary = 3;
+   */
+  summary: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.FailoverBound.
+ * Use `create(FailoverBoundSchema)` to create a new message.
+ */
+export const FailoverBoundSchema: GenMessage<FailoverBound> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 3);
+
+/**
+ * One term of a bound.
+ *
+ * @generated from message lormas.api.v1.BoundTerm
+ */
+export type BoundTerm = Message<"lormas.api.v1.BoundTerm"> & {
+  /**
+   * "wait" (W), "heartbeat", "decision" or "start".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Milliseconds.
+   *
+   * @generated from field: uint32 ms = 2;
+   */
+  ms: number;
+
+  /**
+   * For people: what it stands for; empty where it is not explained.
+   *
+   * @generated from field: string explanation = 3;
+   */
+  explanation: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.BoundTerm.
+ * Use `create(BoundTermSchema)` to create a new message.
+ */
+export const BoundTermSchema: GenMessage<BoundTerm> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 4);
+
+/**
+ * The nodes of a cluster whose leases count: a majority of them proves that a node is dead, and a majority without lease keeps
+ * its nodes running when the control plane is gone.
+ *
+ * @generated from message lormas.api.v1.VotingGroup
+ */
+export type VotingGroup = Message<"lormas.api.v1.VotingGroup"> & {
+  /**
+   * Rises with every change, through the whole fleet.
+   *
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * The voters, 2 to 9; none in a group of one node.
+   *
+   * @generated from field: repeated lormas.api.v1.GroupVoter voters = 2;
+   */
+  voters: GroupVoter[];
+
+  /**
+   * True when agents ask their peers before they kill. Off by setting, or while a voter cannot be reached by its peers.
+   *
+   * @generated from field: bool survival = 3;
+   */
+  survival: boolean;
+
+  /**
+   * True when the guard kills once the lease is over. Off in a group of one node, which has no failover either.
+   *
+   * @generated from field: bool self_fencing = 4;
+   */
+  selfFencing: boolean;
+
+  /**
+   * How many of its epochs some node may still believe in, the present one included.
+   *
+   * @generated from field: uint32 epochs_kept = 5;
+   */
+  epochsKept: number;
+
+  /**
+   * The policy under which leases are granted at present; differs from the cluster's until a change has taken effect.
+   *
+   * @generated from field: lormas.api.v1.HeartbeatPolicy policy = 6;
+   */
+  policy?: HeartbeatPolicy | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.VotingGroup.
+ * Use `create(VotingGroupSchema)` to create a new message.
+ */
+export const VotingGroupSchema: GenMessage<VotingGroup> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 5);
+
+/**
+ * One voter of a group.
+ *
+ * @generated from message lormas.api.v1.GroupVoter
+ */
+export type GroupVoter = Message<"lormas.api.v1.GroupVoter"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string node_name = 2;
+   */
+  nodeName: string;
+
+  /**
+   * "host:port" at which its peers reach it; empty where they cannot.
+   *
+   * @generated from field: string peer_address = 3;
+   */
+  peerAddress: string;
+
+  /**
+   * How it stands.
+   *
+   * @generated from field: lormas.api.v1.VoterState state = 4;
+   */
+  state: VoterState;
+
+  /**
+   * Milliseconds for which it is known to have held a lease without a gap; it counts once this reaches the wait W.
+   *
+   * @generated from field: uint64 held_ms = 5;
+   */
+  heldMs: bigint;
+
+  /**
+   * The epoch that it has confirmed; 0: none yet.
+   *
+   * @generated from field: uint64 confirmed_epoch = 6;
+   */
+  confirmedEpoch: bigint;
+};
+
+/**
+ * Describes the message lormas.api.v1.GroupVoter.
+ * Use `create(GroupVoterSchema)` to create a new message.
+ */
+export const GroupVoterSchema: GenMessage<GroupVoter> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 6);
+
+/**
+ * Why a cluster moves nothing by itself.
+ *
+ * @generated from message lormas.api.v1.Suspension
+ */
+export type Suspension = Message<"lormas.api.v1.Suspension"> & {
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 1;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Names of the silent nodes, whose containers stay where they are.
+   *
+   * @generated from field: repeated string silent_nodes = 2;
+   */
+  silentNodes: string[];
+
+  /**
+   * Names of the voters that have not held leases for the whole of W.
+   *
+   * @generated from field: repeated string missing_voters = 3;
+   */
+  missingVoters: string[];
+
+  /**
+   * What it means, for people.
+   *
+   * @generated from field: string explanation = 4;
+   */
+  explanation: string;
+
+  /**
+   * What a person can do.
+   *
+   * @generated from field: string next_step = 5;
+   */
+  nextStep: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.Suspension.
+ * Use `create(SuspensionSchema)` to create a new message.
+ */
+export const SuspensionSchema: GenMessage<Suspension> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 7);
+
+/**
+ * A heartbeat profile that ships, with what it promises.
+ *
+ * @generated from message lormas.api.v1.HeartbeatProfile
+ */
+export type HeartbeatProfile = Message<"lormas.api.v1.HeartbeatProfile"> & {
+  /**
+   * Its figures.
+   *
+   * @generated from field: lormas.api.v1.HeartbeatPolicy policy = 1;
+   */
+  policy?: HeartbeatPolicy | undefined;
+
+  /**
+   * Its bound for an egg that starts within 1 s.
+   *
+   * @generated from field: lormas.api.v1.FailoverBound bound = 2;
+   */
+  bound?: FailoverBound | undefined;
+
+  /**
+   * For people: where it fits.
+   *
+   * @generated from field: string description = 3;
+   */
+  description: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.HeartbeatProfile.
+ * Use `create(HeartbeatProfileSchema)` to create a new message.
+ */
+export const HeartbeatProfileSchema: GenMessage<HeartbeatProfile> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 8);
 
 /**
  * A heartbeat profile and the bound that follows from it. All durations in milliseconds.
@@ -239,6 +527,27 @@ export type HeartbeatPolicy = Message<"lormas.api.v1.HeartbeatPolicy"> & {
    * @generated from field: uint32 decision_budget_ms = 6;
    */
   decisionBudgetMs: number;
+
+  /**
+   * v: how long a majority of its peers' votes lets a node run on.
+   *
+   * @generated from field: uint32 vote_ms = 7;
+   */
+  voteMs: number;
+
+  /**
+   * How long heartbeats are missing before a node is shown as unhealthy.
+   *
+   * @generated from field: uint32 unhealthy_ms = 8;
+   */
+  unhealthyMs: number;
+
+  /**
+   * True when agents shall ask their peers before they kill.
+   *
+   * @generated from field: bool survival = 9;
+   */
+  survival: boolean;
 };
 
 /**
@@ -246,7 +555,7 @@ export type HeartbeatPolicy = Message<"lormas.api.v1.HeartbeatPolicy"> & {
  * Use `create(HeartbeatPolicySchema)` to create a new message.
  */
 export const HeartbeatPolicySchema: GenMessage<HeartbeatPolicy> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 3);
+  messageDesc(file_lormas_api_v1_resources, 9);
 
 /**
  * A host with an agent.
@@ -400,7 +709,7 @@ export type Node = Message<"lormas.api.v1.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 4);
+  messageDesc(file_lormas_api_v1_resources, 10);
 
 /**
  * What operators have decided about a node.
@@ -491,7 +800,7 @@ export type NodeDuty = Message<"lormas.api.v1.NodeDuty"> & {
  * Use `create(NodeDutySchema)` to create a new message.
  */
 export const NodeDutySchema: GenMessage<NodeDuty> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 5);
+  messageDesc(file_lormas_api_v1_resources, 11);
 
 /**
  * One container that a drain has to do with.
@@ -554,7 +863,7 @@ export type DrainItem = Message<"lormas.api.v1.DrainItem"> & {
  * Use `create(DrainItemSchema)` to create a new message.
  */
 export const DrainItemSchema: GenMessage<DrainItem> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 6);
+  messageDesc(file_lormas_api_v1_resources, 12);
 
 /**
  * Something that is or was wrong. At most one is unresolved for a kind and a subject.
@@ -688,7 +997,7 @@ export type Alert = Message<"lormas.api.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 7);
+  messageDesc(file_lormas_api_v1_resources, 13);
 
 /**
  * What would become of the HA containers of a node if it died now.
@@ -765,7 +1074,7 @@ export type WhatIf = Message<"lormas.api.v1.WhatIf"> & {
  * Use `create(WhatIfSchema)` to create a new message.
  */
 export const WhatIfSchema: GenMessage<WhatIf> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 8);
+  messageDesc(file_lormas_api_v1_resources, 14);
 
 /**
  * What would become of one container.
@@ -835,35 +1144,7 @@ export type WhatIfContainer = Message<"lormas.api.v1.WhatIfContainer"> & {
  * Use `create(WhatIfContainerSchema)` to create a new message.
  */
 export const WhatIfContainerSchema: GenMessage<WhatIfContainer> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 9);
-
-/**
- * One term of a bound.
- *
- * @generated from message lormas.api.v1.BoundTerm
- */
-export type BoundTerm = Message<"lormas.api.v1.BoundTerm"> & {
-  /**
-   * "wait" (W), "heartbeat", "decision" or "start".
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * Milliseconds.
-   *
-   * @generated from field: uint32 ms = 2;
-   */
-  ms: number;
-};
-
-/**
- * Describes the message lormas.api.v1.BoundTerm.
- * Use `create(BoundTermSchema)` to create a new message.
- */
-export const BoundTermSchema: GenMessage<BoundTerm> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 10);
+  messageDesc(file_lormas_api_v1_resources, 15);
 
 /**
  * A template for containers.
@@ -989,7 +1270,7 @@ export type Egg = Message<"lormas.api.v1.Egg"> & {
  * Use `create(EggSchema)` to create a new message.
  */
 export const EggSchema: GenMessage<Egg> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 11);
+  messageDesc(file_lormas_api_v1_resources, 16);
 
 /**
  * One variable of an egg.
@@ -1038,7 +1319,7 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
  * Use `create(EggVariableSchema)` to create a new message.
  */
 export const EggVariableSchema: GenMessage<EggVariable> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 12);
+  messageDesc(file_lormas_api_v1_resources, 17);
 
 /**
  * One port of an egg.
@@ -1073,7 +1354,7 @@ export type EggPort = Message<"lormas.api.v1.EggPort"> & {
  * Use `create(EggPortSchema)` to create a new message.
  */
 export const EggPortSchema: GenMessage<EggPort> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 13);
+  messageDesc(file_lormas_api_v1_resources, 18);
 
 /**
  * One volume of an egg.
@@ -1108,7 +1389,7 @@ export type EggVolume = Message<"lormas.api.v1.EggVolume"> & {
  * Use `create(EggVolumeSchema)` to create a new message.
  */
 export const EggVolumeSchema: GenMessage<EggVolume> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 14);
+  messageDesc(file_lormas_api_v1_resources, 19);
 
 /**
  * One port of a container, where it is reached now.
@@ -1150,7 +1431,7 @@ export type Endpoint = Message<"lormas.api.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 15);
+  messageDesc(file_lormas_api_v1_resources, 20);
 
 /**
  * Something that must run.
@@ -1306,6 +1587,13 @@ export type Container = Message<"lormas.api.v1.Container"> & {
   failoverBoundMs: number;
 
   /**
+   * The same with every term named (HA only).
+   *
+   * @generated from field: lormas.api.v1.FailoverBound failover_bound = 40;
+   */
+  failoverBound?: FailoverBound | undefined;
+
+  /**
    * Sequence number of the newest event that this view contains.
    *
    * @generated from field: uint64 as_of = 22;
@@ -1318,7 +1606,7 @@ export type Container = Message<"lormas.api.v1.Container"> & {
  * Use `create(ContainerSchema)` to create a new message.
  */
 export const ContainerSchema: GenMessage<Container> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 16);
+  messageDesc(file_lormas_api_v1_resources, 21);
 
 /**
  * One attempt to move an HA container.
@@ -1459,7 +1747,7 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
  * Use `create(MigrationSchema)` to create a new message.
  */
 export const MigrationSchema: GenMessage<Migration> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 17);
+  messageDesc(file_lormas_api_v1_resources, 22);
 
 /**
  * One state of a migration, entered and left.
@@ -1501,7 +1789,7 @@ export type MigrationStep = Message<"lormas.api.v1.MigrationStep"> & {
  * Use `create(MigrationStepSchema)` to create a new message.
  */
 export const MigrationStepSchema: GenMessage<MigrationStep> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 18);
+  messageDesc(file_lormas_api_v1_resources, 23);
 
 /**
  * Why a node was chosen, or none.
@@ -1536,7 +1824,7 @@ export type PlacementDecision = Message<"lormas.api.v1.PlacementDecision"> & {
  * Use `create(PlacementDecisionSchema)` to create a new message.
  */
 export const PlacementDecisionSchema: GenMessage<PlacementDecision> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 19);
+  messageDesc(file_lormas_api_v1_resources, 24);
 
 /**
  * One node, weighed.
@@ -1567,7 +1855,7 @@ export type PlacementCandidate = Message<"lormas.api.v1.PlacementCandidate"> & {
 
   /**
    * The first filter that dropped it: "unhealthy", "excluded", "other_cluster", "runtime", "cpu", "memory", "disk",
-   * "port", "unguarded", "cordoned"; empty when eligible.
+   * "port", "unguarded", "clock", "cordoned"; empty when eligible.
    *
    * @generated from field: string dropped_by = 4;
    */
@@ -1600,7 +1888,7 @@ export type PlacementCandidate = Message<"lormas.api.v1.PlacementCandidate"> & {
  * Use `create(PlacementCandidateSchema)` to create a new message.
  */
 export const PlacementCandidateSchema: GenMessage<PlacementCandidate> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 20);
+  messageDesc(file_lormas_api_v1_resources, 25);
 
 /**
  * Something that happened, committed and numbered.
@@ -1677,7 +1965,7 @@ export type Event = Message<"lormas.api.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 21);
+  messageDesc(file_lormas_api_v1_resources, 26);
 
 /**
  * What happens to a wish (a container created or started, a node cordoned or drained) after which the death of one node
@@ -1728,6 +2016,61 @@ export type NPlusOnePolicy = (typeof NPlusOnePolicy)[keyof typeof NPlusOnePolicy
  */
 export const NPlusOnePolicySchema: GenEnum<NPlusOnePolicy> = /*@__PURE__*/
   enumDesc(file_lormas_api_v1_resources, 0);
+
+/**
+ * How a voter stands.
+ *
+ * @generated from enum lormas.api.v1.VoterState
+ */
+export const VoterState = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: VOTER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It has confirmed that it holds a lease.
+   *
+   * @generated from enum value: VOTER_STATE_HOLDS_LEASE = 1;
+   */
+  HOLDS_LEASE: 1,
+
+  /**
+   * It is heard, and has not confirmed a lease yet.
+   *
+   * @generated from enum value: VOTER_STATE_NOT_CONFIRMED = 2;
+   */
+  NOT_CONFIRMED: 2,
+
+  /**
+   * Its heartbeats are missing.
+   *
+   * @generated from enum value: VOTER_STATE_SILENT = 3;
+   */
+  SILENT: 3,
+
+  /**
+   * It has been declared dead.
+   *
+   * @generated from enum value: VOTER_STATE_DEAD = 4;
+   */
+  DEAD: 4,
+} as const;
+
+/**
+ * How a voter stands.
+ *
+ * @generated from enum lormas.api.v1.VoterState
+ */
+export type VoterState = (typeof VoterState)[keyof typeof VoterState] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.VoterState.
+ */
+export const VoterStateSchema: GenEnum<VoterState> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 1);
 
 /**
  * Whether a node can be relied on.
@@ -1789,7 +2132,7 @@ export type NodeStatus = (typeof NodeStatus)[keyof typeof NodeStatus] | UnknownE
  * Describes the enum lormas.api.v1.NodeStatus.
  */
 export const NodeStatusSchema: GenEnum<NodeStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 1);
+  enumDesc(file_lormas_api_v1_resources, 2);
 
 /**
  * Whether a node takes containers, and whether it is being emptied.
@@ -1858,7 +2201,7 @@ export type DutyState = (typeof DutyState)[keyof typeof DutyState] | UnknownEnum
  * Describes the enum lormas.api.v1.DutyState.
  */
 export const DutyStateSchema: GenEnum<DutyState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 2);
+  enumDesc(file_lormas_api_v1_resources, 3);
 
 /**
  * How bad an alert is.
@@ -1899,7 +2242,7 @@ export type AlertSeverity = (typeof AlertSeverity)[keyof typeof AlertSeverity] |
  * Describes the enum lormas.api.v1.AlertSeverity.
  */
 export const AlertSeveritySchema: GenEnum<AlertSeverity> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 3);
+  enumDesc(file_lormas_api_v1_resources, 4);
 
 /**
  * How an alert stands.
@@ -1947,7 +2290,7 @@ export type AlertState = (typeof AlertState)[keyof typeof AlertState] | UnknownE
  * Describes the enum lormas.api.v1.AlertState.
  */
 export const AlertStateSchema: GenEnum<AlertState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 4);
+  enumDesc(file_lormas_api_v1_resources, 5);
 
 /**
  * Whether a container is ever moved.
@@ -1988,7 +2331,7 @@ export type ContainerType = (typeof ContainerType)[keyof typeof ContainerType] |
  * Describes the enum lormas.api.v1.ContainerType.
  */
 export const ContainerTypeSchema: GenEnum<ContainerType> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 5);
+  enumDesc(file_lormas_api_v1_resources, 6);
 
 /**
  * What was asked of a container.
@@ -2036,7 +2379,7 @@ export type DesiredState = (typeof DesiredState)[keyof typeof DesiredState] | Un
  * Describes the enum lormas.api.v1.DesiredState.
  */
 export const DesiredStateSchema: GenEnum<DesiredState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 6);
+  enumDesc(file_lormas_api_v1_resources, 7);
 
 /**
  * What a container does now, as last reported.
@@ -2133,7 +2476,7 @@ export type ContainerStatus = (typeof ContainerStatus)[keyof typeof ContainerSta
  * Describes the enum lormas.api.v1.ContainerStatus.
  */
 export const ContainerStatusSchema: GenEnum<ContainerStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 7);
+  enumDesc(file_lormas_api_v1_resources, 8);
 
 /**
  * Where an HA container stands with respect to moving. COMPLETED and FAILED are resting states like IDLE.
@@ -2188,7 +2531,7 @@ export type MigrationStatus = (typeof MigrationStatus)[keyof typeof MigrationSta
  * Describes the enum lormas.api.v1.MigrationStatus.
  */
 export const MigrationStatusSchema: GenEnum<MigrationStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 8);
+  enumDesc(file_lormas_api_v1_resources, 9);
 
 /**
  * Who or what caused a migration.
@@ -2243,7 +2586,7 @@ export type MigrationTrigger = (typeof MigrationTrigger)[keyof typeof MigrationT
  * Describes the enum lormas.api.v1.MigrationTrigger.
  */
 export const MigrationTriggerSchema: GenEnum<MigrationTrigger> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 9);
+  enumDesc(file_lormas_api_v1_resources, 10);
 
 /**
  * How a migration stands.
@@ -2298,5 +2641,5 @@ export type MigrationOutcome = (typeof MigrationOutcome)[keyof typeof MigrationO
  * Describes the enum lormas.api.v1.MigrationOutcome.
  */
 export const MigrationOutcomeSchema: GenEnum<MigrationOutcome> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 10);
+  enumDesc(file_lormas_api_v1_resources, 11);
 

@@ -1,0 +1,185 @@
+import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import {
+  HISTORY_MAX,
+  type MembershipHistory,
+  othersNeededToDeclare,
+  othersNeededToSurvive,
+  presentEpoch,
+  VOTERS_MAX,
+  VOTERS_MIN,
+} from "@lormas/lease/membership.ts";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type GroupNode, type GroupView, nextMembership, prunedHistory } from "./next-membership.ts";
+
+const POLICY = LEASE_PROFILES.default;
+
+const node = (name: string, change: Partial<GroupNode> = {}): GroupNode => ({
+  nodeId: name,
+  nodeName: name,
+  peerAddress: `${name}:7444`,
+  dead: false,
+  sound: true,
+  confirmed: true,
+  undecided: false,
+  ...change,
+});
+
+/** Applies what is decided, as the runtime does; the history is not pruned. */
+function step(history: MembershipHistory | null, own: GroupNode[], change: Partial<GroupView> = {}): MembershipHistory {
+  const next = nextMembership({ policy: POLICY, history, own, borrowable: [], ...change });
+  if (!next) return history ?? expect.fail("a group with a node must have an epoch");
+  const epoch = { epoch: history ? presentEpoch(history).epoch + 1 : 1, ...next };
+  return history ? [...history, epoch] : [epoch];
+}
+const names = (history: MembershipHistory) => presentEpoch(history).voters.map(({ nodeName }) => nodeName);
+const policyOf = (history: MembershipHistory) => presentEpoch(history).policy;
+
+describe("who votes", () => {
+  test("a fleet of one has no voters, no failover and no self-fencing; a second node brings a fenced epoch", () => {
+    const one = step(null, [node("a")]);
+    expect(presentEpoch(one)).toMatchObject({ voters: [], policy: { selfFencing: false, survival: false } });
+    const waiting = step(one, [node("a"), node("b", { confirmed: false })]);
+    expect(waiting).toBe(one);
+    const two = step(one, [node("a"), node("b")]);
+    expect(names(two)).toEqual(["a", "b"]);
+    expect(policyOf(two)).toMatchObject({ selfFencing: true, survival: true });
+  });
+
+  test("voters that are there stay, and a cluster of more than nine gets nine", () => {
+    const twenty = Array.from({ length: 20 }, (_, index) => node(`n${index + 10}`));
+    const history = step(null, twenty);
+    expect(names(history)).toHaveLength(VOTERS_MAX);
+    expect(step(history, [...twenty].reverse())).toBe(history);
+    const died = twenty.map((each) => (each.nodeName === "n10" ? { ...each, dead: true } : each));
+    const after = step(history, died);
+    expect(names(after)).toHaveLength(VOTERS_MAX);
+    expect(names(after)).not.toContain("n10");
+    expect(names(after).slice(0, 8)).toEqual(names(history).slice(1));
+  });
+
+  test("the dead leave together, once nobody else's death is due", () => {
+    const all = ["a", "b", "c", "d", "e"].map((name) => node(name));
+    const history = step(null, all);
+    const first = all.map((each) => ({ ...each, dead: each.nodeName === "a", undecided: each.nodeName === "b" }));
+    expect(step(history, first)).toBe(history);
+    const both = all.map((each) => ({ ...each, dead: each.nodeName < "c" }));
+    const after = step(history, both);
+    expect(names(after)).toEqual(["c", "d", "e"]);
+    expect(after).toHaveLength(2);
+  });
+
+  test("it never falls below two: a dead node stays a voter until somebody takes its place", () => {
+    const history = step(null, [node("a"), node("b")]);
+    const died = step(history, [node("a"), node("b", { dead: true })]);
+    expect(died).toBe(history);
+    const replaced = step(died, [node("a"), node("b", { dead: true }), node("c")]);
+    expect(names(replaced)).toEqual(["a", "c"]);
+    expect(policyOf(died).selfFencing).toBe(true);
+  });
+
+  test("a node without a guard, or with an unsound clock, makes room for one that can hold a lease", () => {
+    const history = step(null, [node("a"), node("b"), node("c")]);
+    expect(names(step(history, [node("a"), node("b"), node("c", { sound: false })]))).toEqual(["a", "b"]);
+  });
+
+  test("survival is off while a voter cannot be reached by its peers, or by setting", () => {
+    const unreachable = step(null, [node("a"), node("b", { peerAddress: "" }), node("c")]);
+    expect(policyOf(unreachable)).toMatchObject({ survival: false, selfFencing: true });
+    const off = step(null, [node("a"), node("b")], { policy: { ...POLICY, survival: false } });
+    expect(policyOf(off).survival).toBe(false);
+    expect(policyOf(step(unreachable, [node("a"), node("b"), node("c")])).survival).toBe(true);
+  });
+
+  test("a change of policy makes an epoch, also while nodes are silent", () => {
+    const history = step(null, [node("a"), node("b"), node("c")]);
+    const silent = [node("a"), node("b"), node("c", { undecided: true, confirmed: false })];
+    const changed = step(history, silent, { policy: LEASE_PROFILES.fast });
+    expect(policyOf(changed).profile).toBe("fast");
+    expect(names(changed)).toEqual(["a", "b", "c"]);
+  });
+
+  test("a cluster of one borrows its voters where it may fall back, and gives them back when it has two", () => {
+    const borrowable = ["x", "y"].map((name) => node(name));
+    const alone = step(null, [node("a")], { borrowable });
+    expect(names(alone)).toEqual(["a", "x", "y"]);
+    expect(policyOf(alone).selfFencing).toBe(true);
+    const grown = step(alone, [node("a"), node("b")], { borrowable });
+    expect(names(grown)).toEqual(["a", "b"]);
+  });
+
+  test("while as many epochs are believed in as are kept, nothing changes", () => {
+    let history = step(null, [node("a"), node("b")]);
+    for (let round = 0; round < 2 * HISTORY_MAX; round++) {
+      history = step(history, [node("a"), node("b")], { policy: { ...POLICY, killMs: 1_000 + round } });
+    }
+    expect(history).toHaveLength(HISTORY_MAX);
+  });
+});
+
+describe("what is let go of", () => {
+  const history = step(
+    step(step(null, [node("a")]), [node("a"), node("b")]),
+    ["a", "b", "c"].map((name) => node(name)),
+  );
+  const epochs = (kept: MembershipHistory) => kept.map(({ epoch }) => epoch);
+
+  test("only what no live node may believe in, and whose waits are over", () => {
+    const at = (confirmedEpoch: number | null, leaving = false) => ({ confirmedEpoch, leaving });
+    expect(epochs(history)).toEqual([1, 2, 3]);
+    expect(epochs(prunedHistory(history, [at(3), at(2)]))).toEqual([2, 3]);
+    expect(epochs(prunedHistory(history, [at(3), at(3)]))).toEqual([3]);
+    expect(epochs(prunedHistory(history, [at(3), at(3, true)]))).toEqual([1, 2, 3]);
+    expect(epochs(prunedHistory(history, [at(3), at(null)]))).toEqual([1, 2, 3]);
+    expect(epochs(prunedHistory(history, []))).toEqual([3]);
+  });
+});
+
+const anyNode = fc.record({
+  name: fc.constantFrom(..."abcdefghijkl"),
+  dead: fc.boolean(),
+  sound: fc.boolean(),
+  confirmed: fc.boolean(),
+  undecided: fc.boolean(),
+  peerAddress: fc.constantFrom("", "host:1"),
+});
+const fleets = fc.array(fc.uniqueArray(anyNode, { selector: ({ name }) => name, minLength: 1, maxLength: 12 }), {
+  minLength: 1,
+  maxLength: 20,
+});
+
+test("whatever happens to nodes, a group that has had two voters keeps at least two while two nodes are enrolled, and every set's majorities meet", () => {
+  fc.assert(
+    fc.property(fleets, (moments) => {
+      let history: MembershipHistory | null = null;
+      // Nodes are enrolled for good; what varies is how they are.
+      const known = new Map<string, GroupNode>();
+      for (const moment of moments) {
+        for (const { name, ...change } of moment) known.set(name, node(name, change));
+        const own = [...known.values()];
+        const before: MembershipHistory | null = history;
+        history = step(history, own);
+        const { voters, policy, epoch } = presentEpoch(history);
+        if (before && presentEpoch(before).voters.length >= VOTERS_MIN) {
+          expect(voters.length).toBeGreaterThanOrEqual(VOTERS_MIN);
+        }
+        expect(voters.length === 0 || voters.length >= VOTERS_MIN).toBe(true);
+        expect(voters.length).toBeLessThanOrEqual(VOTERS_MAX);
+        expect(new Set(voters.map(({ nodeId }) => nodeId)).size).toBe(voters.length);
+        expect(policy.selfFencing).toBe(voters.length >= VOTERS_MIN);
+        if (before && before !== history) expect(epoch).toBeGreaterThan(presentEpoch(before).epoch);
+        for (const membership of history) {
+          if (membership.voters.length < VOTERS_MIN) continue;
+          for (const { nodeId } of [...membership.voters, { nodeId: "stranger" }]) {
+            const others = membership.voters.filter((voter) => voter.nodeId !== nodeId).length;
+            const needed = Math.floor(membership.voters.length / 2) + (nodeId === "stranger" ? 1 : 0);
+            expect(othersNeededToSurvive({ ...membership, policy: POLICY }, nodeId)).toBe(needed);
+            // More than there are: a voter that proves the death is among those that would have to vote for survival.
+            expect(needed + othersNeededToDeclare(membership)).toBeGreaterThan(others);
+          }
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

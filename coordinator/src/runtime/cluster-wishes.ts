@@ -1,0 +1,63 @@
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+
+/** What may be set of a cluster; what is absent stays, or is the default of a new one. */
+export type ClusterChange = {
+  readonly description?: string;
+  readonly policy?: PolicyWish;
+  readonly autoMigrate?: boolean;
+  readonly allowOtherClusters?: boolean;
+  /** False: agents do not ask their peers; for networks in which they cannot reach each other. */
+  readonly survival?: boolean;
+};
+
+/** A shipped profile by name, or "custom" with figures; a figure that is absent stays as it is. */
+export type PolicyWish = {
+  readonly profile: string;
+  readonly intervalMs?: number;
+  readonly leaseMs?: number;
+  readonly killMs?: number;
+};
+
+/** What operators wish of clusters; each resolves once committed, and rejects with a Refusal before anything has changed. */
+export interface ClusterWishes {
+  /** Refusals: name_taken, unsafe_policy. */
+  createCluster(name: string, change: ClusterChange, by: string): Promise<{ clusterId: string }>;
+  /** Takes effect with the group's next epoch. Refusals: not_found, unsafe_policy. */
+  updateCluster(clusterId: string, change: ClusterChange, by: string): Promise<void>;
+  /** Refusals: not_found, cluster_not_empty. */
+  deleteCluster(clusterId: string, by: string): Promise<void>;
+  /**
+   * Declares silent nodes dead on a person's word that they are off for certain, where the majority that would prove it is
+   * missing. Refusals: not_found, unknown_node (of another cluster), not_silent (it is heard, or dead already),
+   * lease_not_over (with the time after which it will be).
+   */
+  overrideSuspension(clusterId: string, nodeIds: readonly string[], reason: string, by: string): Promise<void>;
+}
+
+/** How a voting group stands, as memory knows it. */
+export type GroupReading = {
+  readonly epoch: number;
+  readonly policy: LeasePolicy;
+  /** Epochs that some node may still believe in. */
+  readonly epochsKept: number;
+  readonly voters: readonly VoterReading[];
+  readonly suspension: SuspensionReading | null;
+};
+
+export type VoterReading = {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly peerAddress: string;
+  readonly state: "holds_lease" | "silent" | "dead" | "not_heard";
+  /** For how long it is known to have held a lease without a gap; null when it holds none. */
+  readonly heldMs: number | null;
+  readonly confirmedEpoch: number | null;
+};
+
+export type SuspensionReading = {
+  readonly sinceMs: number;
+  readonly silent: readonly string[];
+  readonly missing: readonly string[];
+  readonly message: string;
+  readonly nextStep: string;
+};

@@ -1,0 +1,166 @@
+import { waitMs } from "@lormas/lease/lease-policy.ts";
+import { presentEpoch } from "@lormas/lease/membership.ts";
+import { type AlertRecord, alertKey } from "../domain/alert/alert.ts";
+import type { Clock } from "./clock.ts";
+import type { DecisionLoop } from "./decision-loop.ts";
+import type { FleetState } from "./fleet-state.ts";
+import type { ClusterRecord, FleetView } from "./fleet-view.ts";
+import type { BlockedDeath } from "./node-watch.ts";
+import type { RuntimeLog } from "./runtime-log.ts";
+import type { UnitOfWork } from "./unit-of-work.ts";
+import type { SignsOf } from "./voting-group.ts";
+
+const LOOK_MS = 500;
+
+export type SuspensionKeeperPorts = {
+  readonly clock: Clock;
+  readonly loop: Pick<DecisionLoop, "submit">;
+  readonly state: FleetState;
+  readonly blockedDeaths: () => readonly BlockedDeath[];
+  readonly signsOf: SignsOf;
+  readonly term: () => number | null;
+  readonly log: RuntimeLog;
+};
+
+/** Why a group moves nothing by itself: who is silent, and who would have to prove that they are dead. */
+export type Suspension = {
+  readonly silent: readonly string[];
+  /** Voters, by name, that have not held leases for the whole of W; the silent ones among them. */
+  readonly missing: readonly string[];
+  readonly needed: number;
+  readonly confirmed: number;
+};
+
+/**
+ * Says so when a group's majority is lost: its silent nodes may run on by each other's votes, so nothing of theirs is started
+ * elsewhere. Said one W after it was noticed, since a voter that has just come back needs as long to prove its lease; taken
+ * back by itself once every silent node is heard, or has been declared dead.
+ */
+export class SuspensionKeeper {
+  readonly #ports: SuspensionKeeperPorts;
+  #cancel: (() => void) | null = null;
+  #deciding = false;
+  #stopped = true;
+
+  constructor(ports: SuspensionKeeperPorts) {
+    this.#ports = ports;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#later();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  look(): void {
+    const { state, loop, term, log } = this.#ports;
+    if (this.#deciding || term() === null) return;
+    const changes = [...state.clusters()].flatMap((cluster) => this.#changeOf(cluster) ?? []);
+    if (changes.length === 0) return;
+    this.#deciding = true;
+    loop
+      .submit((work) => {
+        for (const change of changes) change(work);
+      })
+      .catch((error: unknown) => log.warn({ error }, "a suspension could not be stored; trying again"))
+      .finally(() => {
+        this.#deciding = false;
+      });
+  }
+
+  #changeOf(cluster: ClusterRecord): ((work: UnitOfWork) => void) | null {
+    const { state, clock, blockedDeaths, signsOf } = this.#ports;
+    const standing = suspensionAlert(state, cluster.id);
+    const history = state.membership(cluster.id);
+    if (!history) return null;
+    const blocked = blockedDeaths().filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
+    const wait = waitMs(presentEpoch(history).policy);
+    if (blocked.some(({ sinceMs }) => clock.bootMs() - sinceMs >= wait)) {
+      const suspension = suspensionBy(state, blocked);
+      if (standing && sameSuspension(standing, suspension)) return null;
+      return (work) => suspend(work, cluster, suspension);
+    }
+    if (!standing || blocked.length > 0) return null;
+    // A node that is silent still, at the beginning of a term for example, may be what it was suspended for.
+    for (const { facts, snapshot } of state.nodes()) {
+      const silent = snapshot.value === "unhealthy" || signsOf(facts.id).undecided;
+      if (facts.clusterId === cluster.id && silent) return null;
+    }
+    return (work) => resume(work, cluster);
+  }
+
+  #later(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#ports.clock.schedule(LOOK_MS, () => {
+      this.look();
+      this.#later();
+    });
+  }
+}
+
+/** The unresolved alert that says that a group moves nothing by itself. */
+export function suspensionAlert(fleet: FleetView, clusterId: string): AlertRecord | undefined {
+  return fleet.unresolvedAlert(alertKey("automatic_migration_suspended", clusterId));
+}
+
+function suspensionBy(fleet: FleetView, blocked: readonly BlockedDeath[]): Suspension {
+  const silent = blocked.map(({ nodeId }) => fleet.node(nodeId)?.facts.name ?? nodeId).sort();
+  const missing = new Set(blocked.flatMap(({ verdict }) => verdict.missing.map(({ nodeName }) => nodeName)));
+  for (const name of silent) missing.add(name);
+  const worst = blocked.reduce((a, b) =>
+    b.verdict.needed - b.verdict.confirmed > a.verdict.needed - a.verdict.confirmed ? b : a,
+  );
+  const { needed, confirmed } = worst.verdict;
+  return { silent, missing: [...missing].sort(), needed, confirmed };
+}
+
+function sameSuspension(alert: AlertRecord, { silent, missing }: Suspension): boolean {
+  return same(alert.data["silent"], silent) && same(alert.data["missing"], missing);
+}
+
+const same = (stored: unknown, now: readonly string[]): boolean =>
+  Array.isArray(stored) && stored.length === now.length && now.every((name, index) => stored[index] === name);
+
+function suspend(work: UnitOfWork, cluster: ClusterRecord, suspension: Suspension): void {
+  const { silent, missing, needed, confirmed } = suspension;
+  const first = suspensionAlert(work, cluster.id) === undefined;
+  const why = Number.isFinite(needed)
+    ? `only ${confirmed} of the ${needed} other voters that must have held leases have; missing: ${list(missing)}. ` +
+      "The silent nodes may run on by each other's votes, so nothing of theirs is started elsewhere"
+    : "had not confirmed yet that it fences itself, so it may run on for ever and nothing of it is started elsewhere";
+  const message = `${cluster.name}: automatic migration is suspended. ${list(silent)} ${silent.length === 1 ? "is" : "are"} silent, and ${why}`;
+  const named = silent.map((name) => `--node ${name}`).join(" ");
+  work.raiseAlert({
+    kind: "automatic_migration_suspended",
+    severity: "error",
+    subject: { kind: "cluster", id: cluster.id },
+    message,
+    nextStep:
+      `bring ${missing.length === 1 ? "it" : "them"} or the network between them back: it goes on by itself then; or, if ` +
+      `they are off for certain, run: lormas cluster override ${cluster.name} ${named} --reason "…"`,
+    data: { ...suspension, needed: Number.isFinite(needed) ? needed : null },
+  });
+  if (!first) return;
+  work.addEvent({
+    ...clusterEvent(cluster, "cluster.migration_suspended", "error", message),
+    data: { clusterId: cluster.id, silent, missing },
+  });
+}
+
+function resume(work: UnitOfWork, cluster: ClusterRecord): void {
+  work.resolveAlert("automatic_migration_suspended", { id: cluster.id });
+  const message = `${cluster.name}: automatic migration goes on; no silent node is left whose death could not be proven`;
+  work.addEvent(clusterEvent(cluster, "cluster.migration_resumed", "info", message));
+}
+
+function clusterEvent(cluster: ClusterRecord, type: string, severity: "info" | "error", message: string) {
+  const data = { clusterId: cluster.id };
+  return { type, severity, message, nodeId: null, containerId: null, migrationId: null, data };
+}
+
+const list = (names: readonly string[]): string => names.join(", ");
