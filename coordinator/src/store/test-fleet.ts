@@ -1,7 +1,7 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { EventEntity } from "./entities/decision-entities.ts";
-import { ClusterEntity, NodeEntity, NodeHealthEntity } from "./entities/fleet-entities.ts";
+import { ClusterEntity, MembershipEpochEntity, NodeEntity, NodeHealthEntity } from "./entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity } from "./entities/workload-entities.ts";
 import type { DatabaseOrm } from "./open-database.ts";
 
@@ -25,6 +25,13 @@ export class TestFleet {
     const em = this.#orm.em.fork();
     const now = new Date(this.#clock.wallMs());
     em.create(ClusterEntity, { id: CLUSTER_ID, name: "local", policy: LEASE_PROFILES.default, createdAt: now });
+    em.create(MembershipEpochEntity, {
+      epoch: 1,
+      clusterId: CLUSTER_ID,
+      voters: [],
+      policy: LEASE_PROFILES.default,
+      createdAt: now,
+    });
     for (const [index, id] of [NODE_1_ID, NODE_2_ID].entries()) {
       em.create(NodeEntity, {
         id,
