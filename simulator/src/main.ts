@@ -35,7 +35,7 @@ async function batch(wanted: SimulateOptions): Promise<number> {
   for (const { seed, violation } of tally.violations) console.log(`seed ${seed}: ${violation}`);
   const [first] = tally.violations;
   if (first) {
-    await explain(wanted, first);
+    if (!wanted.brief) await explain(wanted, first);
     return 1;
   }
   const short = wanted.kinds.length === FAULT_KINDS.length ? shortOf(tally.counts, tally.seeds) : [];

@@ -2,11 +2,12 @@ import type { RunCount } from "../fleet/run-counts.ts";
 
 /** What must happen at least in 1,000 seeds of all faults; a batch in which less happened proves nothing. */
 export const MINIMA_PER_1000_SEEDS: Partial<Readonly<Record<RunCount, number>>> = {
-  "nodes declared dead": 2_000,
+  "nodes declared dead": 1_500,
   failovers: 2_000,
   "migrations completed": 2_000,
-  "commands refused": 100,
+  "commands refused": 300,
   "guard kills": 1_000,
+  "votes granted": 100_000,
   takeovers: 2_000,
 };
 

@@ -9,6 +9,8 @@ export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
   readonly seeds: number;
   readonly replay: boolean;
   readonly workers: number;
+  /** Broken promises are told, not explained. */
+  readonly brief: boolean;
 };
 
 export const USAGE = `npm run simulate -- [options]
@@ -19,7 +21,8 @@ export const USAGE = `npm run simulate -- [options]
   --nodes N        nodes of a fleet (5)
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
   --profile P      ${Object.keys(LEASE_PROFILES).join(", ")} or random (default)
-  --workers N      processes (2)`;
+  --workers N      processes (2)
+  --brief          tell of what was broken, without looking for its shortest schedule`;
 
 const BOUNDS = { seeds: [1, 10_000_000], from: [0, 2_000_000_000], nodes: [1, 50], workers: [1, 64] } as const;
 
@@ -37,6 +40,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
         faults: { type: "string", default: "all" },
         profile: { type: "string", default: "default" },
         workers: { type: "string", default: "2" },
+        brief: { type: "boolean", default: false },
       },
     });
     const replay = values.seed !== undefined;
@@ -46,6 +50,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
       seeds: replay ? 1 : whole("seeds", values.seeds),
       nodes: whole("nodes", values.nodes),
       workers: whole("workers", values.workers),
+      brief: values.brief,
       kinds: kindsOf(values.faults),
       profile: profileOf(values.profile),
       keep: values.keep === undefined ? null : values.keep.split(",").filter(Boolean).map(Number),

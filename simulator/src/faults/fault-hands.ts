@@ -3,6 +3,7 @@ import type { CoordinatorHost } from "../fleet/coordinator-host.ts";
 import type { Operator } from "../fleet/operator.ts";
 import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { NodeHost } from "../host/node-host.ts";
+import type { Disturbance } from "../network/network.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
 import { type Fault, type FaultKind, faultText } from "./fault.ts";
 
@@ -64,6 +65,9 @@ export class FaultHands {
       case "crash leader":
       case "crash coordinator":
         return this.#crashCoordinator(fault);
+      case "crash coordinators":
+        for (const host of this.#fleet.coordinators) host.crash(fault.lastsMs * (0.5 + severity / 2));
+        return nothing;
       case "pause leader":
       case "pause coordinator":
         return pause(this.#coordinator(fault)?.present?.process, severity);
@@ -88,6 +92,16 @@ export class FaultHands {
           ),
           "both",
         );
+      case "split network": {
+        const ones = this.#others("").filter((_, index) => (fault.pick >> index) & 1);
+        return this.#cut(
+          this.#pairs(
+            ones,
+            this.#others("").filter((host) => !ones.includes(host)),
+          ),
+          "both",
+        );
+      }
       case "cut coordinator from database":
         return this.#cut(
           this.#pairs([this.#coordinator(fault)?.name ?? ""], [DATABASE_HOST]),
@@ -97,6 +111,14 @@ export class FaultHands {
         return this.#disturb(fault, { loss: 0.02 + severity * 0.4 }, { loss: 0 });
       case "slow link":
         return this.#disturb(fault, { delayMaxMs: 10 + severity ** 2 * DELAY_MAX_MS }, { delayMaxMs: 0 });
+      case "reset connections":
+        this.#node(fault).resetConnections();
+        return nothing;
+      case "duplicate heartbeats":
+        return this.#disturb(fault, { duplicates: 0.05 + severity * 0.5 }, { duplicates: 0 });
+      case "change policy":
+        this.#operator.changePolicy(fault.pick);
+        return nothing;
       case "crash agent":
         return this.#disturbAgent(this.#node(fault), (agent) => {
           agent.kill();
@@ -229,11 +251,11 @@ export class FaultHands {
     };
   }
 
-  #disturb(fault: Fault, bad: { loss?: number; delayMaxMs?: number }, good: typeof bad): Undo {
+  #disturb(fault: Fault, bad: Disturbance, good: Disturbance): Undo {
     const { network } = this.#fleet;
     const { name } = this.#node(fault);
     const pairs = this.#pairs([name], this.#others(name));
-    const set = (change: typeof bad): void => {
+    const set = (change: Disturbance): void => {
       for (const [from, to] of pairs) {
         network.disturb(from, to, change);
         network.disturb(to, from, change);

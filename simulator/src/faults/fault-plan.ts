@@ -1,39 +1,68 @@
-import { WISHES, type Wish } from "../fleet/operator.ts";
+import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { WISHES } from "../fleet/operator.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind } from "./fault.ts";
+import { drawScene } from "./scene.ts";
 
 export type PlanOptions = {
   readonly fromMs: number;
   readonly untilMs: number;
   /** Kinds that may be drawn. */
   readonly kinds: readonly FaultKind[];
+  readonly policy: LeasePolicy;
 };
 
 /** Mean pause between two faults; each run draws its own. */
 const PAUSE_MIN_MS = 700;
-const PAUSE_MAX_MS = 6_000;
+const PAUSE_MAX_MS = 8_000;
 const LASTS_MIN_MS = 100;
 const LASTS_MAX_MS = 30_000;
 const PICKS = 1_000;
+/** Of runs: scenes alone, scenes among single faults; the rest has no scenes. */
+const SCENES_ALONE = 0.35;
+const SCENES_AMONG = 0.35;
+/** Between two scenes, in leases. */
+const SCENE_PAUSE = [2, 8] as const;
 
 /**
  * Draws the schedule of a run. Each run draws a theme first: which kinds of faults it has and how often each comes, so that
- * what is rare together with everything is common together with little.
+ * what is rare together with everything is common together with little; and whether there are scenes, and whether alone.
  */
 export function faultPlan(random: SeededRandom, options: PlanOptions): Fault[] {
-  const theme = drawTheme(random, options.kinds);
+  const kind = random.next();
+  const faults = [
+    ...(kind < SCENES_ALONE ? [] : singleFaults(random, options)),
+    ...(kind < SCENES_ALONE + SCENES_AMONG ? scenes(random, options) : []),
+  ];
+  const { untilMs } = options;
+  return faults
+    .filter(({ atMs }) => atMs < untilMs)
+    .map((fault) => ({ ...fault, lastsMs: Math.min(fault.lastsMs, untilMs - fault.atMs) }))
+    .sort((a, b) => a.atMs - b.atMs);
+}
+
+function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds }: PlanOptions): Fault[] {
+  const faults: Fault[] = [];
+  for (let atMs = fromMs; atMs < untilMs; atMs += random.between(...SCENE_PAUSE) * policy.leaseMs) {
+    faults.push(...drawScene(random, atMs, policy, kinds));
+  }
+  return faults;
+}
+
+function singleFaults(random: SeededRandom, { fromMs, untilMs, kinds }: PlanOptions): Fault[] {
+  const theme = drawTheme(random, kinds);
   const pauseMs = random.logBetween(PAUSE_MIN_MS, PAUSE_MAX_MS);
   const faults: Fault[] = [];
-  let atMs = options.fromMs;
-  for (;;) {
+  for (let atMs = fromMs; atMs < untilMs; ) {
+    const kind = drawKind(random, theme);
+    const lastsMs = random.logBetween(LASTS_MIN_MS, LASTS_MAX_MS);
+    const drawn = { atMs, kind, pick: random.below(PICKS), severity: random.next(), lastsMs };
+    const wish = random.oneOf(WISHES) ?? "create";
+    faults.push(kind === "wish" ? { ...drawn, wish } : drawn);
     // Exponential pauses: faults come in clusters.
     atMs += -Math.log(1 - random.next()) * pauseMs;
-    if (atMs >= options.untilMs) return faults;
-    const kind = drawKind(random, theme);
-    const drawn = { atMs, kind, pick: random.below(PICKS), severity: random.next() };
-    const lastsMs = Math.min(random.logBetween(LASTS_MIN_MS, LASTS_MAX_MS), options.untilMs - atMs);
-    faults.push(kind === "wish" ? { ...drawn, lastsMs, wish: drawWish(random) } : { ...drawn, lastsMs });
   }
+  return faults;
 }
 
 type Theme = readonly { readonly kind: FaultKind; readonly weight: number }[];
@@ -53,8 +82,4 @@ function drawKind(random: SeededRandom, theme: Theme): FaultKind {
     if (left < 0) return kind;
   }
   return theme[0]?.kind ?? FAULT_KINDS[0];
-}
-
-function drawWish(random: SeededRandom): Wish {
-  return random.oneOf(WISHES) ?? "create";
 }

@@ -4,15 +4,19 @@ import type { Wish } from "../fleet/operator.ts";
 export const FAULT_KINDS = [
   "crash leader",
   "crash coordinator",
+  "crash coordinators",
   "pause leader",
   "pause coordinator",
   "cut node",
   "cut node one way",
   "cut node from coordinator",
   "cut coordinators",
+  "split network",
   "cut coordinator from database",
   "lossy link",
   "slow link",
+  "reset connections",
+  "duplicate heartbeats",
   "crash agent",
   "pause agent",
   "crash guard",
@@ -29,6 +33,7 @@ export const FAULT_KINDS = [
   "lose commits",
   "lose answers",
   "step wall clock",
+  "change policy",
   "wish",
 ] as const;
 

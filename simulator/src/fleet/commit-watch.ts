@@ -1,5 +1,4 @@
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
-import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { StoredFleet } from "../database/stored-fleet.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
 import type { RunCounts } from "./run-counts.ts";
@@ -7,7 +6,8 @@ import type { RunCounts } from "./run-counts.ts";
 export type CommitWatchParts = {
   readonly fleet: StoredFleet;
   readonly exchanges: ExchangeWatch;
-  readonly policy: LeasePolicy;
+  /** The shortest lease that nodes may have in this run. */
+  readonly leaseMinMs: number;
   readonly counts: RunCounts;
   readonly note: (who: string, text: string) => void;
   readonly on: boolean;
@@ -41,11 +41,11 @@ export class CommitWatch {
   }
 
   #died(nodeId: string, data: Readonly<Record<string, unknown>>): void {
-    const { exchanges, counts, policy, fail, fleet } = this.#parts;
+    const { exchanges, counts, leaseMinMs, fail, fleet } = this.#parts;
     counts["nodes declared dead"] += 1;
     if (data["waitMs"] === undefined) return; // It said goodbye.
     const sinceMs = exchanges.sinceExchangeMs(nodeId);
-    if (sinceMs !== null && sinceMs < policy.leaseMs) {
+    if (sinceMs !== null && sinceMs < leaseMinMs) {
       const name = fleet.nodes.get(nodeId)?.facts.name;
       fail(
         `${name} was declared dead ${Math.round(sinceMs)} ms after a heartbeat whose acknowledgement had reached it`,

@@ -1,10 +1,23 @@
 import { Refusal } from "@lormas/coordinator/domain/refusal.ts";
-import type { NewContainer, Operations } from "@lormas/coordinator/runtime/operations.ts";
+import type { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
+import type { NewContainer } from "@lormas/coordinator/runtime/operations.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import type { SimulatedFleet } from "./simulated-fleet.ts";
 
 /** What a person may wish for. */
-export const WISHES = ["create", "start", "stop", "restart", "migrate", "delete"] as const;
+export const WISHES = [
+  "create",
+  "start",
+  "stop",
+  "restart",
+  "migrate",
+  "delete",
+  "cordon",
+  "uncordon",
+  "drain",
+  "maintain",
+  "end maintenance",
+] as const;
 export type Wish = (typeof WISHES)[number];
 
 const RETRY_MS = 200;
@@ -29,19 +42,63 @@ export class Operator {
       const { nodeId, name } = node;
       const enrolled = { nodeId, name, agentVersion: "1", tokenHash: clusterId, certificateSerial: name };
       this.#until(
-        (operations) => operations.enrolNode(enrolled),
+        ({ operations }) => operations.enrolNode(enrolled),
         () => node.startAgent(),
       );
     }
   }
 
-  /** One wish, about a container that `pick` chooses; what is refused is left. */
+  /** One wish, about a container or node that `pick` chooses; what is refused is left. */
   wish(wish: Wish, pick: number): void {
-    if (wish === "create") return this.create();
+    const { nodeId } = this.#fleet.nodes[pick % this.#fleet.nodes.length] ?? { nodeId: "" };
+    switch (wish) {
+      case "create":
+        return this.create();
+      case "cordon":
+        return this.#ask(({ operators }) => operators.cordon(nodeId, "operator"));
+      case "uncordon":
+        return this.#ask(({ operators }) => operators.uncordon(nodeId, "operator"));
+      case "drain":
+        return this.#ask(({ operators }) => operators.drain(nodeId, "operator"));
+      case "maintain": {
+        const options = { untilMs: null, failback: pick % 2 === 0 };
+        return this.#ask(({ operators }) => operators.startMaintenance(nodeId, options, "operator"));
+      }
+      case "end maintenance":
+        return this.#ask(({ operators }) => operators.endMaintenance(nodeId, "operator"));
+      default:
+        return this.#wishContainer(wish, pick);
+    }
+  }
+
+  /** Another policy for the cluster, of those that this fleet may have. */
+  changePolicy(pick: number): void {
+    const { policies, clusterId } = this.#fleet;
+    const policy = policies[pick % policies.length];
+    if (!policy) return;
+    this.#ask(({ loop }) =>
+      loop.submit((work) => {
+        const cluster = work.cluster(clusterId);
+        if (cluster) work.setCluster({ ...cluster, policy });
+      }),
+    );
+  }
+
+  /** The node may have containers again, whatever was wished for it before. */
+  putIntoService(nodeId: string): void {
+    this.#ask(async ({ operators }) => {
+      await operators.endMaintenance(nodeId, "operator").catch((error: unknown) => {
+        if (!(error instanceof Refusal)) throw error;
+      });
+      await operators.uncordon(nodeId, "operator");
+    });
+  }
+
+  #wishContainer(wish: "start" | "stop" | "restart" | "migrate" | "delete", pick: number): void {
     const containerId = this.containers[pick % Math.max(1, this.containers.length)];
     if (containerId === undefined) return;
     if (wish === "delete") this.containers.splice(this.containers.indexOf(containerId), 1);
-    this.#ask((operations) => {
+    this.#ask(({ operations }) => {
       switch (wish) {
         case "start":
           return operations.setDesired(containerId, "running", "operator");
@@ -63,7 +120,7 @@ export class Operator {
   create(): void {
     this.#created += 1;
     const wish = this.#newContainer(`c-${this.#created}`);
-    this.#ask(async (operations) => {
+    this.#ask(async ({ operations }) => {
       const { containerId } = await operations.createContainer(wish, "operator");
       this.containers.push(containerId);
     });
@@ -71,7 +128,7 @@ export class Operator {
 
   /** Starts again what was given up, as a person would. */
   startAgain(containerId: string): void {
-    this.#ask((operations) => operations.setDesired(containerId, "running", "operator"));
+    this.#ask(({ operations }) => operations.setDesired(containerId, "running", "operator"));
   }
 
   #newContainer(name: string): NewContainer {
@@ -101,13 +158,13 @@ export class Operator {
   }
 
   /** Asks until it is acknowledged. */
-  #until(ask: (operations: Operations) => Promise<unknown>, done: () => void): void {
+  #until(ask: (runtime: FleetRuntime) => Promise<unknown>, done: () => void): void {
     const { time } = this.#fleet;
     const again = (): void => void time.after(RETRY_MS, "operator", "asks again", () => this.#until(ask, done));
     const leader = this.#fleet.leader()?.present;
     if (!leader) return again();
     leader.process.enter(() => {
-      ask(leader.runtime.operations).then(done, (error: unknown) => {
+      ask(leader.runtime).then(done, (error: unknown) => {
         if (!(error instanceof Refusal)) throw error;
         // The answer may have been lost on the way: what is done already is refused as taken.
         if (error.code === "name_taken") done();
@@ -117,12 +174,12 @@ export class Operator {
   }
 
   /** Asks once; whether it is granted is the leader's business. */
-  #ask(ask: (operations: Operations) => Promise<unknown>): void {
+  #ask(ask: (runtime: FleetRuntime) => Promise<unknown>): void {
     const leader = this.#fleet.leader()?.present;
     if (!leader) return;
     this.#fleet.counts["operator actions"] += 1;
     leader.process.enter(() => {
-      ask(leader.runtime.operations).catch((error: unknown) => {
+      ask(leader.runtime).catch((error: unknown) => {
         if (!(error instanceof Refusal)) this.#fleet.fail(`an operation failed: ${String(error)}`);
       });
     });

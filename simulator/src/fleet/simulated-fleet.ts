@@ -22,6 +22,8 @@ export type FleetOptions = {
   readonly seed: number;
   readonly nodes: number;
   readonly policy: LeasePolicy;
+  /** Policies that operators may choose later. */
+  readonly otherPolicies: readonly LeasePolicy[];
   readonly leaderTtlMs: number;
   readonly logged: boolean;
 };
@@ -44,7 +46,8 @@ export class SimulatedFleet {
   readonly exchanges: ExchangeWatch;
   readonly counts = noCounts();
   readonly clusterId: string;
-  readonly policy: LeasePolicy;
+  /** What the cluster's policy may be in this run, the first one first. */
+  readonly policies: readonly LeasePolicy[];
   /** The first promise that was broken; the run ends with it. */
   violation: string | null = null;
   readonly #seed: number;
@@ -55,7 +58,7 @@ export class SimulatedFleet {
     const { seed, policy, leaderTtlMs } = options;
     const { time } = this;
     this.#seed = seed;
-    this.policy = policy;
+    this.policies = [policy, ...options.otherPolicies];
     this.log = new RunLog(time, options.logged);
     this.network = new Network(time, this.random("network"));
     this.#peers = new PeerNetwork(this.network, (id) => this.nodes.find(({ nodeId }) => nodeId === id)?.name);
@@ -66,7 +69,7 @@ export class SimulatedFleet {
     this.#commits = new CommitWatch({
       fleet: this.database.fleet,
       exchanges: this.exchanges,
-      policy,
+      leaseMinMs: Math.min(...this.policies.map(({ leaseMs }) => leaseMs)),
       counts: this.counts,
       note: (who, text) => this.log.note(who, text),
       on: this.log.on,
@@ -173,11 +176,14 @@ export class SimulatedFleet {
       onVotes: (votes) => {
         this.counts["votes granted"] += votes;
       },
-      onGuardKill: () => {
-        this.counts["guard kills"] += 1;
+      onGuardKill: (copies) => {
+        this.counts["guard kills"] += copies;
       },
     });
-    node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(1, KILL_SHARE_MAX * this.policy.killMs);
+    node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(
+      1,
+      KILL_SHARE_MAX * Math.min(...this.policies.map(({ killMs }) => killMs)),
+    );
     return node;
   }
 

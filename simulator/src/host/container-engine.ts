@@ -173,12 +173,13 @@ export class ContainerEngine {
     for (const copy of this.find(containerId)) if (copy.executing) this.#end(copy, 1);
   }
 
-  /** One pass of killing everything below the HA parent, which is frozen first by whoever may; answers what was found. */
-  killHa(freeze: boolean): number {
+  /** One pass of killing everything below the HA parent, which is frozen first by whoever may; answers what was found, and what of it afresh. */
+  killHa(freeze: boolean): { readonly found: number; readonly fresh: number } {
     if (freeze) this.#frozen = true;
     const running = this.copies().filter((copy) => copy.ha && copy.state === "running");
+    const fresh = running.filter(({ dying }) => !dying).length;
     for (const copy of running) this.#killSoon(copy);
-    return running.length;
+    return { found: running.length, fresh };
   }
 
   thaw(): void {

@@ -43,7 +43,7 @@ export type NodeHostParts = {
   /** A run of the agent has ended, with so many votes that it was given. */
   readonly onVotes: (votes: number) => void;
   /** The guard has had to kill. */
-  readonly onGuardKill: (processes: number) => void;
+  readonly onGuardKill: (copies: number) => void;
 };
 
 /** One machine: its engine, its disk, its tmpfs, and the processes of agent and guard, which live and die by themselves. */
@@ -137,6 +137,12 @@ export class NodeHost {
     });
   }
 
+  /** Every connection of this node is reset. */
+  resetConnections(): void {
+    for (const connection of this.#connections) connection.reset();
+    this.#connections.clear();
+  }
+
   /** The power goes: every process ends without a word, tmpfs is empty, and boot time will begin anew. */
   powerOff(): void {
     if (!this.#powered) return;
@@ -183,8 +189,8 @@ export class NodeHost {
           this.#guardFile = file;
         },
         killHa: () => {
-          const found = this.engine.killHa(true);
-          if (found > 0) onGuardKill(found);
+          const { found, fresh } = this.engine.killHa(true);
+          if (fresh > 0) onGuardKill(fresh);
           return found;
         },
         thaw: () => this.engine.thaw(),

@@ -58,6 +58,8 @@ export class Connection {
   readonly #down: Pipe;
   readonly #clientCalls = new Map<number, ClientCall<unknown, unknown>>();
   readonly #serverCalls = new Map<number, ServerCall<unknown, unknown>>();
+  /** Calls that carry heartbeats. */
+  readonly #heartbeats = new Set<number>();
   readonly #stopWatching: () => void;
   #server: (End & { readonly accept: Accept }) | null = null;
   #calls = 0;
@@ -83,6 +85,7 @@ export class Connection {
   call<Request, Response>(name: CallName): ClientCall<Request, Response> {
     this.#calls += 1;
     const call = new ClientCall<Request, Response>(this, this.#calls);
+    if (name === "Heartbeat") this.#heartbeats.add(this.#calls);
     this.#clientCalls.set(call.number, call as ClientCall<unknown, unknown>);
     this.sendUp({ call: call.number, kind: "open", name });
     return call;
@@ -103,6 +106,8 @@ export class Connection {
       this.#down.send(`${frame.kind} down`, () => {
         if (frame.kind === "end") this.#server?.process.enter(() => this.#serverCallOver(frame.call));
         this.#parts.client.process.enter(() => this.#takeDown(frame));
+        if (frame.kind !== "data") return;
+        this.#again(frame.call, "down", () => this.#parts.client.process.enter(() => this.#takeDown(frame)));
       }),
     );
   }
@@ -137,6 +142,14 @@ export class Connection {
     this.expectSilence();
   }
 
+  /** Both sides are told that the connection is gone; what was on its way is lost. */
+  reset(): void {
+    this.#up.close();
+    this.#down.close();
+    this.#loseClient("connection reset by peer");
+    this.closeServer();
+  }
+
   /** Something may keep the sides from hearing each other from now on: keepalive looks after its time. */
   expectSilence(): void {
     const { network, random, client } = this.#parts;
@@ -169,13 +182,26 @@ export class Connection {
       listening.process.atStop(() => this.expectSilence());
     }
     if (!this.#serverOpen) return;
-    this.#server.process.enter(() => this.#takeUp(frame));
+    const { process } = this.#server;
+    process.enter(() => this.#takeUp(frame));
+    this.#again(frame.call, "up", () => process.enter(() => this.#takeUp(frame)));
+  }
+
+  // A heartbeat or acknowledgement that comes once more, long after it was overtaken.
+  #again(call: number, way: "up" | "down", deliver: () => void): void {
+    if (!this.#heartbeats.has(call)) return;
+    const { network, client, serverHost } = this.#parts;
+    const lateMs = network.duplicateAfterMs(
+      ...((way === "up" ? [client.host, serverHost] : [serverHost, client.host]) as [string, string]),
+    );
+    if (lateMs !== null) network.time.after(lateMs, "network", `duplicate ${way}`, deliver);
   }
 
   #takeUp(frame: UpFrame): void {
     if (!this.#serverOpen || !this.#server) return;
     const { client, onMessage } = this.#parts;
     if (frame.kind === "open") {
+      if (this.#serverCalls.has(frame.call)) return;
       const { accept } = this.#server;
       if (frame.name === "Heartbeat") {
         const call = new ServerCall<HeartbeatRequest, HeartbeatResponse>(this, frame.call);

@@ -18,8 +18,16 @@ type Link = {
   /** Share of segments that are lost. */
   loss: number;
   delayMaxMs: number;
+  /** Share of heartbeats and acknowledgements that come once more, late, and of those that come late alone. */
+  duplicates: number;
   readonly pipes: Set<Pipe>;
 };
+
+/** What a link does besides carrying. */
+export type Disturbance = { readonly loss?: number; readonly delayMaxMs?: number; readonly duplicates?: number };
+
+/** How late a duplicate comes at most. */
+const DUPLICATE_LATE_MAX_MS = 30_000;
 
 /** What lies between hosts: a link a direction, which may be cut, lossy or slow. Whoever is not named here is never cut. */
 export class Network {
@@ -57,7 +65,7 @@ export class Network {
   }
 
   /** Segments of this direction get lost, or are late, until it is set back to zero. */
-  disturb(from: string, to: string, change: { readonly loss?: number; readonly delayMaxMs?: number }): void {
+  disturb(from: string, to: string, change: Disturbance): void {
     Object.assign(this.#link(from, to), change);
   }
 
@@ -76,6 +84,12 @@ export class Network {
     return travelMs;
   }
 
+  /** How late one more copy of a message comes; null: there is none. TCP makes none: this is against what it promises. */
+  duplicateAfterMs(from: string, to: string): number | null {
+    const { duplicates } = this.#link(from, to);
+    return duplicates > 0 && this.#random.chance(duplicates) ? this.#random.logBetween(1, DUPLICATE_LATE_MAX_MS) : null;
+  }
+
   healingMs(): number {
     return this.#random.logBetween(HEAL_MIN_MS, HEAL_MAX_MS);
   }
@@ -84,7 +98,7 @@ export class Network {
     const key = `${from}>${to}`;
     let link = this.#links.get(key);
     if (!link) {
-      link = { cuts: 0, loss: 0, delayMaxMs: 0, pipes: new Set() };
+      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, pipes: new Set() };
       this.#links.set(key, link);
     }
     return link;

@@ -35,6 +35,10 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator): string[
   }
   for (const { name, nodeId } of fleet.nodes) {
     const node = stored.nodes.get(nodeId);
+    if (node && !node.duty.includes('"value":"in_service"')) {
+      problems.push(`${name} is not in service`);
+      operator.putIntoService(nodeId);
+    }
     if (node && !node.snapshot.includes('"value":"healthy"')) problems.push(`${name} is not healthy`);
     const pending = stored.pendingOf(nodeId);
     if (pending.length > 0) problems.push(`${name} has ${pending.length} commands without a result: ${pending[0]}`);

@@ -2,7 +2,9 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { shortOf } from "../batch/batch-minima.ts";
 import { FAULT_KINDS } from "../faults/fault.ts";
+import { noCounts } from "../fleet/run-counts.ts";
 import { runStory, type StoryOptions } from "./run-story.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
@@ -26,18 +28,33 @@ test("a seed plays the same in every process, to the last event", async () => {
   expect(one).toBeDefined();
   expect(other).toBe(one);
   expect(different).not.toBe(one);
-}, 60_000);
+}, 180_000);
+
+test("a batch in which a rule is broken on purpose fails and names the seed", async () => {
+  const mutant = new URL("../mutants/load-mutant.ts", import.meta.url).href;
+  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "8", "--brief"], {
+    env: { ...process.env, LORMAS_MUTANT: "no-majority-for-death" },
+  });
+  await expect(run).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/seed \d+: container .* runs twice/),
+  });
+}, 180_000);
+
+test("a batch in which too little happens counts as not run", () => {
+  expect(shortOf(noCounts(), 1_000)).toContain("failovers: 0, at least 2000 are wanted");
+});
 
 test("what is logged changes nothing of what happens", async () => {
   const silent = await runStory({ ...STORY, seed: 11 });
   const logged = await runStory({ ...STORY, seed: 11, logged: true });
   expect({ ...logged, digest: "", lines: [] }).toEqual(silent);
   expect(logged.lines.length).toBeGreaterThan(100);
-}, 60_000);
+}, 180_000);
 
 test("without faults every container runs, no node dies and nothing is killed", async () => {
   const outcome = await runStory({ ...STORY, seed: 3, keep: [] });
   expect(outcome.violation).toBeNull();
   expect(outcome.counts).toMatchObject({ "nodes declared dead": 0, failovers: 0, "guard kills": 0, takeovers: 1 });
   expect(outcome.healedMs).toBeLessThanOrEqual(1_000);
-}, 60_000);
+}, 180_000);

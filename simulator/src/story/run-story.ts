@@ -5,6 +5,7 @@ import { faultPlan } from "../faults/fault-plan.ts";
 import { Operator } from "../fleet/operator.ts";
 import type { RunCounts } from "../fleet/run-counts.ts";
 import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
+import { SeededRandom } from "../random/seeded-random.ts";
 import type { LogLine } from "../report/run-log.ts";
 import { restProblems } from "./rest-check.ts";
 
@@ -39,6 +40,8 @@ export type StoryOutcome = {
 const CALM_MS = 8_000;
 const FAULTS_MS = 112_000;
 const FIRST_CONTAINERS = 10;
+/** What operators change a policy to. */
+const OTHER_POLICIES: readonly LeasePolicy[] = [LEASE_PROFILES.fast, LEASE_PROFILES.default, LEASE_PROFILES.large];
 const LEADER_TTLS_MS = [3_000, 5_000, 15_000] as const;
 /** A fleet without faults is looked at this often, and must be at rest within the bound. */
 const LOOK_MS = 1_000;
@@ -48,17 +51,18 @@ const REST_BOUND_MS = 180_000;
 export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   const { seed, nodes, kinds, logged, keep } = options;
   const policy = policyOf(options);
+  const healMs = CALM_MS + FAULTS_MS;
+  const plan = faultPlan(new SeededRandom(seed, "plan"), { fromMs: CALM_MS, untilMs: healMs, kinds, policy });
   const fleet = new SimulatedFleet({
     seed,
     nodes,
     policy,
+    otherPolicies: plan.some(({ kind }) => kind === "change policy") ? OTHER_POLICIES : [],
     leaderTtlMs: LEADER_TTLS_MS[Math.abs(seed) % LEADER_TTLS_MS.length] ?? LEADER_TTLS_MS[0],
     logged,
   });
   const operator = new Operator(fleet);
   const hands = new FaultHands(fleet, operator);
-  const healMs = CALM_MS + FAULTS_MS;
-  const plan = faultPlan(fleet.random("plan"), { fromMs: CALM_MS, untilMs: healMs, kinds });
   for (const coordinator of fleet.coordinators) coordinator.start();
   operator.enrolAll();
   for (let number = 0; number < FIRST_CONTAINERS; number++) {
