@@ -15,6 +15,6 @@ const vitest = (...files: readonly string[]): string[] => [
 /** Every campaign, in the order in which they run. */
 export const FAULT_SUITES: readonly FaultSuite[] = [
   { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 15 * 60_000 },
-  { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 4 * 60_000 },
+  { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
 ];
