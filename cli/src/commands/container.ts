@@ -4,18 +4,19 @@ import {
   ContainerSchema,
   ContainerType,
   MigrationSchema,
+  RestartPriority,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import {
   ListContainersResponseSchema,
   ListMigrationHistoryResponseSchema,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
-import { collectPair, collectPort, parseBytes, parseCpu } from "../output/quantity.ts";
+import { collectPair, collectPort, parseBytes, parseCpu, wholeNumber } from "../output/quantity.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
 import {
   containerStatusWord,
@@ -43,6 +44,8 @@ const columns: Column<Container>[] = [
 ];
 
 interface CreateOptions extends ApiOptions {
+  readonly priority: keyof typeof priorities;
+  readonly moveAfter?: number;
   readonly egg: string;
   readonly ha?: boolean;
   readonly cluster?: string;
@@ -125,6 +128,13 @@ export function addContainerCommands(program: Command, context: CliContext): voi
   });
 }
 
+const priorities = {
+  low: RestartPriority.LOW,
+  normal: RestartPriority.NORMAL,
+  high: RestartPriority.HIGH,
+  critical: RestartPriority.CRITICAL,
+};
+
 function addCreate(group: Command, context: CliContext): void {
   apiCommand(
     group,
@@ -142,6 +152,16 @@ function addCreate(group: Command, context: CliContext): void {
     .option("--port <name=port>", "a fixed host port for a port of the egg; may be given several times", collectPort)
     .option("--stopped", "do not start it")
     .option("--allow-data-loss", "when its node dies, start it elsewhere without its local data")
+    .addOption(
+      new Option("--priority <priority>", "who goes first where not everybody can")
+        .choices(Object.keys(priorities))
+        .default("normal"),
+    )
+    .option(
+      "--move-after <failures>",
+      "HA: failures in a row on one node after which it moves, 0 for never (default: 3)",
+      wholeNumber(0, 10),
+    )
     .action(async (name: string, options: CreateOptions) => {
       const resources = {
         cpuMillis: options.cpu ?? 0,
@@ -158,6 +178,8 @@ function addCreate(group: Command, context: CliContext): void {
         hostPorts: options.port ?? {},
         createStopped: options.stopped === true,
         allowDataLoss: options.allowDataLoss === true,
+        restartPriority: priorities[options.priority],
+        ...(options.moveAfter === undefined ? {} : { crashesBeforeMove: options.moveAfter }),
       });
       for (const warning of warnings) context.warn(plainText(`warning: ${warning}`));
       printWish(context, options, required(container, name));

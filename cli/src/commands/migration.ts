@@ -60,6 +60,25 @@ export function addMigrationCommands(program: Command, context: CliContext): voi
     if (options.output === "json") context.print(jsonText(MigrationSchema, migration, true));
     else for (const line of migrationDetail(migration, context.columns())) context.print(line);
   });
+  addCancel(group, context);
+}
+
+/** `lormas migration cancel`. */
+function addCancel(group: Command, context: CliContext): void {
+  apiCommand(
+    group,
+    "cancel <migration>",
+    "take a migration back, while its container is not committed to the target",
+    "lormas migration cancel 0199c2b4-…",
+  ).action(async (id: string, options: ApiOptions) => {
+    const { migration } = await context.api(options).migrations.cancelMigration({ id });
+    if (migration === undefined) throw new CliFailure(exitCode.failed, `migration ${id} was not cancelled`, "");
+    if (options.output === "json") context.print(jsonText(MigrationSchema, migration, true));
+    else {
+      const source = migration.sourceNodeName || "its source";
+      context.print(`${migration.containerName} goes back to ${source}; follow it: lormas migration show ${id}`);
+    }
+  });
 }
 
 function migrationDetail(migration: Migration, width: number | undefined): string[] {
@@ -71,6 +90,7 @@ function migrationDetail(migration: Migration, width: number | undefined): strin
     ["Trigger", triggerWord(migration.trigger)],
     ["Outcome", outcomeWord(migration.outcome)],
     ["State", migration.state],
+    ["In the queue", migration.queuePosition === 0 ? "" : `number ${migration.queuePosition}: ${migration.waitingFor}`],
     ["Started", timeText(migration.startedAt)],
     ["Ended", timeText(migration.endedAt)],
     ["Without service", secondsText(migration.downtimeMs)],

@@ -46,7 +46,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   not_running: rule(Code.FailedPrecondition, "Start the container first."),
   same_node: rule(Code.FailedPrecondition, "Name another node, or none to have one chosen."),
   data_stays_behind: rule(Code.FailedPrecondition, "Use a shared volume, or create it with allow_data_loss."),
-  migration_in_progress: rule(Code.FailedPrecondition, "Wait until the migration has ended, then try again.", 2_000),
+  migration_in_progress: rule(Code.FailedPrecondition, "Wait until the migration has ended, or cancel it.", 2_000),
+  not_cancellable: rule(
+    Code.FailedPrecondition,
+    "Wait until the migration has ended, then migrate the container back.",
+  ),
   no_target: rule(Code.ResourceExhausted, "Free room on a node, or add one, then try again.", 5_000),
   being_removed: rule(Code.FailedPrecondition, "The container is on its way out; create another one."),
   not_in_maintenance: rule(

@@ -13,6 +13,7 @@ export type RefusalCode =
   | "same_node"
   | "data_stays_behind"
   | "migration_in_progress"
+  | "not_cancellable"
   | "no_target"
   | "being_removed"
   | "not_in_maintenance"

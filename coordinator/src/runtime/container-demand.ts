@@ -1,3 +1,4 @@
+import { CRASHES_BEFORE_MOVE } from "../domain/container/command-budget.ts";
 import type { ContainerInput } from "../domain/container/container-context.ts";
 import type { NewContainer } from "./operations.ts";
 
@@ -16,5 +17,7 @@ export function containerInput(id: string, wish: NewContainer): ContainerInput {
     startBudgetMs: wish.spec.startBudgetMs,
     stopGraceMs: wish.spec.stop.graceMs,
     desired: wish.desired,
+    priority: wish.priority ?? "normal",
+    crashesBeforeMove: wish.crashesBeforeMove ?? CRASHES_BEFORE_MOVE,
   };
 }

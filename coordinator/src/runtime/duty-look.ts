@@ -70,7 +70,7 @@ function resident(work: UnitOfWork, container: ContainerRecord, nodeId: string):
 }
 
 function mayBeMoved({ snapshot }: ContainerRecord): boolean {
-  return snapshot.can({ type: "MIGRATE", at: 0, trigger: "drain", targetNodeId: null });
+  return snapshot.can({ type: "MIGRATE", at: 0, trigger: "drain", targetNodeId: null, autoMigrate: false });
 }
 
 function migrationStep({ snapshot }: ContainerRecord): string {
@@ -101,7 +101,7 @@ function trySending(
     const retryAt = work.atMs + NO_TARGET_RETRY_MS;
     return { ...base, state: "blocked", code: "no_target", message: decision.summary, retryAt, own: false };
   }
-  work.tellContainer(containerId, { type: "MIGRATE", at: work.atMs, trigger: "drain", targetNodeId: null });
+  work.tellMigrate(containerId, "drain", null);
   return { ...base, state: "moving", code: "", message: "its migration is under way", retryAt: null, own: true };
 }
 
@@ -196,7 +196,7 @@ function tryBringingBack(
     return { moved, item: { ...base, state: "blocked", code: "no_target", message: reason, retryAt } };
   }
   const targetNodeId = node.facts.id;
-  work.tellContainer(containerId, { type: "MIGRATE", at: work.atMs, trigger: "failback", targetNodeId });
+  work.tellMigrate(containerId, "failback", targetNodeId);
   const returnMove = work.container(containerId)?.snapshot.context.lastMove ?? 0;
   return onItsWay({ ...moved, returnMove });
 }

@@ -1,4 +1,5 @@
-import { lifeState, migrationStatus } from "../domain/container/container-status.ts";
+import type { MigrationTrigger } from "../domain/container/container-context.ts";
+import { lifeState, migrationState, migrationStatus } from "../domain/container/container-status.ts";
 import { portKey } from "../domain/placement/choose-node.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { NO_RESOURCES } from "../domain/resources.ts";
@@ -19,6 +20,9 @@ export type FleetOperationsPorts = {
 };
 
 const NO_WARNINGS: Granted = { warnings: [] };
+
+/** The states of its life in which a container may be moved; from any other it gets to one of these by itself. */
+const MOVABLE: readonly string[] = ["running", "unknown", "lost", "stranded", "backoff", "failed"];
 
 /** Jobs that a wish makes pointless. */
 const CONTRARY_JOBS = {
@@ -101,7 +105,12 @@ export class FleetOperations implements Operations {
     });
   }
 
-  migrate(containerId: string, targetNodeId: string | null, requestedBy: string): Promise<{ migrationId: string }> {
+  migrate(
+    containerId: string,
+    targetNodeId: string | null,
+    requestedBy: string,
+    trigger: Exclude<MigrationTrigger, "auto"> = "manual",
+  ): Promise<{ migrationId: string }> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       const container = existing(work, containerId);
@@ -117,7 +126,7 @@ export class FleetOperations implements Operations {
         );
       }
       const state = lifeState(container.snapshot);
-      if (state !== "running" && state !== "unknown" && state !== "lost") {
+      if (!MOVABLE.includes(state)) {
         throw new Refusal("not_running", `${name} does not run (${state}), there is nothing to move`, "start it first");
       }
       if (context.localData && !context.allowDataLoss) {
@@ -129,7 +138,7 @@ export class FleetOperations implements Operations {
       }
       if (targetNodeId !== null) refuseTarget(work, container, targetNodeId);
       work.beginJob(jobId, containerId, name, "migrate", requestedBy);
-      work.tellContainer(containerId, { type: "MIGRATE", at: work.atMs, trigger: "manual", targetNodeId });
+      work.tellMigrate(containerId, trigger, targetNodeId);
       const after = existing(work, containerId);
       if (migrationStatus(after.snapshot) !== "migrating") {
         // Thrown after deciding: the unit of work is dropped, so the attempt leaves no trace.
@@ -143,6 +152,28 @@ export class FleetOperations implements Operations {
         );
       }
       return { migrationId: migrationId(containerId, after.snapshot.context.lastMove) };
+    });
+  }
+
+  cancelMigration(id: string, containerId: string, requestedBy: string): Promise<void> {
+    const jobId = this.#ports.newId();
+    return this.#ports.loop.submit((work) => {
+      const container = work.container(containerId);
+      const context = container?.snapshot.context;
+      if (!container || !context?.move || migrationId(containerId, context.lastMove) !== id) throw ended(id);
+      if (context.move.cancelled) return;
+      const { name } = container.facts;
+      if (!isCancellable(container)) {
+        const target = work.node(context.move.targetNodeId ?? "")?.facts.name ?? "its target";
+        throw new Refusal(
+          "not_cancellable",
+          `migration ${id} is ${migrationState(container.snapshot)}: ${name} runs on ${target} already and stays there`,
+          "wait until the migration has ended, then migrate it back",
+          { field: "id", retryAfterMs: 0 },
+        );
+      }
+      work.beginJob(jobId, containerId, name, "cancel_migration", requestedBy);
+      work.tellContainer(containerId, { type: "CANCEL", at: work.atMs, by: requestedBy });
     });
   }
 
@@ -208,13 +239,26 @@ function existing(work: UnitOfWork, containerId: string): ContainerRecord {
   });
 }
 
+const ended = (id: string): Refusal =>
+  new Refusal("not_cancellable", `migration ${id} has ended`, "look at the container to see where it runs", {
+    field: "id",
+  });
+
+/** Until the container is committed to its target the way back is open. */
+function isCancellable({ snapshot }: ContainerRecord): boolean {
+  return !["", "committing", "cleaning_up"].includes(migrationState(snapshot));
+}
+
 function refuseWhileMoving(container: ContainerRecord): void {
   if (migrationStatus(container.snapshot) !== "migrating") return;
   const id = migrationId(container.facts.id, container.snapshot.context.lastMove);
+  const state = migrationState(container.snapshot);
   throw new Refusal(
     "migration_in_progress",
-    `${container.facts.name} is being moved by migration ${id}`,
-    "wait until the migration has ended",
+    `${container.facts.name} is being moved by migration ${id} (${state})`,
+    isCancellable(container) && !container.snapshot.context.move?.cancelled
+      ? `wait until the migration has ended, or cancel it: lormas migration cancel ${id}`
+      : "wait until the migration has ended; it cannot be cancelled any more",
     { retryAfterMs: 2_000 },
   );
 }

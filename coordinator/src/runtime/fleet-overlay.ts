@@ -1,7 +1,7 @@
 import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import type { AlertRecord } from "../domain/alert/alert.ts";
-import { lifeState } from "../domain/container/container-status.ts";
+import { waitsForRoom } from "../domain/container/container-status.ts";
 import { AlertDraft } from "./alert-draft.ts";
 import type { EndedCommand } from "./decision-store.ts";
 import type { FleetState } from "./fleet-state.ts";
@@ -95,7 +95,13 @@ export class FleetOverlay implements FleetView {
 
   unplaced(): string[] {
     const ids = this.#base.unplaced().filter((id) => !this.#containers.has(id));
-    for (const [id, own] of this.#containers) if (own && lifeState(own.snapshot) === "unplaced") ids.push(id);
+    for (const [id, own] of this.#containers) if (own && waitsForRoom(own.snapshot)) ids.push(id);
+    return ids;
+  }
+
+  moving(): string[] {
+    const ids = this.#base.moving().filter((id) => !this.#containers.has(id));
+    for (const [id, own] of this.#containers) if (own?.snapshot.context.move) ids.push(id);
     return ids;
   }
 

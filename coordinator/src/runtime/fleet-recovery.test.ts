@@ -158,7 +158,7 @@ test("a snapshot of another machine version fails the start, and says what to do
     .fork()
     .execute("update actor_snapshot set machine_version = 99 where id = ?", [id]);
   await expect(rig.restart()).rejects.toThrow(
-    /stored actor of web is of machine version 99, this coordinator knows 1: run the version that wrote it/,
+    /stored actor of web is of machine version 99, this coordinator knows 2: run the version that wrote it/,
   );
   // Another coordinator need not wait for its lease to run out.
   const leadership = await new PostgresDecisionStore(rig.database.database).readLeadership();

@@ -1,7 +1,7 @@
 import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import { type AlertRecord, alertKey } from "../domain/alert/alert.ts";
-import { lifeState } from "../domain/container/container-status.ts";
+import { waitsForRoom } from "../domain/container/container-status.ts";
 import type { ClusterRecord, ContainerRecord, FleetView, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
 import { EMPTY_ROOM } from "./node-room.ts";
 
@@ -20,6 +20,7 @@ export class FleetState implements FleetView {
   readonly #onDuty = new Set<string>();
   /** Unresolved alerts by key: at most one for a kind and a subject. */
   readonly #alerts = new Map<string, AlertRecord>();
+  readonly #moving = new Set<string>();
   /** Sequence number of the newest committed event. */
   newestSequence = 0;
   /** Position of the newest committed command. */
@@ -42,6 +43,7 @@ export class FleetState implements FleetView {
   eventsSoFar = (): number => this.newestSequence;
   unresolvedAlert = (key: string): AlertRecord | undefined => this.#alerts.get(key);
   unresolvedAlerts = (): Iterable<AlertRecord> => this.#alerts.values();
+  moving = (): string[] => [...this.#moving];
 
   containerByName(name: string): ContainerRecord | undefined {
     const id = this.#byName.get(name);
@@ -89,13 +91,15 @@ export class FleetState implements FleetView {
     const before = this.#containers.get(id);
     if (before) this.#byName.delete(before.facts.name);
     this.#unplaced.delete(id);
+    this.#moving.delete(id);
     if (!container) {
       this.#containers.delete(id);
       return;
     }
     this.#containers.set(id, container);
     this.#byName.set(container.facts.name, id);
-    if (lifeState(container.snapshot) === "unplaced") this.#unplaced.add(id);
+    if (waitsForRoom(container.snapshot)) this.#unplaced.add(id);
+    if (container.snapshot.context.move) this.#moving.add(id);
   }
 
   applyAlert(alert: AlertRecord): void {
@@ -132,6 +136,7 @@ export class FleetState implements FleetView {
     this.#unplaced.clear();
     this.#onDuty.clear();
     this.#alerts.clear();
+    this.#moving.clear();
     this.newestSequence = 0;
     this.newestPosition = 0;
   }

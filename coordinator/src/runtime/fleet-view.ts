@@ -3,6 +3,7 @@ import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import type { AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
 import type { DutySnapshot } from "../domain/maintenance/duty-machine.ts";
+import type { MigrationLimits } from "../domain/migration/migration-limits.ts";
 import type { NodeSnapshot } from "../domain/node/node-machine.ts";
 import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
 import type { Resources } from "../domain/resources.ts";
@@ -22,6 +23,7 @@ export type ClusterRecord = {
   readonly allowOtherClusters: boolean;
   readonly nPlusOne: NPlusOnePolicy;
   readonly createdAtMs: number;
+  readonly limits: MigrationLimits;
 };
 
 export type NodeFacts = {
@@ -102,7 +104,7 @@ export interface FleetView {
   nodes(): Iterable<NodeRecord>;
   /** Nodes that are cordoned, being emptied, in maintenance, or getting back what was moved away. */
   onDuty(): string[];
-  /** Containers that wait for room. */
+  /** Containers that wait for room: unplaced or stranded. */
   unplaced(): string[];
   /** The number of the newest event, those of this decision included. */
   eventsSoFar(): number;
@@ -110,4 +112,6 @@ export interface FleetView {
   unresolvedAlert(key: string): AlertRecord | undefined;
   /** All of them: at most one for a kind and a thing. */
   unresolvedAlerts(): Iterable<AlertRecord>;
+  /** Containers with a migration under way, queued ones included. */
+  moving(): string[];
 }

@@ -1,3 +1,4 @@
+import type { MigrationTrigger, RestartPriority } from "../domain/container/container-context.ts";
 import type { Resources } from "../domain/resources.ts";
 import type { WorkloadSpec } from "../domain/workload.ts";
 import type { GroupReading } from "./cluster-wishes.ts";
@@ -15,6 +16,10 @@ export type NewContainer = {
   readonly spec: WorkloadSpec;
   readonly desired: "running" | "stopped";
   readonly allowDataLoss: boolean;
+  /** Who goes first where not everybody can; "normal" unless it says otherwise. */
+  readonly priority?: RestartPriority;
+  /** Failures in a row on one node after which an HA container moves; 0: never. */
+  readonly crashesBeforeMove?: number;
 };
 
 /**
@@ -28,8 +33,21 @@ export interface Operations {
   setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<Granted>;
   /** Refusals: not_found, migration_in_progress, not_running, being_removed. */
   restart(containerId: string, requestedBy: string): Promise<void>;
-  /** Refusals: not_found, unknown_node, not_ha, migration_in_progress, not_running, same_node, data_stays_behind, no_target. */
-  migrate(containerId: string, targetNodeId: string | null, requestedBy: string): Promise<{ migrationId: string }>;
+  /**
+   * Begins a migration, or queues it. Refusals: not_found, unknown_node, not_ha, migration_in_progress, not_running, same_node,
+   * data_stays_behind, no_target.
+   */
+  migrate(
+    containerId: string,
+    targetNodeId: string | null,
+    requestedBy: string,
+    trigger?: Exclude<MigrationTrigger, "auto">,
+  ): Promise<{ migrationId: string }>;
+  /**
+   * Takes a migration back, which goes on until everything is as it was; asking twice is granted. Refusals: not_found,
+   * not_cancellable (it has ended, or the container is committed to its target).
+   */
+  cancelMigration(migrationId: string, containerId: string, requestedBy: string): Promise<void>;
   /** Stores a node that enrolled, in the cluster of its token. Refusals: name_taken, invalid_argument (token used or expired). */
   enrolNode(node: EnrolledNode): Promise<{ clusterName: string }>;
 }

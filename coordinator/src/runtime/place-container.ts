@@ -24,6 +24,7 @@ export function placeContainer(fleet: FleetView, container: ContainerRecord, eff
       requestedNodeId: effect.requestedNodeId,
       pinnedNodeId: effect.pinnedNodeId,
       excludedNodeIds: effect.excludedNodeIds,
+      busyNodeIds: effect.busyNodeIds ?? [],
     },
     [...fleet.nodes()].map((node) => candidate(fleet, node, context.id, effect.avoidPorts)),
   );

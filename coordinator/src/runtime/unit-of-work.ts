@@ -1,6 +1,6 @@
 import { initialTransition } from "xstate";
 import type { AlertKind, AlertRaise, AlertRecord } from "../domain/alert/alert.ts";
-import type { ContainerInput } from "../domain/container/container-context.ts";
+import type { ContainerInput, MigrationTrigger } from "../domain/container/container-context.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
 import type { ContainerEvent } from "../domain/container/container-events.ts";
 import { containerMachine } from "../domain/container/container-machine.ts";
@@ -16,10 +16,14 @@ import { lookAtDuty } from "./duty-look.ts";
 import { dutiesToLookAt } from "./duty-rounds.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
+import { migrationChange } from "./migration-change.ts";
+import { fitsElsewhere, isNewInQueue, MigrationQueue } from "./migration-queue.ts";
 import { noteClock, noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
 import { outboundAction } from "./outbound-action.ts";
 import { placeContainer } from "./place-container.ts";
 
+/** Looks at the queue of migrations in one decision; each of them but the last lets something begin. */
+const QUEUE_PASSES_MAX = 1_000;
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
 const CASCADE_MAX = 100_000;
 
@@ -45,6 +49,7 @@ export class UnitOfWork extends FleetOverlay {
   /** Duties that have asked for a look. */
   readonly #looks = new Set<string>();
   #roomFreed = false;
+  #queueTouched = false;
 
   constructor(base: FleetView, atMs: number, term: number) {
     super(base);
@@ -146,19 +151,37 @@ export class UnitOfWork extends FleetOverlay {
     for (const action of actions) if (action.type === "effect") this.#dutyEffect(nodeId, action.params as DutyEffect);
   }
 
+  /** Wishes a migration, which begins at once where it may and waits in the queue where it may not. */
+  tellMigrate(containerId: string, trigger: Exclude<MigrationTrigger, "auto">, targetNodeId: string | null): void {
+    const home = this.node(this.container(containerId)?.snapshot.context.placement?.nodeId ?? "");
+    const autoMigrate = this.cluster(home?.facts.clusterId ?? "")?.autoMigrate ?? false;
+    this.tellContainer(containerId, { type: "MIGRATE", at: this.atMs, trigger, targetNodeId, autoMigrate });
+    this.#advanceQueue(false);
+  }
+
   /**
-   * Lets those look again, once, that wait for what this decision has brought: containers for room, drains for room and for
-   * their containers.
+   * Lets those have their turn that wait for what this decision has brought: migrations in the queue, containers for room,
+   * drains for room and for their containers.
    */
   settle(): void {
     const roomFreed = this.#roomFreed;
-    this.#roomFreed = false;
-    if (roomFreed) for (const id of this.unplaced()) this.tellContainer(id, { type: "ROOM", at: this.atMs });
+    this.#advanceQueue(roomFreed);
     for (const node of dutiesToLookAt(this, roomFreed, this.#looks)) {
       const { survey, leftNow } = lookAtDuty(this, node);
       this.tellDuty(node.facts.id, { type: "LOOKED", at: this.atMs, survey, leftNow });
     }
+    this.#advanceQueue(false);
     this.#roomFreed = false;
+  }
+
+  // A container without a node looks for room once: what it gives back when it fails is no reason to look again.
+  #advanceQueue(roomFreed: boolean): void {
+    let roomCame = roomFreed;
+    for (let pass = 0; pass < QUEUE_PASSES_MAX && (roomCame || this.#queueTouched); pass++) {
+      this.#queueTouched = false;
+      new MigrationQueue(this).pass(roomCame);
+      roomCame = false;
+    }
   }
 
   /** Why the newest migration of a container ended in this decision; empty when none did. */
@@ -190,6 +213,7 @@ export class UnitOfWork extends FleetOverlay {
     const [snapshot, actions] = actorStep(containerMachine, container.snapshot, event);
     if (snapshot === container.snapshot) return;
     this.setContainer(id, { ...container, snapshot });
+    if (isNewInQueue(container.snapshot, snapshot)) this.#queueTouched = true;
     for (const action of actions) {
       if (action.type === "effect") this.#containerEffect(id, action.params as ContainerEffect, event.at);
     }
@@ -363,34 +387,20 @@ export class UnitOfWork extends FleetOverlay {
         this.hold(id, effect.nodeId, null);
         this.#roomFreed = true;
         return;
-      case "migrationBegun":
-        this.#migrations.push({
-          kind: "begun",
-          id: migrationId(id, effect.ordinal),
-          containerId: id,
-          containerName: container.facts.name,
-          sourceNodeId: effect.sourceNodeId,
-          trigger: effect.trigger,
-        });
+      case "moveIfFits":
+        if (fitsElsewhere(this, container, [])) {
+          this.#queue.push({ kind: "container", id, event: { type: "MOVE_AWAY", at } });
+        }
         return;
+      case "migrationBegun":
       case "migrationStep":
-        this.#migrations.push({
-          kind: "step",
-          id: migrationId(id, effect.ordinal),
-          name: effect.name,
-          detail: effect.detail,
-        });
+        this.#migrations.push(migrationChange(container, effect));
         return;
       case "migrationEnded":
-        this.#migrations.push({
-          kind: "ended",
-          id: migrationId(id, effect.ordinal),
-          outcome: effect.outcome,
-          downtimeMs: effect.downtimeMs,
-          errorCode: effect.errorCode,
-          errorMessage: effect.errorMessage,
-        });
+        this.#migrations.push(migrationChange(container, effect));
         this.#jobs.push({ kind: "ended", containerId: id, jobs: ["migrate"], error: effect.errorMessage });
+        this.#jobs.push({ kind: "ended", containerId: id, jobs: ["cancel_migration"], error: "" });
+        this.#queueTouched = true;
         return;
       case "jobsEnded":
         this.#jobs.push({ kind: "ended", containerId: id, jobs: effect.jobs, error: effect.error });

@@ -189,6 +189,17 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     return { migrationId };
   }
 
+  async cancelMigration(migrationId: string, containerId: string): Promise<void> {
+    await this.commit([{ type: "migration.cancelled", containerId, migrationId }], async (em) => {
+      const migration = await em.findOneOrFail(MigrationEntity, { id: migrationId });
+      if (migration.outcome !== "running") {
+        throw new Refusal("not_cancellable", `Migration ${migrationId} has ended.`, "Look at the container.");
+      }
+      Object.assign(migration, { outcome: "cancelled", state: "cancelled", errorCode: "cancelled" });
+      (await this.#container(em, containerId)).migrationStatus = "idle";
+    });
+  }
+
   async enrolNode(): Promise<{ clusterName: string }> {
     throw new Refusal("not_leader", "No node enrols here.", "Use a coordinator.");
   }

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from "@lormas/coordinator/domain/migration/migration-limits.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { deterministicId } from "@lormas/coordinator/runtime/deterministic-id.ts";
 import { CLOCK_RATE_ERROR_MAX, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
@@ -84,6 +85,7 @@ export class SimulatedFleet {
       nPlusOne: "off" as const,
       description: "",
       createdAtMs: 0,
+      limits: DEFAULT_LIMITS,
     };
     this.database.fleet.clusters.set(cluster.id, cluster);
     this.coordinators = Array.from(

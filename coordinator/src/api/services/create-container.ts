@@ -1,6 +1,7 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerType, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { CreateContainerRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { RestartPriority as PriorityName } from "../../domain/container/container-context.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import type { Resources } from "../../domain/resources.ts";
 import { resolveWorkload, type WishProblem } from "../../eggs/resolve-workload.ts";
@@ -14,6 +15,14 @@ import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts"
 
 /** Problems named in one message; the first decides code and field. */
 const PROBLEMS_SHOWN = 5;
+
+const PRIORITY: Readonly<Record<RestartPriority, PriorityName>> = {
+  [RestartPriority.UNSPECIFIED]: "normal",
+  [RestartPriority.LOW]: "low",
+  [RestartPriority.NORMAL]: "normal",
+  [RestartPriority.HIGH]: "high",
+  [RestartPriority.CRITICAL]: "critical",
+};
 
 /**
  * Resolves the wish against its egg and hands it to Operations. Everything that can be refused by looking at it is refused
@@ -51,6 +60,8 @@ export async function createContainer(
       spec: resolved.spec,
       desired: request.createStopped ? "stopped" : "running",
       allowDataLoss: request.allowDataLoss,
+      priority: PRIORITY[request.restartPriority] ?? "normal",
+      ...(request.crashesBeforeMove === undefined ? {} : { crashesBeforeMove: request.crashesBeforeMove }),
     },
     requestedBy(context),
   );

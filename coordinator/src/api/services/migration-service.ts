@@ -1,12 +1,18 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { MigrationService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import { listMigrations, migrationsById } from "../../store/read-model/migration-readings.ts";
+import { listMigrations, type MigrationReading, migrationsById } from "../../store/read-model/migration-readings.ts";
 import { migrationView } from "../views/migration-view.ts";
-import { found, type PlaneContext, read } from "./plane-context.ts";
+import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 /** Migrations; see the proto. */
 export function migrationService(plane: PlaneContext): ServiceImpl<typeof MigrationService> {
+  const one = (named: string): Promise<MigrationReading> =>
+    read(plane, async (snapshot) => {
+      const id = named.toLowerCase();
+      return found((await migrationsById(snapshot, [id])).get(id), () => noSuchMigration(id));
+    });
+
   return {
     listMigrations: (request) =>
       read(plane, async (snapshot) => {
@@ -18,12 +24,13 @@ export function migrationService(plane: PlaneContext): ServiceImpl<typeof Migrat
         };
       }),
 
-    getMigration: (request) =>
-      read(plane, async (snapshot) => {
-        const id = request.id.toLowerCase();
-        const reading = (await migrationsById(snapshot, [id])).get(id);
-        return { migration: migrationView(found(reading, () => noSuchMigration(id))) };
-      }),
+    getMigration: async (request) => ({ migration: migrationView(await one(request.id)) }),
+
+    async cancelMigration(request, context) {
+      const { row } = await one(request.id);
+      await plane.operations.cancelMigration(row.id, row.containerId, requestedBy(context));
+      return { migration: migrationView(await one(row.id)) };
+    },
   };
 }
 

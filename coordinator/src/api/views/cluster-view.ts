@@ -46,6 +46,11 @@ export function clusterView(
     failoverBound: bound,
     ...(group ? { group: groupView(group) } : {}),
     ...(group?.suspension ? { suspension: suspensionView(group.suspension) } : {}),
+    migrationLimits: {
+      migrationsAtOnce: row.migrationsAtOnce,
+      migrationsPerTarget: row.migrationsPerTarget,
+      failoversPerTarget: row.failoversPerTarget,
+    },
   };
 }
 

@@ -5,7 +5,9 @@ import {
   ContainerType,
   DesiredState,
   MigrationStatus,
+  RestartPriority,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { RestartPriority as PriorityName } from "../../domain/container/container-context.ts";
 import type { ContainerReading } from "../../store/read-model/container-readings.ts";
 import { momentField, resourcesView } from "./amounts.ts";
 import { failoverBoundView } from "./failover-bound-view.ts";
@@ -34,6 +36,13 @@ const MIGRATION_STATUS: Readonly<Record<string, MigrationStatus>> = {
   migrating: MigrationStatus.MIGRATING,
   completed: MigrationStatus.COMPLETED,
   failed: MigrationStatus.FAILED,
+};
+
+const RESTART_PRIORITY: Readonly<Record<PriorityName, RestartPriority>> = {
+  low: RestartPriority.LOW,
+  normal: RestartPriority.NORMAL,
+  high: RestartPriority.HIGH,
+  critical: RestartPriority.CRITICAL,
 };
 
 /** A container as the API shows it. */
@@ -69,6 +78,8 @@ export function containerView(reading: ContainerReading): MessageInitShape<typeo
     restartCount: row.restartCount,
     ...momentField("createdAt", row.createdAt),
     ...boundFields(reading),
+    restartPriority: RESTART_PRIORITY[row.restartPriority as PriorityName] ?? RestartPriority.UNSPECIFIED,
+    crashesBeforeMove: row.ha ? row.crashesBeforeMove : 0,
     asOf: reading.asOf,
   };
 }

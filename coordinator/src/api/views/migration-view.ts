@@ -23,6 +23,9 @@ const OUTCOME: Readonly<Record<string, MigrationOutcome>> = {
   cancelled: MigrationOutcome.CANCELLED,
 };
 
+/** From here on the container is committed to its target; runtime/fleet-operations.ts refuses by its chart. */
+const PAST_CANCEL = ["committing", "cleaning_up"];
+
 /** A migration as the API shows it. */
 export function migrationView(reading: MigrationReading): MessageInitShape<typeof MigrationSchema> {
   const { row } = reading;
@@ -52,6 +55,9 @@ export function migrationView(reading: MigrationReading): MessageInitShape<typeo
     })),
     ...(decision === null ? {} : { decision: decisionView(decision) }),
     asOf: reading.asOf,
+    queuePosition: reading.queuePosition,
+    waitingFor: row.state === "queued" ? (reading.steps.at(-1)?.detail ?? "") : "",
+    cancellable: row.outcome === "running" && !PAST_CANCEL.includes(row.state),
   };
 }
 

@@ -8,6 +8,15 @@ export const REMOVE_TIMEOUT_MS = 60_000;
 /** Until a stop or removal that failed is tried again. */
 export const RETRY_MS = 5_000;
 
+/** A migration may wait in the queue for this long before it counts as failed. */
+export const QUEUE_TIMEOUT_MS = 30 * 60_000;
+/** A silent source may be neither heard nor declared dead for this long: far beyond every W. */
+export const FENCING_TIMEOUT_MS = 300_000;
+/** Removals at a target where nothing was started, before its next inventory is left to clean it. */
+export const CLOSINGS_MAX = 3;
+/** Crashes in a row on one node after which an HA container moves, unless it says otherwise. */
+export const CRASHES_BEFORE_MOVE = 3;
+
 /** Crashes and failed starts in a row after which a container is given up until somebody starts it again. */
 export const RESTARTS_MAX = 10;
 /** Pool ports that a container remembers to avoid; older ones are tried again. */
@@ -18,4 +27,9 @@ export const STABLE_AFTER_MS = 60_000;
 /** Until the next start after `restarts` failures in a row: 0.25 s doubled each time, at most 30 s. */
 export function restartDelayMs(restarts: number): number {
   return Math.min(30_000, 250 * 2 ** Math.min(restarts, 10));
+}
+
+/** Until the next automatic migration after `failures` in a row: 5 s doubled each time, at most 5 min. */
+export function moveRetryDelayMs(failures: number): number {
+  return Math.min(300_000, 5_000 * 2 ** Math.min(failures - 1, 10));
 }

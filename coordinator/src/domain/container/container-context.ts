@@ -36,11 +36,16 @@ export function deadlineAfter(name: string, nowMs: number, lastsMs: number): Dea
 
 export type MigrationTrigger = "auto" | "manual" | "drain" | "failback";
 
+/** Who goes first where not everybody can: for room on nodes, and in the queue of migrations. */
+export type RestartPriority = "low" | "normal" | "high" | "critical";
+
 /** The migration under way. */
 export type Move = {
   /** Counts the migrations of this container; the runtime derives the migration's id from it. */
   readonly ordinal: number;
   readonly trigger: MigrationTrigger;
+  /** The policy of its cluster: without a source that can run it, it is moved again without anybody's wish. */
+  readonly automatic: boolean;
   readonly sourceNodeId: string;
   readonly sourceEpoch: number;
   /** The source's session is over: nothing of it runs any more. */
@@ -52,6 +57,8 @@ export type Move = {
   readonly requestedNodeId: string | null;
   readonly targetNodeId: string | null;
   readonly targetEpoch: number | null;
+  /** Host ports that placement chose freely on the target, as keys "tcp/20000". */
+  readonly poolPorts: readonly string[];
   readonly targetDead: boolean;
   /** The target has answered its health check. */
   readonly verified: boolean;
@@ -64,9 +71,24 @@ export type Move = {
   readonly excludedNodeIds: readonly string[];
   readonly attempts: number;
   readonly error: MoveError | null;
+  /** What it waits for in the queue; empty when it does not. */
+  readonly heldFor: string;
+  /** Removals at the target that were asked for and not confirmed, while it is rolled back. */
+  readonly closings: number;
+  /** Somebody asked for its end; `sourceDead` as it was then. */
+  readonly cancelled: { readonly by: string; readonly sourceDead: boolean } | null;
 };
 
 export type MoveError = { readonly code: string; readonly message: string };
+
+/** What a container without a node that can run it waits for, beside room and its node. */
+export type MoveRetry = {
+  /** Automatic migrations that failed in a row. */
+  readonly failures: number;
+  /** Nodes that failed in the last one: room there is no reason to try again before the time. */
+  readonly avoidNodeIds: readonly string[];
+  readonly downSince: number;
+};
 
 /** What one container's actor knows. Plain data: it is the persisted snapshot. */
 export type ContainerContext = {
@@ -82,6 +104,9 @@ export type ContainerContext = {
   readonly allowDataLoss: boolean;
   readonly startBudgetMs: number;
   readonly stopGraceMs: number;
+  readonly priority: RestartPriority;
+  /** Crashes in a row on one node after which it moves to another; 0: never. HA only. */
+  readonly crashesBeforeMove: number;
 
   readonly desired: DesiredState;
   readonly placement: Placement | null;
@@ -90,6 +115,8 @@ export type ContainerContext = {
   readonly lastMove: number;
   /** Failed starts and crashes in a row. */
   readonly restarts: number;
+  /** Those of them on the present node. */
+  readonly crashesHere: number;
   readonly runningSince: number | null;
   readonly healthy: boolean;
   readonly restartAfterStop: boolean;
@@ -107,6 +134,7 @@ export type ContainerContext = {
   readonly move: Move | null;
   readonly moveAwaited: AwaitedCommand | null;
   readonly moveDeadline: Deadline | null;
+  readonly retry: MoveRetry | null;
   readonly lastMigrationAt: number | null;
 };
 
@@ -125,6 +153,8 @@ export type ContainerInput = Pick<
   | "startBudgetMs"
   | "stopGraceMs"
   | "desired"
+  | "priority"
+  | "crashesBeforeMove"
 >;
 
 export function freshContainer(input: ContainerInput): ContainerContext {
@@ -135,6 +165,7 @@ export function freshContainer(input: ContainerInput): ContainerContext {
     lastOrdinal: 0,
     lastMove: 0,
     restarts: 0,
+    crashesHere: 0,
     runningSince: null,
     healthy: true,
     restartAfterStop: false,
@@ -147,6 +178,7 @@ export function freshContainer(input: ContainerInput): ContainerContext {
     move: null,
     moveAwaited: null,
     moveDeadline: null,
+    retry: null,
     lastMigrationAt: null,
   };
 }

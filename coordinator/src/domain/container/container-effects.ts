@@ -22,6 +22,8 @@ export type ContainerEffect =
       readonly purpose: PlacementPurpose;
       readonly requestedNodeId: string | null;
       readonly excludedNodeIds: readonly string[];
+      /** Nodes that take as many migrations as they may; none when absent. */
+      readonly busyNodeIds?: readonly string[];
       /** Pool ports not to choose, as "<node id> tcp/20000". */
       readonly avoidPorts: readonly string[];
       /** The only node that has the container's data; null when any will do. */
@@ -30,6 +32,8 @@ export type ContainerEffect =
       readonly homeNodeId: string | null;
     }
   | { readonly kind: "release"; readonly nodeId: string }
+  /** Tell it MOVE_AWAY if another node could take it now. */
+  | { readonly kind: "moveIfFits" }
   | {
       readonly kind: "event";
       readonly type: string;

@@ -5,7 +5,21 @@ export type ContainerEvent = { readonly at: number } & (
   | { readonly type: "CREATED" }
   | { readonly type: "WANT"; readonly desired: DesiredState }
   | { readonly type: "RESTART" }
-  | { readonly type: "MIGRATE"; readonly trigger: MigrationTrigger; readonly targetNodeId: string | null }
+  | {
+      readonly type: "MIGRATE";
+      readonly trigger: MigrationTrigger;
+      readonly targetNodeId: string | null;
+      /** The policy of its cluster: should it lose its source, it is moved again without a wish. */
+      readonly autoMigrate: boolean;
+    }
+  /** Somebody wants the migration under way undone. */
+  | { readonly type: "CANCEL"; readonly by: string }
+  /** The queue lets the migration begin; the nodes named take as many as they may. */
+  | { readonly type: "ADMITTED"; readonly busyNodeIds: readonly string[] }
+  /** The queue does not let the migration begin yet. */
+  | { readonly type: "HELD"; readonly reason: string }
+  /** It crashes again and again, and another node could take it. */
+  | { readonly type: "MOVE_AWAY" }
   | {
       readonly type: "PLACED";
       readonly purpose: PlacementPurpose;
@@ -45,11 +59,22 @@ export type ContainerEvent = { readonly at: number } & (
       readonly targetNodeId: string | null;
       readonly downSince: number | null;
       readonly sourceDead: boolean;
+      readonly automatic: boolean;
+      /** Why, for people: "its node is dead". */
+      readonly cause: string;
+      readonly excludedNodeIds: readonly string[];
     }
   | { readonly type: "MOVE_COMPLETED" }
   | { readonly type: "MOVE_BACK_AT_SOURCE" }
-  | { readonly type: "MOVE_CRASHED_AT_SOURCE" }
-  | { readonly type: "MOVE_NOWHERE"; readonly error: MoveError }
+  | { readonly type: "MOVE_CRASHED_AT_SOURCE"; readonly error: MoveError }
+  | {
+      readonly type: "MOVE_NOWHERE";
+      readonly error: MoveError;
+      /** It is tried again without anybody's wish. */
+      readonly again: boolean;
+      readonly avoidNodeIds: readonly string[];
+      readonly downSince: number;
+    }
   | { readonly type: "MOVE_DATA_ON_DEAD_NODE"; readonly error: MoveError }
 );
 

@@ -2,7 +2,7 @@ import { moveGuards } from "../migration/move-guards.ts";
 import { RESTARTS_MAX } from "./command-budget.ts";
 import type { ContainerContext, DesiredState } from "./container-context.ts";
 import type { ContainerEvent } from "./container-events.ts";
-import { mayStartElsewhere } from "./start-place.ts";
+import { isWornOut, mayStartElsewhere } from "./start-place.ts";
 
 type Args = { readonly context: ContainerContext; readonly event: ContainerEvent };
 
@@ -53,6 +53,12 @@ export const containerGuards = {
   wantsRunningOnDeadNode: (args: Args): boolean => wants("running")(args) && args.context.placement?.nodeDead === true,
   wantsRunningInPlace: (args: Args): boolean => wants("running")(args) && args.context.placement !== null,
   wantsStopped: wants("stopped"),
+  /** And nothing ties it to its node. */
+  wantsStoppedAndLeft: (args: Args): boolean => wants("stopped")(args) && !args.context.localData,
+  /** It has crashed as often as it may on one node. */
+  isWornOut: ({ context }: Args): boolean => isWornOut(context),
+  /** The migration that failed is tried again by itself. */
+  isMovedAgain: ({ event }: Args): boolean => event.type === "MOVE_NOWHERE" && event.again,
   wantsRemoved: wants("removed"),
   /** Its node died, and the cluster's policy moves it. */
   movesByItself: (args: Args): boolean =>

@@ -4,7 +4,7 @@ import { containerContext, containerSetup } from "./container-setup.ts";
 import { lifeRegion } from "./life-region.ts";
 
 /** Rises when a persisted snapshot of an older version could not be taken up as it is. */
-export const CONTAINER_MACHINE_VERSION = 1;
+export const CONTAINER_MACHINE_VERSION = 2;
 
 /**
  * A container: its life on the node where it is placed, and its migrations from node to node. Pure: what it wants done

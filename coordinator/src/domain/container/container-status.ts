@@ -45,8 +45,23 @@ export function containerStatus(snapshot: ContainerSnapshot): ContainerStatus {
   }
 }
 
-/** Where it stands with respect to moving: a resting state, or migrating. */
+/** Where it stands with respect to moving: a resting state, or migrating. After a cancelled migration all is as before. */
 export function migrationStatus(snapshot: ContainerSnapshot): MigrationStatus {
   const value: unknown = snapshot.value.migration;
-  return typeof value === "string" ? (value as MigrationStatus) : "migrating";
+  if (typeof value !== "string") return "migrating";
+  return value === "completed" || value === "failed" ? value : "idle";
+}
+
+/** The outermost state of the migration under way: "queued", "preparing", "rolling_back"; empty when there is none. */
+export function migrationState(snapshot: ContainerSnapshot): string {
+  const value: unknown = snapshot.value.migration;
+  if (typeof value === "string" || value === null) return "";
+  const [inner] = Object.values(value as object);
+  return typeof inner === "string" ? inner : (Object.keys(inner ?? {})[0] ?? "");
+}
+
+/** It has no node that runs it, and waits for room on any: never placed, or left by a dead node that no other replaced. */
+export function waitsForRoom(snapshot: ContainerSnapshot): boolean {
+  const state = lifeState(snapshot);
+  return state === "unplaced" || state === "stranded";
 }

@@ -11,7 +11,7 @@ import {
 } from "./command-budget.ts";
 import { deadlineAfter, type Placement } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
-import { pinnedNodeId } from "./start-place.ts";
+import { isWornOut, pinnedNodeId } from "./start-place.ts";
 
 /** What is wrong with a container that shall run; nothing of it matters once it shall not. */
 const STANDING_ALERTS = ["container_failed", "data_on_dead_node", "migration_failed"] as const;
@@ -41,6 +41,7 @@ export const takePlace = s.enqueueActions(({ context, event, enqueue }) => {
   }
   enqueue.assign({ placement, reason: "", poolPorts: event.poolPorts });
   enqueue({ type: "effect", params: { kind: "alertOver", alerts: ["migration_failed"] } });
+  if (before?.nodeId !== event.nodeId) enqueue.assign({ crashesHere: 0 });
   enqueue({
     type: "effect",
     params: {
@@ -109,6 +110,7 @@ export const noteRunning = s.enqueueActions(({ context, event, enqueue }) => {
     deadline: null,
     avoidPorts: [],
     avoidNodes: [],
+    retry: null,
   });
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "restart"], error: "" } });
   enqueue({ type: "effect", params: { kind: "alertOver", alerts: ["container_failed", "data_on_dead_node"] } });
@@ -145,13 +147,14 @@ export const noteHealth = s.enqueueActions(({ context, event, enqueue }) => {
 export const noteCrash = s.enqueueActions(({ context, event, enqueue }) => {
   const stable = context.runningSince !== null && event.at - context.runningSince >= STABLE_AFTER_MS;
   const restarts = stable ? 1 : context.restarts + 1;
+  const crashesHere = stable ? 1 : context.crashesHere + 1;
   const reason =
     event.type === "COMMAND_FAILED"
       ? `${event.message} (${event.code})`
       : event.type === "OBSERVED"
         ? event.detail || `the process is ${event.state}`
         : "no answer to the start command in time";
-  enqueue.assign({ restarts, reason, runningSince: null, awaited: null });
+  enqueue.assign({ restarts, crashesHere, reason, runningSince: null, awaited: null });
   enqueue({
     type: "effect",
     params: {
@@ -192,6 +195,7 @@ export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
       nodeId: context.placement?.nodeId ?? null,
     },
   });
+  if (isWornOut(context)) enqueue({ type: "effect", params: { kind: "moveIfFits" } });
 });
 
 export const giveUp = s.enqueueActions(({ context, enqueue }) => {
@@ -258,7 +262,8 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
 });
 
 export const noteStopped = s.enqueueActions(({ context, enqueue }) => {
-  enqueue.assign({ awaited: null, deadline: null, restarts: 0, reason: "", runningSince: null });
+  enqueue.assign({ awaited: null, deadline: null, restarts: 0, crashesHere: 0, reason: "", runningSince: null });
+  enqueue.assign({ retry: null });
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "stop"], error: "" } });
   enqueue({ type: "effect", params: { kind: "alertOver", alerts: STANDING_ALERTS } });
   enqueue({
@@ -355,8 +360,12 @@ export const noteLost = s.enqueueActions(({ context, event, enqueue }) => {
     ? `automatic migration is off in the cluster of ${where}`
     : "it is a standard container and is never moved";
   const reason =
-    event.type === "MOVE_DATA_ON_DEAD_NODE" ? event.error.message : `${where} is dead and ${why}; it waits for it`;
-  enqueue.assign({ reason });
+    event.type === "MOVE_DATA_ON_DEAD_NODE"
+      ? event.error.message
+      : event.type === "MOVE_NOWHERE"
+        ? `${event.error.message}; it waits for its node`
+        : `${where} is dead and ${why}; it waits for it`;
+  enqueue.assign({ reason, retry: null });
   enqueue({
     type: "effect",
     params: {
@@ -387,10 +396,6 @@ export const noteNodeBack = s.assign({
     context.placement ? { ...context.placement, nodeDead: false, nodeSilent: false } : context.placement,
 });
 
-export const noteNowhere = s.assign({
-  reason: ({ context, event }) => (event.type === "MOVE_NOWHERE" ? event.error.message : context.reason),
-});
-
 export const dropPlacement = s.enqueueActions(({ context, enqueue }) => {
   if (!context.placement) return;
   enqueue({ type: "effect", params: { kind: "release", nodeId: context.placement.nodeId } });
@@ -400,21 +405,3 @@ export const dropPlacement = s.enqueueActions(({ context, enqueue }) => {
 export const want = s.assign({
   desired: ({ context, event }) => (event.type === "WANT" ? event.desired : context.desired),
 });
-
-export const beginAutomaticMove = s.raise(({ event }) => ({
-  type: "MOVE_BEGIN" as const,
-  at: event.at,
-  trigger: "auto" as const,
-  targetNodeId: null,
-  downSince: event.type === "NODE_DEAD" ? event.lastHeartbeatAt : event.at,
-  sourceDead: true,
-}));
-
-export const beginWishedMove = s.raise(({ context, event }) => ({
-  type: "MOVE_BEGIN" as const,
-  at: event.at,
-  trigger: event.type === "MIGRATE" ? event.trigger : ("manual" as const),
-  targetNodeId: event.type === "MIGRATE" ? event.targetNodeId : null,
-  downSince: context.placement?.nodeDead ? event.at : null,
-  sourceDead: context.placement?.nodeDead ?? false,
-}));

@@ -2,8 +2,6 @@ import { containerSetup as s } from "./container-setup.ts";
 import {
   avoidThisPlace,
   awaitRestart,
-  beginAutomaticMove,
-  beginWishedMove,
   dropPlacement,
   giveUp,
   issueRemove,
@@ -18,7 +16,6 @@ import {
   noteLost,
   noteNodeBack,
   noteNodeDead,
-  noteNowhere,
   noteRunning,
   noteSilent,
   noteStopped,
@@ -29,6 +26,15 @@ import {
   tryEveryNodeAgain,
   want,
 } from "./life-actions.ts";
+import {
+  beginAutomaticMove,
+  beginMoveAgain,
+  beginMoveAway,
+  beginWishedMove,
+  beginWishedMoveWhileDown,
+  crashedAtSource,
+  noteStranded,
+} from "./move-actions.ts";
 
 /** A dead node takes the container along, or leaves it waiting; the same from every state in which it should run. */
 const onNodeDead = [
@@ -129,11 +135,26 @@ export const lifeRegion = s.createStateConfig({
         WANT: onWantDown,
       },
     },
+    // Its node is dead, and so far no other could take it: room, the time of the next try or its node end the wait.
+    stranded: {
+      entry: [noteStranded],
+      on: {
+        ROOM: { target: "moving", actions: [beginMoveAgain] },
+        DEADLINE: { guard: "isDue", target: "moving", actions: [beginMoveAgain] },
+        NODE_BACK: { guard: "isHome", target: "starting", actions: [noteNodeBack] },
+        MIGRATE: { target: "moving", actions: [beginWishedMoveWhileDown] },
+        WANT: [
+          { guard: "wantsStoppedAndLeft", target: "stopped", actions: [want, dropPlacement] },
+          { guard: "wantsStopped", target: "stopped", actions: [want] },
+          { guard: "wantsRemoved", target: "removing", actions: [want] },
+        ],
+      },
+    },
     lost: {
       entry: [noteLost],
       on: {
         NODE_BACK: { guard: "isHome", target: "starting", actions: [noteNodeBack] },
-        MIGRATE: { target: "moving", actions: [beginWishedMove] },
+        MIGRATE: { target: "moving", actions: [beginWishedMoveWhileDown] },
         WANT: [
           { guard: "wantsStopped", target: "stopped", actions: [want] },
           { guard: "wantsRemoved", target: "removing", actions: [want] },
@@ -146,6 +167,8 @@ export const lifeRegion = s.createStateConfig({
       on: {
         ...silence,
         DEADLINE: { guard: "isDue", target: "starting" },
+        MOVE_AWAY: { guard: "isWornOut", target: "moving", actions: [beginMoveAway] },
+        MIGRATE: { target: "moving", actions: [beginWishedMoveWhileDown] },
         NODE_DEAD: onNodeDead,
         WANT: onWantDown,
       },
@@ -162,6 +185,7 @@ export const lifeRegion = s.createStateConfig({
             actions: [want, s.assign({ restartAfterStop: true, restarts: 0 })],
           },
         ],
+        MIGRATE: { target: "moving", actions: [beginWishedMoveWhileDown] },
         NODE_DEAD: onNodeDead,
       },
     },
@@ -227,11 +251,8 @@ export const lifeRegion = s.createStateConfig({
           { guard: "isHomeSilent", target: "unknown", actions: [noteUnknown] },
           { target: "running" },
         ],
-        MOVE_CRASHED_AT_SOURCE: { target: "backoff", actions: [s.assign({ restarts: 1 })] },
-        MOVE_NOWHERE: {
-          target: "unplaced",
-          actions: [dropPlacement, noteNowhere],
-        },
+        MOVE_CRASHED_AT_SOURCE: { target: "backoff", actions: [crashedAtSource] },
+        MOVE_NOWHERE: [{ guard: "isMovedAgain", target: "stranded" }, { target: "lost" }],
         MOVE_DATA_ON_DEAD_NODE: { target: "lost" },
       },
     },

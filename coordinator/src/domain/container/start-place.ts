@@ -16,3 +16,16 @@ export function mayStartElsewhere(context: ContainerContext, code: string): bool
   if (context.restarts >= RESTARTS_MAX || !RELOCATABLE.includes(code)) return false;
   return (code === "port_taken" && context.poolPorts.length > 0) || pinnedNodeId(context) === null;
 }
+
+/** It crashed so often on its node that another one is worth a try. One that may be given up after this is not moved. */
+export function isWornOut(context: ContainerContext): boolean {
+  return (
+    context.ha &&
+    context.desired === "running" &&
+    context.crashesBeforeMove > 0 &&
+    context.crashesHere >= context.crashesBeforeMove &&
+    context.restarts <= RESTARTS_MAX &&
+    context.placement?.nodeDead === false &&
+    pinnedNodeId(context) === null
+  );
+}

@@ -1,5 +1,8 @@
 import {
+  AVOID_PORTS_MAX,
+  FENCING_TIMEOUT_MS,
   PREPARE_TIMEOUT_MS,
+  QUEUE_TIMEOUT_MS,
   REMOVE_TIMEOUT_MS,
   RETRY_MS,
   START_SLACK_MS,
@@ -28,6 +31,7 @@ export const beginMove = s.enqueueActions(({ context, event, enqueue }) => {
   const move: Move = {
     ordinal,
     trigger: event.trigger,
+    automatic: event.automatic,
     sourceNodeId: context.placement.nodeId,
     sourceEpoch: context.placement.epoch,
     sourceDead: event.sourceDead,
@@ -36,14 +40,18 @@ export const beginMove = s.enqueueActions(({ context, event, enqueue }) => {
     requestedNodeId: event.targetNodeId,
     targetNodeId: null,
     targetEpoch: null,
+    poolPorts: [],
     targetDead: false,
     verified: false,
     startedAt: event.at,
     downSince: event.downSince,
     downtimeMs: null,
-    excludedNodeIds: [],
+    excludedNodeIds: event.excludedNodeIds,
     attempts: 0,
     error: null,
+    heldFor: "",
+    closings: 0,
+    cancelled: null,
   };
   enqueue.assign({ lastMove: ordinal, move });
   enqueue({
@@ -56,10 +64,7 @@ export const beginMove = s.enqueueActions(({ context, event, enqueue }) => {
       kind: "event",
       type: "migration.started",
       severity: event.trigger === "auto" ? "warning" : "info",
-      message:
-        event.trigger === "auto"
-          ? `${context.name} is being moved because its node is dead`
-          : `${context.name} is being moved (${event.trigger})`,
+      message: `${context.name} is being moved (${event.cause})`,
       nodeId: move.sourceNodeId,
       data: { trigger: event.trigger },
     },
@@ -88,24 +93,52 @@ export const step = (name: string, detail: (context: ContainerContext) => string
     });
   });
 
-export const choose = s.enqueueActions(({ context, enqueue }) => {
+/** What placement is asked for a migration under way; the queue asks the same before it lets the migration begin. */
+export function targetRequest(context: ContainerContext, move: Move, busyNodeIds: readonly string[]) {
+  return {
+    kind: "place",
+    purpose: "move",
+    requestedNodeId: move.requestedNodeId,
+    excludedNodeIds: [move.sourceNodeId, ...move.excludedNodeIds],
+    busyNodeIds,
+    avoidPorts: context.avoidPorts,
+    pinnedNodeId: null,
+    homeNodeId: move.sourceNodeId,
+  } as const;
+}
+
+export const choose = s.enqueueActions(({ context, event, enqueue }) => {
   const move = context.move;
   if (!move) return;
+  enqueue.assign({ moveAwaited: null, moveDeadline: null });
+  const busyNodeIds = event.type === "ADMITTED" ? event.busyNodeIds : [];
+  enqueue({ type: "effect", params: targetRequest(context, move, busyNodeIds) });
+});
+
+/** Waits until the queue lets it begin. */
+export const queueUp = s.enqueueActions(({ context, event, enqueue }) => {
+  if (!context.move) return;
   enqueue.assign({
-    move: { ...move, targetNodeId: null, targetEpoch: null, targetDead: false, verified: false, error: null },
+    move: { ...context.move, targetNodeId: null, targetEpoch: null, targetDead: false, verified: false, closings: 0 },
     moveAwaited: null,
-    moveDeadline: null,
+    moveDeadline: deadlineAfter("queue", event.at, QUEUE_TIMEOUT_MS),
   });
-  enqueue({
-    type: "effect",
-    params: {
-      kind: "place",
-      purpose: "move",
-      requestedNodeId: move.requestedNodeId,
-      excludedNodeIds: [move.sourceNodeId, ...move.excludedNodeIds],
-      avoidPorts: context.avoidPorts,
-      pinnedNodeId: null,
-      homeNodeId: move.sourceNodeId,
+});
+
+export const hold = s.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== "HELD" || !context.move) return;
+  enqueue.assign({ move: { ...context.move, heldFor: event.reason } });
+  enqueue(step("queued", () => event.reason));
+});
+
+export const noteCancelled = s.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== "CANCEL" || !context.move) return;
+  enqueue.assign({
+    move: {
+      ...context.move,
+      cancelled: { by: event.by, sourceDead: context.move.sourceDead },
+      // What went wrong before is said rather than that somebody gave up on it.
+      error: context.move.error ?? { code: "cancelled", message: `the migration was cancelled by ${event.by}` },
     },
   });
 });
@@ -113,7 +146,14 @@ export const choose = s.enqueueActions(({ context, enqueue }) => {
 export const takeTarget = s.enqueueActions(({ context, event, enqueue }) => {
   if (event.type !== "PLACED" || !context.move) return;
   enqueue.assign({
-    move: { ...context.move, targetNodeId: event.nodeId, attempts: context.move.attempts + 1 },
+    move: {
+      ...context.move,
+      targetNodeId: event.nodeId,
+      attempts: context.move.attempts + 1,
+      heldFor: "",
+      poolPorts: event.poolPorts,
+      error: null,
+    },
   });
   enqueue({
     type: "effect",
@@ -127,9 +167,37 @@ export const takeTarget = s.enqueueActions(({ context, event, enqueue }) => {
   });
 });
 
+/** When targets have failed before, why they did says more than that there is none left. */
 export const noTarget = s.assign({
   move: ({ context, event }) =>
-    changed(context, { error: { code: "no_target", message: event.type === "NO_PLACE" ? event.summary : "" } }),
+    changed(context, {
+      error: context.move?.error ?? { code: "no_target", message: event.type === "NO_PLACE" ? event.summary : "" },
+    }),
+});
+
+export const noteQueueTimeout = s.assign({
+  move: ({ context }) =>
+    changed(context, {
+      error: context.move?.error ?? {
+        code: "queue_timeout",
+        message: `it waited ${QUEUE_TIMEOUT_MS / 60_000} min in the queue: ${context.move?.heldFor || "nothing let it begin"}`,
+      },
+    }),
+});
+
+/** Until a silent source is heard or dead. */
+export const awaitFencing = s.assign({
+  moveDeadline: ({ event }) => deadlineAfter("fencing", event.at, FENCING_TIMEOUT_MS),
+});
+
+export const noteFencingTimeout = s.assign({
+  move: ({ context }) =>
+    changed(context, {
+      error: {
+        code: "step_timeout",
+        message: `the silent source was neither heard nor declared dead within ${FENCING_TIMEOUT_MS / 60_000} min`,
+      },
+    }),
 });
 
 type Side = "source" | "target";
@@ -142,8 +210,9 @@ function commandParams(context: ContainerContext, move: Move, kind: CommandKind,
     stop: context.stopGraceMs + STOP_SLACK_MS,
     remove: REMOVE_TIMEOUT_MS,
   }[kind];
+  // A preparation takes an epoch of its own too: the rollback of an earlier migration may have closed the last one there.
   const epoch =
-    kind === "start"
+    kind === "start" || kind === "prepare"
       ? context.lastEpoch + 1
       : side === "source"
         ? move.sourceEpoch
@@ -165,8 +234,8 @@ export const issue = (kind: CommandKind, side: Side) =>
       moveAwaited: awaited,
       moveDeadline: deadlineAfter(`${kind}_${side}`, event.at, timeoutMs),
     });
+    if (kind === "start" || kind === "prepare") enqueue.assign({ lastEpoch: epoch });
     if (kind === "start") {
-      enqueue.assign({ lastEpoch: epoch });
       enqueue.assign({ move: { ...move, ...(side === "target" ? { targetEpoch: epoch } : { sourceEpoch: epoch }) } });
     }
     enqueue({
@@ -194,6 +263,7 @@ export const noteSourceDead = s.assign({
     changed(context, {
       sourceDead: true,
       sourceSilent: true,
+      automatic: event.type === "NODE_DEAD" && event.autoMigrate,
       downSince: context.move?.downSince ?? (event.type === "NODE_DEAD" ? event.lastHeartbeatAt : event.at),
     }),
 });
@@ -220,16 +290,19 @@ export const noteDataOnDeadNode = s.assign({
   move: ({ context }) => changed(context, { error: dataOnDeadNode(context) }),
 });
 
-export const noteFailure = s.assign({
-  move: ({ context, event }) =>
-    changed(context, {
-      error:
-        event.type === "COMMAND_FAILED"
-          ? { code: event.code, message: event.message }
-          : event.type === "OBSERVED"
-            ? { code: "start_failed", message: event.detail || "the new copy ended while it was being started" }
-            : { code: "step_timeout", message: "the node did not answer the command in time" },
-    }),
+export const noteFailure = s.enqueueActions(({ context, event, enqueue }) => {
+  const { move } = context;
+  if (!move) return;
+  const error =
+    event.type === "COMMAND_FAILED"
+      ? { code: event.code, message: event.message }
+      : event.type === "OBSERVED"
+        ? { code: "start_failed", message: event.detail || "the new copy ended while it was being started" }
+        : { code: "step_timeout", message: "the node did not answer the command in time" };
+  enqueue.assign({ move: { ...move, error } });
+  if (error.code !== "port_taken" || move.poolPorts.length === 0) return;
+  const taken = move.poolPorts.map((port) => `${move.targetNodeId} ${port}`);
+  enqueue.assign({ avoidPorts: [...context.avoidPorts, ...taken].slice(-AVOID_PORTS_MAX) });
 });
 
 /** The target becomes the place; what the source held is given back. */
@@ -240,7 +313,10 @@ export const commitMove = s.enqueueActions(({ context, event, enqueue }) => {
   enqueue.assign({
     move: { ...move, downtimeMs },
     placement: { nodeId: move.targetNodeId, epoch: move.targetEpoch, nodeDead: false, nodeSilent: false },
-    restarts: 0,
+    poolPorts: move.poolPorts,
+    // A container that moved because it kept failing has not shown yet that it can run.
+    restarts: move.trigger === "auto" && !move.sourceDead ? context.restarts : 0,
+    crashesHere: 0,
     runningSince: event.at,
     reason: "",
     lastMigrationAt: event.at,
@@ -250,123 +326,29 @@ export const commitMove = s.enqueueActions(({ context, event, enqueue }) => {
   enqueue({ type: "effect", params: { kind: "release", nodeId: move.sourceNodeId } });
 });
 
-export const endCompleted = s.enqueueActions(({ context, event, enqueue }) => {
-  const move = context.move;
-  if (!move) return;
-  const downtimeMs = move.downtimeMs ?? 0;
-  enqueue.assign({ move: null, moveAwaited: null, moveDeadline: null });
-  enqueue({
-    type: "effect",
-    params: {
-      kind: "event",
-      type: "migration.completed",
-      severity: "info",
-      message: `${context.name} runs on its new node after ${(downtimeMs / 1000).toFixed(1)} s without service`,
-      nodeId: move.targetNodeId,
-      data: { downtimeMs },
-    },
+/** A removal at the target was not confirmed. */
+export const retryClosing = s.enqueueActions(({ context, event, enqueue }) => {
+  if (!context.move) return;
+  enqueue.assign({
+    move: { ...context.move, closings: context.move.closings + 1 },
+    moveAwaited: null,
+    moveDeadline: deadlineAfter("retry", event.at, RETRY_MS),
   });
-  enqueue({
-    type: "effect",
-    params: {
-      kind: "migrationEnded",
-      ordinal: move.ordinal,
-      outcome: "completed",
-      downtimeMs,
-      errorCode: "",
-      errorMessage: "",
-    },
-  });
-  enqueue({ type: "effect", params: { kind: "alertOver", alerts: ["migration_failed"] } });
-  enqueue.raise({ type: "MOVE_COMPLETED", at: event.at });
+});
+export const countClosing = s.assign({
+  move: ({ context }) => changed(context, { closings: (context.move?.closings ?? 0) + 1 }),
 });
 
-/** Ends a migration that failed; `then` says what the container is left with. */
-export const endFailed = (
-  then: "MOVE_BACK_AT_SOURCE" | "MOVE_CRASHED_AT_SOURCE" | "MOVE_NOWHERE" | "MOVE_DATA_ON_DEAD_NODE",
-) =>
-  s.enqueueActions(({ context, event, enqueue }) => {
-    const move = context.move;
-    if (!move) return;
-    const error = move.error ?? { code: "unknown", message: "no reason was recorded" };
-    if (move.targetNodeId) enqueue({ type: "effect", params: { kind: "release", nodeId: move.targetNodeId } });
-    const back = then === "MOVE_BACK_AT_SOURCE" || then === "MOVE_CRASHED_AT_SOURCE";
-    const downtimeMs =
-      then === "MOVE_BACK_AT_SOURCE" ? (move.downSince === null ? 0 : Math.max(0, event.at - move.downSince)) : null;
-    enqueue.assign({
-      move: null,
-      moveAwaited: null,
-      moveDeadline: null,
-      lastMigrationAt: event.at,
-      ...(back && context.placement
-        ? { placement: { ...context.placement, epoch: move.sourceEpoch, nodeSilent: move.sourceSilent } }
-        : {}),
-    });
-    if (!back && context.placement) {
-      enqueue.assign({ placement: { ...context.placement, nodeDead: move.sourceDead, nodeSilent: move.sourceSilent } });
-    }
-    enqueue({
-      type: "effect",
-      params: {
-        kind: "event",
-        type: "migration.failed",
-        severity: "error",
-        message: `${context.name} was not moved: ${error.message} (${error.code})`,
-        nodeId: move.targetNodeId ?? move.sourceNodeId,
-        data: { errorCode: error.code },
-      },
-    });
-    enqueue({
-      type: "effect",
-      params: {
-        kind: "migrationEnded",
-        ordinal: move.ordinal,
-        outcome: "failed",
-        downtimeMs,
-        errorCode: error.code,
-        errorMessage: error.message,
-      },
-    });
-    // Data on a dead node is an alert of its own: what failed is not the migration.
-    if (then !== "MOVE_DATA_ON_DEAD_NODE") {
-      const serves = then === "MOVE_BACK_AT_SOURCE";
-      enqueue({
-        type: "effect",
-        params: {
-          kind: "alert",
-          alert: {
-            kind: "migration_failed",
-            severity: serves ? "warning" : "error",
-            message: `${context.name} was not moved: ${error.message} (${error.code})`,
-            nextStep: serves
-              ? "it runs where it was; look at the migration's steps, then move it again"
-              : "look at the migration's steps and at the container's status; free or add a node if none had room",
-            data: { errorCode: error.code, trigger: move.trigger },
-            endsWhenAcknowledged: serves,
-          },
-        },
-      });
-    }
-    if (then === "MOVE_NOWHERE" || then === "MOVE_DATA_ON_DEAD_NODE") {
-      enqueue.raise({ type: then, at: event.at, error });
-    } else {
-      enqueue.raise({ type: then, at: event.at });
-    }
-  });
-
-export const retryStepLater = s.assign({
-  moveAwaited: null,
-  moveDeadline: ({ event }) => deadlineAfter("retry", event.at, RETRY_MS),
-});
-
-/** Gives the failed target's room back before another one is chosen. */
+/** Gives the failed target's room back before another one, or another port of it, is chosen. */
 export const giveTargetUp = s.enqueueActions(({ context, enqueue }) => {
   const move = context.move;
   if (!move?.targetNodeId) return;
   enqueue({ type: "effect", params: { kind: "release", nodeId: move.targetNodeId } });
-  enqueue.assign({
-    move: { ...move, excludedNodeIds: [...move.excludedNodeIds, move.targetNodeId], requestedNodeId: null },
-  });
+  const excludedNodeIds = isPortElsewhere(move) ? move.excludedNodeIds : [...move.excludedNodeIds, move.targetNodeId];
+  enqueue.assign({ move: { ...move, excludedNodeIds, requestedNodeId: null } });
 });
+
+/** It failed for a port of the pool: the same node has others. */
+const isPortElsewhere = (move: Move): boolean => move.error?.code === "port_taken" && move.poolPorts.length > 0;
 
 export const raiseAgain = s.raise(({ event }) => event);

@@ -1,24 +1,30 @@
 import { containerSetup as s } from "../container/container-setup.ts";
 import {
+  awaitFencing,
   beginMove,
   choose,
   commitMove,
-  endCompleted,
-  endFailed,
+  countClosing,
   giveTargetUp,
+  hold,
   issue,
   noTarget,
+  noteCancelled,
   noteDataOnDeadNode,
   noteFailure,
+  noteFencingTimeout,
   noteMove,
+  noteQueueTimeout,
   noteSourceDead,
   noteStopping,
   noteTargetDead,
+  queueUp,
   raiseAgain,
-  retryStepLater,
+  retryClosing,
   step,
   takeTarget,
 } from "./migration-actions.ts";
+import { endCompleted, endUndone, forgetMove } from "./migration-ends.ts";
 
 /** The source's session ends while the move is planned: from now on it is a failover. */
 const sourceDies = [
@@ -29,20 +35,23 @@ const targetDies = { guard: "isTarget", target: "#rollingBack", actions: [noteTa
 const failed = { guard: "isMoveAwaited", target: "#rollingBack", actions: [noteFailure] } as const;
 const overdue = { guard: "isMoveDue", target: "#rollingBack", actions: [noteFailure] } as const;
 
+/** Until the container is committed to its target the way back is open. */
+const cancel = { guard: "isNotCancelled", target: "#rollingBack", actions: [noteCancelled] } as const;
+
 const begin = {
   MOVE_BEGIN: [
     {
       guard: "isDataOnDeadNode",
-      target: "#failed",
-      actions: [beginMove, noteDataOnDeadNode, endFailed("MOVE_DATA_ON_DEAD_NODE")],
+      target: "#undone",
+      actions: [beginMove, noteDataOnDeadNode, endUndone("MOVE_DATA_ON_DEAD_NODE")],
     },
     { target: "#migrating", actions: [beginMove] },
   ],
 } as const;
 
 /**
- * One attempt after another to move an HA container: idle → migrating → completed or failed, both of which rest until the
- * next. A planned move prepares while the source still runs; a dead source skips what it must. Before a new copy starts,
+ * One attempt after another to move an HA container: idle → migrating → completed, failed or cancelled, which rest until the
+ * next. The queue (runtime/migration-queue.ts) says when one may begin. A planned move prepares while the source still runs; a dead source skips what it must. Before a new copy starts,
  * every holder of an older epoch is closed: its stop is confirmed, or its session has ended.
  */
 export const migrationRegion = s.createStateConfig({
@@ -51,18 +60,37 @@ export const migrationRegion = s.createStateConfig({
     idle: { on: begin },
     completed: { id: "completed", on: begin },
     failed: { id: "failed", on: begin },
+    cancelled: { id: "cancelled", on: begin },
+    // Left at once: what became of a migration that did not take place.
+    undone: {
+      id: "undone",
+      always: [{ guard: "isCancelled", target: "cancelled" }, { target: "failed" }],
+      exit: [forgetMove],
+    },
     migrating: {
       id: "migrating",
-      initial: "choosing",
+      initial: "queued",
       on: {
         NODE_SILENT: { guard: "isSource", actions: [noteMove(() => ({ sourceSilent: true }))] },
         // Where the migration ends at the source, its copy has to be started again.
         OBSERVED: { guard: "isSourceCopyGone", actions: [noteStopping] },
         NODE_HEARD: { guard: "isSource", actions: [noteMove(() => ({ sourceSilent: false }))] },
+        // A dead source is there again, in a new session in which nothing runs: the way back leads to it once more.
+        NODE_BACK: { guard: "isSource", actions: [noteMove(() => ({ sourceDead: false, sourceSilent: false }))] },
       },
       states: {
+        queued: {
+          id: "queued",
+          entry: [queueUp],
+          on: {
+            ADMITTED: { target: "choosing" },
+            HELD: { guard: "isHeldForMore", actions: [hold] },
+            CANCEL: cancel,
+            DEADLINE: { guard: "isMoveDue", target: "rolling_back", actions: [noteQueueTimeout] },
+            NODE_DEAD: sourceDies,
+          },
+        },
         choosing: {
-          id: "choosing",
           entry: [step("choosing"), choose],
           on: {
             PLACED: [
@@ -79,12 +107,17 @@ export const migrationRegion = s.createStateConfig({
                 ? "the source's session is over, nothing of it runs any more"
                 : "waiting until the silent source's lease is over",
             ),
+            awaitFencing,
           ],
           always: [
             { guard: "isSourceDead", target: "preparing" },
             { guard: "isSourceHeard", target: "preparing" },
           ],
-          on: { NODE_DEAD: [...sourceDies, targetDies] },
+          on: {
+            CANCEL: cancel,
+            DEADLINE: { guard: "isMoveDue", target: "rolling_back", actions: [noteFencingTimeout] },
+            NODE_DEAD: [...sourceDies, targetDies],
+          },
         },
         preparing: {
           entry: [step("preparing"), issue("prepare", "target")],
@@ -94,6 +127,7 @@ export const migrationRegion = s.createStateConfig({
               { guard: "isMoveAwaited", target: "stopping_source" },
             ],
             COMMAND_FAILED: failed,
+            CANCEL: cancel,
             DEADLINE: overdue,
             NODE_DEAD: [...sourceDies, targetDies],
           },
@@ -108,6 +142,7 @@ export const migrationRegion = s.createStateConfig({
               actions: [noteMove(() => ({ sourceStopped: true }))],
             },
             COMMAND_FAILED: failed,
+            CANCEL: cancel,
             DEADLINE: overdue,
             NODE_DEAD: [...sourceDies, targetDies],
           },
@@ -133,6 +168,7 @@ export const migrationRegion = s.createStateConfig({
               actions: [noteMove(() => ({ verified: true }))],
             },
             COMMAND_FAILED: failed,
+            CANCEL: cancel,
             DEADLINE: overdue,
             NODE_DEAD: [...sourceDies, targetDies],
           },
@@ -144,6 +180,7 @@ export const migrationRegion = s.createStateConfig({
             OBSERVED: { guard: "isTargetCopyGone", target: "#rollingBack", actions: [noteFailure] },
             COMMAND_OK: { guard: "isMoveAwaited", actions: [noteMove(() => ({ verified: true }))] },
             COMMAND_FAILED: failed,
+            CANCEL: cancel,
             DEADLINE: overdue,
             NODE_DEAD: [...sourceDies, targetDies],
           },
@@ -178,6 +215,7 @@ export const migrationRegion = s.createStateConfig({
           id: "rollingBack",
           initial: "closing_target",
           entry: [step("rolling_back", (context) => context.move?.error?.message ?? "")],
+          on: { CANCEL: { guard: "isNotCancelled", actions: [noteCancelled] } },
           states: {
             // The target must be closed before the source may start again.
             closing_target: {
@@ -187,11 +225,17 @@ export const migrationRegion = s.createStateConfig({
                   if (move?.targetNodeId && !move.targetDead) enqueue(issue("remove", "target"));
                 }),
               ],
-              always: { guard: "isNothingAtTarget", target: "restoring" },
+              always: [
+                { guard: "isNothingAtTarget", target: "restoring" },
+                { guard: "isClosingGivenUp", target: "restoring" },
+              ],
               on: {
                 COMMAND_OK: { guard: "isMoveAwaited", target: "restoring" },
-                COMMAND_FAILED: { guard: "isMoveAwaited", actions: [retryStepLater] },
-                DEADLINE: { guard: "isMoveDue", target: "closing_target", reenter: true },
+                COMMAND_FAILED: { guard: "isMoveAwaited", actions: [retryClosing] },
+                DEADLINE: [
+                  { guard: "isRetryDue", target: "closing_target", reenter: true },
+                  { guard: "isMoveDue", target: "closing_target", reenter: true, actions: [countClosing] },
+                ],
                 NODE_DEAD: [
                   { guard: "isTarget", target: "restoring", actions: [noteMove(() => ({ targetDead: true }))] },
                   { guard: "isSource", actions: [noteSourceDead] },
@@ -202,30 +246,30 @@ export const migrationRegion = s.createStateConfig({
               always: [
                 {
                   guard: "isDataLost",
-                  target: "#failed",
-                  actions: [endFailed("MOVE_DATA_ON_DEAD_NODE")],
+                  target: "#undone",
+                  actions: [endUndone("MOVE_DATA_ON_DEAD_NODE")],
                 },
-                { guard: "mayTryAnotherTarget", target: "#choosing", actions: [giveTargetUp] },
-                { guard: "isSourceDead", target: "#failed", actions: [endFailed("MOVE_NOWHERE")] },
-                { guard: "isStillServing", target: "#failed", actions: [endFailed("MOVE_BACK_AT_SOURCE")] },
+                { guard: "mayTryAnotherTarget", target: "#queued", actions: [giveTargetUp] },
+                { guard: "isSourceDead", target: "#undone", actions: [endUndone("MOVE_NOWHERE")] },
+                { guard: "isStillServing", target: "#undone", actions: [endUndone("MOVE_BACK_AT_SOURCE")] },
                 { target: "restarting_source" },
               ],
             },
             restarting_source: {
               entry: [issue("start", "source")],
               on: {
-                COMMAND_OK: { guard: "isMoveAwaited", target: "#failed", actions: [endFailed("MOVE_BACK_AT_SOURCE")] },
+                COMMAND_OK: { guard: "isMoveAwaited", target: "#undone", actions: [endUndone("MOVE_BACK_AT_SOURCE")] },
                 COMMAND_FAILED: {
                   guard: "isMoveAwaited",
-                  target: "#failed",
-                  actions: [endFailed("MOVE_CRASHED_AT_SOURCE")],
+                  target: "#undone",
+                  actions: [endUndone("MOVE_CRASHED_AT_SOURCE")],
                 },
                 OBSERVED: {
                   guard: "isSourceCopyExited",
-                  target: "#failed",
-                  actions: [endFailed("MOVE_CRASHED_AT_SOURCE")],
+                  target: "#undone",
+                  actions: [endUndone("MOVE_CRASHED_AT_SOURCE")],
                 },
-                DEADLINE: { guard: "isMoveDue", target: "#failed", actions: [endFailed("MOVE_CRASHED_AT_SOURCE")] },
+                DEADLINE: { guard: "isMoveDue", target: "#undone", actions: [endUndone("MOVE_CRASHED_AT_SOURCE")] },
                 NODE_DEAD: { guard: "isSource", target: "restoring", actions: [noteSourceDead] },
               },
             },

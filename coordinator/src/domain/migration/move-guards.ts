@@ -1,3 +1,4 @@
+import { CLOSINGS_MAX } from "../container/command-budget.ts";
 import type { ContainerContext } from "../container/container-context.ts";
 import type { ContainerEvent } from "../container/container-events.ts";
 
@@ -25,6 +26,11 @@ export const moveGuards = {
   isMoveAwaited,
   isMoveDue: ({ context, event }: Args): boolean =>
     event.type === "DEADLINE" && context.moveDeadline?.name === event.name && context.moveDeadline.at === event.due,
+  isRetryDue: ({ context, event }: Args): boolean =>
+    event.type === "DEADLINE" &&
+    event.name === "retry" &&
+    context.moveDeadline?.name === event.name &&
+    context.moveDeadline.at === event.due,
   isSource,
   isTarget,
   isSourceWithItsData: (args: Args): boolean => isSource(args) && dataStays(args),
@@ -60,10 +66,21 @@ export const moveGuards = {
   isVerified: ({ context }: Args): boolean => context.move?.verified === true,
   isNothingAtTarget: ({ context }: Args): boolean =>
     context.move?.targetNodeId === null || context.move?.targetDead === true,
+  /**
+   * The target confirms no removal, and nothing was ever started there: what it prepared goes with its next inventory. A
+   * target that was commanded to start something is never given up like this: its copy may run.
+   */
+  isClosingGivenUp: ({ context }: Args): boolean =>
+    context.move !== null && context.move.targetEpoch === null && context.move.closings >= CLOSINGS_MAX,
+  isHeldForMore: ({ context, event }: Args): boolean =>
+    event.type === "HELD" && context.move !== null && context.move.heldFor !== event.reason,
+  isCancelled: ({ context }: Args): boolean => context.move?.cancelled != null,
+  isNotCancelled: ({ context }: Args): boolean => context.move?.cancelled === null,
   isDataLost: (args: Args): boolean => isSourceDead(args) && args.context.move?.error?.code === "data_on_dead_node",
   mayTryAnotherTarget: (args: Args): boolean =>
     isSourceDead(args) &&
     args.context.move !== null &&
+    args.context.move.cancelled === null &&
     args.context.move.targetNodeId !== null &&
     args.context.move.attempts < MOVE_ATTEMPTS_MAX,
   /** The source was never stopped, so its copy still serves. */

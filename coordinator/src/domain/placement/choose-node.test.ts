@@ -35,6 +35,7 @@ const request = (change: Partial<PlacementRequest> = {}): PlacementRequest => ({
   requestedNodeId: null,
   pinnedNodeId: null,
   excludedNodeIds: [],
+  busyNodeIds: [],
   ...change,
 });
 

@@ -39,6 +39,8 @@ export type PlacementRequest = {
   readonly requestedNodeId: string | null;
   readonly pinnedNodeId: string | null;
   readonly excludedNodeIds: readonly string[];
+  /** Nodes that take as many migrations as they may at once; none when absent. */
+  readonly busyNodeIds?: readonly string[];
 };
 
 export type Placed = {
@@ -171,7 +173,9 @@ function firstDrop(
   if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis", (n) => `${n} m`)];
   if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes", mebibytes)];
   if (lacks("diskBytes")) return ["disk", shortage(request, node, "diskBytes", mebibytes)];
-  return typeof ports === "string" ? ["port", ports] : null;
+  if (typeof ports === "string") return ["port", ports];
+  // Last, so that whoever is dropped by it could take the container as soon as one of those has ended.
+  return request.busyNodeIds?.includes(node.id) ? ["busy", "it takes as many migrations as it may at once"] : null;
 }
 
 function clusterAllowed(request: PlacementRequest, node: CandidateNode): boolean {

@@ -18,7 +18,8 @@ export type PlacementFilter =
   | "cpu"
   | "memory"
   | "disk"
-  | "port";
+  | "port"
+  | "busy";
 
 export type PlacementCandidate = {
   readonly nodeId: string;

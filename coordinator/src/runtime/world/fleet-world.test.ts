@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lifeState } from "../../domain/container/container-status.ts";
+import { lifeState, waitsForRoom } from "../../domain/container/container-status.ts";
 import type { ContainerRecord } from "../fleet-view.ts";
 import { type Seen, WorldStory } from "./world-story.ts";
 
@@ -15,9 +15,18 @@ const WHAT_MUST_HAPPEN = [
   ...["starting", "running", "unknown", "backoff", "vacating", "stopping", "stopped", "removing", "lost"].map(
     (state) => `home dies in ${state}`,
   ),
-  ...["starting", "running", "unknown", "backoff", "vacating", "stopping", "stopped", "lost", "unplaced"].map(
-    (state) => `wish in ${state}`,
-  ),
+  ...[
+    "starting",
+    "running",
+    "unknown",
+    "backoff",
+    "vacating",
+    "stopping",
+    "stopped",
+    "lost",
+    "unplaced",
+    "stranded",
+  ].map((state) => `wish in ${state}`),
 ];
 
 /** Why a container that should run may rest otherwise; null when nothing excuses it. */
@@ -31,10 +40,14 @@ function excuse(story: WorldStory, { facts, snapshot }: ContainerRecord): string
     const automatic = world.state.cluster(home?.facts.clusterId ?? "")?.autoMigrate === true;
     if (!context.ha) return "a standard container waits for its node";
     if (context.localData) return "its data is on a dead node";
+    if (context.reason.includes("was cancelled by")) return "somebody wants it to wait for its node";
     return automatic ? null : "automatic migration is off";
   }
-  if (state !== "unplaced") return null;
+  if (!waitsForRoom(snapshot)) return null;
+  const home = world.state.node(context.placement?.nodeId ?? "")?.facts.clusterId;
+  const stays = home !== undefined && world.state.cluster(home)?.allowOtherClusters === false;
   for (const { facts: node } of world.state.nodes()) {
+    if (stays && node.clusterId !== home && node.clusterId !== context.preferredClusterId) continue;
     const free = node.capacity.cpuMillis - world.state.room(node.id).allocated.cpuMillis;
     if (world.chart(node.id) === "healthy" && free >= context.resources.cpuMillis) return null;
   }

@@ -1,6 +1,7 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { type ContainerSnapshot, containerMachine } from "../../domain/container/container-machine.ts";
 import { lifeState, migrationStatus } from "../../domain/container/container-status.ts";
+import { DEFAULT_LIMITS, type MigrationLimits } from "../../domain/migration/migration-limits.ts";
 import { nodeMachine } from "../../domain/node/node-machine.ts";
 import { portKey } from "../../domain/placement/choose-node.ts";
 import { Refusal } from "../../domain/refusal.ts";
@@ -79,7 +80,11 @@ export class FleetWorld {
     });
   }
 
-  addCluster(id: string, change: { autoMigrate: boolean; allowOtherClusters: boolean }): void {
+  addCluster(
+    id: string,
+    change: { autoMigrate: boolean; allowOtherClusters: boolean; limits?: Partial<MigrationLimits> },
+  ): void {
+    const limits = { ...DEFAULT_LIMITS, ...change.limits };
     this.state.applyCluster({
       id,
       name: id,
@@ -88,6 +93,7 @@ export class FleetWorld {
       nPlusOne: "warn",
       createdAtMs: 0,
       ...change,
+      limits,
     });
   }
 

@@ -1,5 +1,6 @@
 import { lifeState } from "../../domain/container/container-status.ts";
 import { Refusal } from "../../domain/refusal.ts";
+import { migrationId } from "../deterministic-id.ts";
 import { haContainer } from "../fleet-rig.ts";
 import { FleetWorld, migrationStep, seeded } from "./fleet-world.ts";
 
@@ -36,7 +37,9 @@ export class WorldStory {
     this.#trouble = 1 + this.#random(4);
     const clusters = this.#chance(30) ? 2 : 1;
     for (let n = 1; n <= clusters; n++) {
-      world.addCluster(`cluster-${n}`, { autoMigrate: !this.#chance(10), allowOtherClusters: !this.#chance(20) });
+      const limits = this.#chance(50) ? { migrationsAtOnce: 1, migrationsPerTarget: 1, failoversPerTarget: 1 } : {};
+      const policy = { autoMigrate: !this.#chance(10), allowOtherClusters: !this.#chance(20) };
+      world.addCluster(`cluster-${n}`, { ...policy, limits });
     }
     const nodes = 2 + this.#random(3);
     for (let n = 0; n < nodes; n++) await world.addNode(`cluster-${1 + (n % clusters)}`, 1_000 + this.#random(3) * 500);
@@ -77,6 +80,7 @@ export class WorldStory {
       [20, "attach", () => this.#attach()],
       [10, "wish", () => this.#wish()],
       [16, "migrate", () => this.#migrate()],
+      [moving ? 4 : 0, "cancel", () => this.#cancel()],
       [8, "deadline", () => this.#deadline()],
       [4, "report", () => this.#report()],
       [trouble * 3, "crash", () => this.#crash()],
@@ -111,7 +115,8 @@ export class WorldStory {
     const clusterId = this.#chance(20) ? "cluster-1" : null;
     const name = `app-${++this.#made}`;
     const resources = { cpuMillis: 200 + this.#random(4) * 200, memoryBytes: 100, diskBytes: 0 };
-    const change = { ha, preferredClusterId: clusterId, resources, allowDataLoss: this.#chance(30) };
+    const priority = this.#oneOf(["low", "normal", "high", "critical"] as const) ?? "normal";
+    const change = { ha, preferredClusterId: clusterId, resources, allowDataLoss: this.#chance(30), priority };
     const { containerId } = await world.operations.createContainer(haContainer(name, change, { volumes }), "story");
     this.#tell(`create ${containerId} ha=${ha} local=${volumes.length} ${JSON.stringify(change)}`);
   }
@@ -187,6 +192,17 @@ export class WorldStory {
     const target = this.#chance(50) ? null : (this.#oneOf([...this.world.nodes.keys()]) ?? null);
     this.#tell(`migrate ${container.facts.id} to ${target}`);
     await this.world.operations.migrate(container.facts.id, target, "story");
+  }
+
+  async #cancel(): Promise<void> {
+    const container = this.#oneOf(this.world.containers().filter(({ snapshot }) => snapshot.context.move !== null));
+    if (!container) return;
+    const { id } = container.facts;
+    const step = migrationStep(container.snapshot);
+    this.#tell(`cancel the migration of ${id} in ${step}`);
+    const migration = migrationId(id, container.snapshot.context.lastMove);
+    await this.world.operations.cancelMigration(migration, id, "story");
+    this.#note(`cancel in ${step}`);
   }
 
   async #deadline(): Promise<void> {

@@ -59,6 +59,8 @@ export function containerRow({ facts, snapshot }: ContainerRecord, asOf: number)
     migrationId: context.lastMove > 0 ? migrationId(facts.id, context.lastMove) : null,
     lastMigrationAt: context.lastMigrationAt === null ? null : new Date(context.lastMigrationAt),
     restartCount: context.restarts,
+    restartPriority: context.priority,
+    crashesBeforeMove: context.crashesBeforeMove,
     createdAt: new Date(facts.createdAtMs),
     asOf,
   };

@@ -49,6 +49,11 @@ export function clusterOfRow(row: ClusterRow): ClusterRecord {
     allowOtherClusters,
     nPlusOne,
     createdAtMs: createdAt.getTime(),
+    limits: {
+      migrationsAtOnce: row.migrationsAtOnce,
+      migrationsPerTarget: row.migrationsPerTarget,
+      failoversPerTarget: row.failoversPerTarget,
+    },
   };
 }
 

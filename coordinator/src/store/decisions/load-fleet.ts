@@ -1,6 +1,7 @@
 import type { EntityManager } from "@mikro-orm/postgresql";
 import { initialTransition } from "xstate";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
+import { containerSnapshotOf } from "../../domain/container/container-snapshot.ts";
 import { DUTY_MACHINE_VERSION, type DutySnapshot, dutyMachine } from "../../domain/maintenance/duty-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
 import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
@@ -85,7 +86,12 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
           enrolledAtMs: row.enrolledAt.getTime(),
         },
         snapshot: nodeMachine.resolveState(
-          checked(snapshotOf.get(`node/${row.id}`), NODE_MACHINE_VERSION, row.name) as NodeState,
+          checked(
+            snapshotOf.get(`node/${row.id}`),
+            NODE_MACHINE_VERSION,
+            row.name,
+            ifSameVersion(NODE_MACHINE_VERSION),
+          ) as NodeState,
         ),
         duty: dutyOf(row, snapshotOf.get(`duty/${row.id}`)),
       };
@@ -95,7 +101,9 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
       const stored = snapshotOf.get(`container/${id}`);
       return {
         facts: { id, name, eggId, environment, spec, createdAtMs: createdAt.getTime() },
-        snapshot: containerMachine.resolveState(checked(stored, CONTAINER_MACHINE_VERSION, name) as ContainerState),
+        snapshot: containerMachine.resolveState(
+          checked(stored, CONTAINER_MACHINE_VERSION, name, containerSnapshotOf) as ContainerState,
+        ),
       };
     }),
     rooms,
@@ -122,20 +130,29 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
 /** A node that was stored before nodes had duties is in service. */
 function dutyOf({ id, name }: { id: string; name: string }, stored: ActorSnapshotRow | undefined): DutySnapshot {
   if (!stored) return initialTransition(dutyMachine, { id, name })[0];
-  return dutyMachine.resolveState(checked(stored, DUTY_MACHINE_VERSION, name) as DutyState);
+  return dutyMachine.resolveState(
+    checked(stored, DUTY_MACHINE_VERSION, name, ifSameVersion(DUTY_MACHINE_VERSION)) as DutyState,
+  );
 }
 
-function checked(row: ActorSnapshotRow | undefined, version: number, name: string): PersistedActor {
+type TakeUp = (version: number, stored: PersistedActor) => PersistedActor | null;
+
+const ifSameVersion =
+  (known: number): TakeUp =>
+  (version, stored) =>
+    version === known ? stored : null;
+
+function checked(row: ActorSnapshotRow | undefined, version: number, name: string, takeUp: TakeUp): PersistedActor {
   if (!row) {
     throw new UnreadableFleetError(
       `${name} has no stored actor: the database was changed by hand; restore a backup of it`,
     );
   }
-  if (row.machineVersion !== version) {
-    throw new UnreadableFleetError(
-      `the stored actor of ${name} is of machine version ${row.machineVersion}, this coordinator knows ${version}: ` +
-        "run the version that wrote it, or the migration that came with this one",
-    );
-  }
-  return row.snapshot as PersistedActor; // Written by snapshotRows; the version says that its shape is known.
+  // Written by snapshotRows; the version says that its shape is known.
+  const actor = takeUp(row.machineVersion, row.snapshot as PersistedActor);
+  if (actor) return actor;
+  throw new UnreadableFleetError(
+    `the stored actor of ${name} is of machine version ${row.machineVersion}, this coordinator knows ${version}: ` +
+      "run the version that wrote it, or the migration that came with this one",
+  );
 }

@@ -2,6 +2,7 @@ import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { Voter } from "@lormas/lease/membership.ts";
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import type { NodeDuty } from "../../domain/maintenance/duty-machine.ts";
+import { DEFAULT_LIMITS } from "../../domain/migration/migration-limits.ts";
 import type { NPlusOnePolicy } from "../../domain/placement/n-plus-one.ts";
 
 // Bytes, epochs, sessions and sequences are bigint columns read as numbers: all stay far below 2^53.
@@ -19,6 +20,9 @@ export const ClusterEntity = defineEntity({
     allowOtherClusters: p.boolean().default(false),
     /** What happens to a wish after which a node's death would leave a container without a place. */
     nPlusOne: p.string().$type<NPlusOnePolicy>().length(8).default("warn"),
+    migrationsAtOnce: p.integer().default(DEFAULT_LIMITS.migrationsAtOnce),
+    migrationsPerTarget: p.integer().default(DEFAULT_LIMITS.migrationsPerTarget),
+    failoversPerTarget: p.integer().default(DEFAULT_LIMITS.failoversPerTarget),
     createdAt: p.datetime(),
   },
 });

@@ -54,6 +54,8 @@ export const ContainerEntity = defineEntity({
     migrationId: p.uuid().nullable(),
     lastMigrationAt: p.datetime().nullable(),
     restartCount: p.integer().default(0),
+    restartPriority: p.string().length(16).default("normal"),
+    crashesBeforeMove: p.integer().default(3),
     createdAt: p.datetime(),
     asOf: p.bigint("number").default(0),
   },

@@ -15,6 +15,8 @@ export type MigrationReading = {
   readonly sourceNodeName: string;
   readonly targetNodeName: string;
   readonly steps: readonly MigrationStepRow[];
+  /** Its place among those that wait in its source's cluster, from 1; 0 when it does not. */
+  readonly queuePosition: number;
   readonly asOf: bigint;
 };
 
@@ -71,12 +73,32 @@ async function complete(snapshot: Snapshot, rows: readonly MigrationRow[]): Prom
     { fields: ["id", "name"], disableIdentityMap: true },
   );
   const nameOf = new Map(nodes.map((node) => [node.id, node.name]));
+  const positionOf = rows.some(isQueued) ? await queuePositions(snapshot) : new Map<string, number>();
   const stepsOf = Map.groupBy(steps, (step) => step.migrationId);
   return rows.map((row) => ({
     row,
     sourceNodeName: nameOf.get(row.sourceNodeId) ?? "",
     targetNodeName: nameOf.get(row.targetNodeId ?? "") ?? "",
     steps: stepsOf.get(row.id) ?? [],
+    queuePosition: positionOf.get(row.id) ?? 0,
     asOf: snapshot.asOf,
   }));
+}
+
+const isQueued = (row: MigrationRow): boolean => row.outcome === "running" && row.state === "queued";
+
+/** In the order of runtime/migration-queue.ts. */
+async function queuePositions(snapshot: Snapshot): Promise<Map<string, number>> {
+  const rows = await snapshot.em.execute<{ id: string; position: number }[]>(
+    `select m.id, (row_number() over (
+         partition by n.cluster_id
+         order by (m.trigger = 'auto') desc,
+                  array_position(array['critical', 'high', 'normal', 'low']::varchar[], c.restart_priority),
+                  m.started_at, c.id))::int as position
+       from migration m
+       join node n on n.id = m.source_node_id
+       join container c on c.id = m.container_id
+      where m.outcome = 'running' and m.state = 'queued'`,
+  );
+  return new Map(rows.map(({ id, position }) => [id, position]));
 }

@@ -31,7 +31,7 @@ describe("what is offered", () => {
       "start",
       "delete",
     ]);
-    expect(offered({ status: ContainerStatus.FAILED })).toEqual(["start", "stop", "delete"]);
+    expect(offered({ status: ContainerStatus.FAILED })).toEqual(["start", "stop", "delete", "migrate"]);
   });
 
   test("is nothing while it is moved or removed", () => {

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file lormas/api/v1/resources.proto.
  */
 export const file_lormas_api_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCK0AwoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kSNAoOZmFpbG92ZXJfYm91bmQYCiABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSKQoFZ3JvdXAYCyABKAsyGi5sb3JtYXMuYXBpLnYxLlZvdGluZ0dyb3VwEi0KCnN1c3BlbnNpb24YDCABKAsyGS5sb3JtYXMuYXBpLnYxLlN1c3BlbnNpb24iWwoNRmFpbG92ZXJCb3VuZBIQCgh0b3RhbF9tcxgBIAEoDRInCgV0ZXJtcxgCIAMoCzIYLmxvcm1hcy5hcGkudjEuQm91bmRUZXJtEg8KB3N1bW1hcnkYAyABKAkiOgoJQm91bmRUZXJtEgwKBG5hbWUYASABKAkSCgoCbXMYAiABKA0SEwoLZXhwbGFuYXRpb24YAyABKAkitAEKC1ZvdGluZ0dyb3VwEg0KBWVwb2NoGAEgASgEEikKBnZvdGVycxgCIAMoCzIZLmxvcm1hcy5hcGkudjEuR3JvdXBWb3RlchIQCghzdXJ2aXZhbBgDIAEoCBIUCgxzZWxmX2ZlbmNpbmcYBCABKAgSEwoLZXBvY2hzX2tlcHQYBSABKA0SLgoGcG9saWN5GAYgASgLMh4ubG9ybWFzLmFwaS52MS5IZWFydGJlYXRQb2xpY3kimgEKCkdyb3VwVm90ZXISDwoHbm9kZV9pZBgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSFAoMcGVlcl9hZGRyZXNzGAMgASgJEigKBXN0YXRlGAQgASgOMhkubG9ybWFzLmFwaS52MS5Wb3RlclN0YXRlEg8KB2hlbGRfbXMYBSABKAQSFwoPY29uZmlybWVkX2Vwb2NoGAYgASgEIo0BCgpTdXNwZW5zaW9uEikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxzaWxlbnRfbm9kZXMYAiADKAkSFgoObWlzc2luZ192b3RlcnMYAyADKAkSEwoLZXhwbGFuYXRpb24YBCABKAkSEQoJbmV4dF9zdGVwGAUgASgJIoQBChBIZWFydGJlYXRQcm9maWxlEi4KBnBvbGljeRgBIAEoCzIeLmxvcm1hcy5hcGkudjEuSGVhcnRiZWF0UG9saWN5EisKBWJvdW5kGAIgASgLMhwubG9ybWFzLmFwaS52MS5GYWlsb3ZlckJvdW5kEhMKC2Rlc2NyaXB0aW9uGAMgASgJIsABCg9IZWFydGJlYXRQb2xpY3kSDwoHcHJvZmlsZRgBIAEoCRITCgtpbnRlcnZhbF9tcxgCIAEoDRIQCghsZWFzZV9tcxgDIAEoDRIPCgdraWxsX21zGAQgASgNEg8KB3dhaXRfbXMYBSABKA0SGgoSZGVjaXNpb25fYnVkZ2V0X21zGAYgASgNEg8KB3ZvdGVfbXMYByABKA0SFAoMdW5oZWFsdGh5X21zGAggASgNEhAKCHN1cnZpdmFsGAkgASgIIq4ECgROb2RlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEgoKY2x1c3Rlcl9pZBgDIAEoCRIUCgxjbHVzdGVyX25hbWUYBCABKAkSKQoGc3RhdHVzGAUgASgOMhkubG9ybWFzLmFwaS52MS5Ob2RlU3RhdHVzEjIKDmxhc3RfaGVhcnRiZWF0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCghjYXBhY2l0eRgHIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEisKCWFsbG9jYXRlZBgIIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEicKBXVzYWdlGAkgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSDwoHYWRkcmVzcxgKIAEoCRIPCgdydW50aW1lGAsgASgJEhQKDGFyY2hpdGVjdHVyZRgMIAEoCRIQCghwbGF0Zm9ybRgNIAEoCRIVCg1hZ2VudF92ZXJzaW9uGA4gASgJEg8KB3Nlc3Npb24YDyABKAQSDwoHZ3VhcmRlZBgQIAEoCBIXCg9jb250YWluZXJfY291bnQYESABKA0SLwoLZW5yb2xsZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFzX29mGBMgASgEEiUKBGR1dHkYMiABKAsyFy5sb3JtYXMuYXBpLnYxLk5vZGVEdXR5IrUCCghOb2RlRHV0eRInCgVzdGF0ZRgBIAEoDjIYLmxvcm1hcy5hcGkudjEuRHV0eVN0YXRlEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxyZXF1ZXN0ZWRfYnkYAyABKAkSEwoLbWFpbnRlbmFuY2UYBCABKAgSKQoFdW50aWwYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZhaWxiYWNrGAYgASgIEg0KBW1vdmVkGAcgASgNEicKBWl0ZW1zGAggAygLMhgubG9ybWFzLmFwaS52MS5EcmFpbkl0ZW0SDwoHc3RheWluZxgJIAMoCRIPCgdyZXN0aW5nGAogAygJEhMKC21vdmVkX25hbWVzGAsgAygJIqcBCglEcmFpbkl0ZW0SFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEgwKBGNvZGUYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIQCghhdHRlbXB0cxgGIAEoDRIsCghyZXRyeV9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigQQKBUFsZXJ0EgoKAmlkGAEgASgJEgwKBGtpbmQYAiABKAkSLgoIc2V2ZXJpdHkYAyABKA4yHC5sb3JtYXMuYXBpLnYxLkFsZXJ0U2V2ZXJpdHkSKAoFc3RhdGUYBCABKA4yGS5sb3JtYXMuYXBpLnYxLkFsZXJ0U3RhdGUSFAoMc3ViamVjdF9raW5kGAUgASgJEhIKCnN1YmplY3RfaWQYBiABKAkSFAoMc3ViamVjdF9uYW1lGAcgASgJEg8KB21lc3NhZ2UYCCABKAkSEQoJbmV4dF9zdGVwGAkgASgJEi0KCW9wZW5lZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJcmFpc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgMIAEoDRIzCg9hY2tub3dsZWRnZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgOIAEoCRIvCgtyZXNvbHZlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoEZGF0YRgQIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDQoFYXNfb2YYESABKAQi6QEKBldoYXRJZhIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIUCgxjbHVzdGVyX25hbWUYAyABKAkSDQoFaG9sZHMYBCABKAgSFwoPY29udGFpbmVyX2NvdW50GAUgASgNEhsKE3dpdGhvdXRfcGxhY2VfY291bnQYBiABKA0SFQoNd2FpdGluZ19jb3VudBgHIAEoDRIVCg13aXRob3V0X3BsYWNlGAggAygJEjIKCmNvbnRhaW5lcnMYCSADKAsyHi5sb3JtYXMuYXBpLnYxLldoYXRJZkNvbnRhaW5lciLfAQoPV2hhdElmQ29udGFpbmVyEhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIWCg5jb250YWluZXJfbmFtZRgCIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgDIAEoCRIYChB0YXJnZXRfbm9kZV9uYW1lGAQgASgJEhQKDGJsb2NrZXJfY29kZRgFIAEoCRIPCgdibG9ja2VyGAYgASgJEhMKC2Rvd250aW1lX21zGAcgASgNEjAKDmRvd250aW1lX3Rlcm1zGAggAygLMhgubG9ybWFzLmFwaS52MS5Cb3VuZFRlcm0i6wMKA0VnZxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCGNhdGVnb3J5GAQgASgJEg8KB3ZlcnNpb24YBSABKAkSEAoIcnVudGltZXMYBiADKAkSDQoFaW1hZ2UYByABKAkSMAoHc3RhcnR1cBgIIAMoCzIfLmxvcm1hcy5hcGkudjEuRWdnLlN0YXJ0dXBFbnRyeRItCgl2YXJpYWJsZXMYCSADKAsyGi5sb3JtYXMuYXBpLnYxLkVnZ1ZhcmlhYmxlEiUKBXBvcnRzGAogAygLMhYubG9ybWFzLmFwaS52MS5FZ2dQb3J0EikKB3ZvbHVtZXMYCyADKAsyGC5sb3JtYXMuYXBpLnYxLkVnZ1ZvbHVtZRITCgtzdG9wX3NpZ25hbBgMIAEoCRIVCg1zdG9wX2dyYWNlX21zGA0gASgNEjMKEWRlZmF1bHRfcmVzb3VyY2VzGA4gASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSFwoPc3RhcnRfYnVkZ2V0X21zGA8gASgNEhQKDGhlYWx0aF9jaGVjaxgQIAEoCRouCgxTdGFydHVwRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJqCgtFZ2dWYXJpYWJsZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhUKDWRlZmF1bHRfdmFsdWUYAyABKAkSEAoIcmVxdWlyZWQYBCABKAgSDwoHcGF0dGVybhgFIAEoCSJBCgdFZ2dQb3J0EgwKBG5hbWUYASABKAkSFgoOY29udGFpbmVyX3BvcnQYAiABKA0SEAoIcHJvdG9jb2wYAyABKAkiNQoJRWdnVm9sdW1lEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIMCgRraW5kGAMgASgJIkkKCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEhAKCHByb3RvY29sGAQgASgJIr4GCglDb250YWluZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZlZ2dfaWQYAyABKAkSKgoEdHlwZRgEIAEoDjIcLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyVHlwZRIyCg1kZXNpcmVkX3N0YXRlGAUgASgOMhsubG9ybWFzLmFwaS52MS5EZXNpcmVkU3RhdGUSLgoGc3RhdHVzGAYgASgOMh4ubG9ybWFzLmFwaS52MS5Db250YWluZXJTdGF0dXMSFQoNc3RhdHVzX3JlYXNvbhgHIAEoCRIPCgdub2RlX2lkGAggASgJEhEKCW5vZGVfbmFtZRgJIAEoCRIUCgxjbHVzdGVyX25hbWUYCiABKAkSHAoUcHJlZmVycmVkX2NsdXN0ZXJfaWQYCyABKAkSDQoFZXBvY2gYDCABKAQSKgoJZW5kcG9pbnRzGA0gAygLMhcubG9ybWFzLmFwaS52MS5FbmRwb2ludBIrCglyZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxI+CgtlbnZpcm9ubWVudBgPIAMoCzIpLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyLkVudmlyb25tZW50RW50cnkSOAoQbWlncmF0aW9uX3N0YXR1cxgQIAEoDjIeLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uU3RhdHVzEhQKDG1pZ3JhdGlvbl9pZBgRIAEoCRI1ChFsYXN0X21pZ3JhdGlvbl9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVzdGFydF9jb3VudBgTIAEoDRIuCgpjcmVhdGVkX2F0GBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmYWlsb3Zlcl9ib3VuZF9tcxgVIAEoDRI0Cg5mYWlsb3Zlcl9ib3VuZBgoIAEoCzIcLmxvcm1hcy5hcGkudjEuRmFpbG92ZXJCb3VuZBINCgVhc19vZhgWIAEoBBoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEivwQKCU1pZ3JhdGlvbhIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSFgoOY29udGFpbmVyX25hbWUYAyABKAkSFgoOc291cmNlX25vZGVfaWQYBCABKAkSGAoQc291cmNlX25vZGVfbmFtZRgFIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgGIAEoCRIYChB0YXJnZXRfbm9kZV9uYW1lGAcgASgJEjAKB3RyaWdnZXIYCCABKA4yHy5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblRyaWdnZXISMAoHb3V0Y29tZRgJIAEoDjIfLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uT3V0Y29tZRINCgVzdGF0ZRgKIAEoCRIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLZG93bnRpbWVfbXMYDSABKARIAIgBARISCgplcnJvcl9jb2RlGA4gASgJEhUKDWVycm9yX21lc3NhZ2UYDyABKAkSKwoFc3RlcHMYECADKAsyHC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblN0ZXASMgoIZGVjaXNpb24YESABKAsyIC5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudERlY2lzaW9uEg0KBWFzX29mGBIgASgEQg4KDF9kb3dudGltZV9tcyKLAQoNTWlncmF0aW9uU3RlcBIMCgRuYW1lGAEgASgJEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZkZXRhaWwYBCABKAkicwoRUGxhY2VtZW50RGVjaXNpb24SNQoKY2FuZGlkYXRlcxgBIAMoCzIhLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlEhYKDmNob3Nlbl9ub2RlX2lkGAIgASgJEg8KB3N1bW1hcnkYAyABKAki+AEKElBsYWNlbWVudENhbmRpZGF0ZRIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBISCgpkcm9wcGVkX2J5GAQgASgJEg4KBnJlYXNvbhgFIAEoCRINCgVzY29yZRgGIAEoARJGCgtzY29yZV90ZXJtcxgHIAMoCzIxLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlLlNjb3JlVGVybXNFbnRyeRoxCg9TY29yZVRlcm1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLWAQoFRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHR5cGUYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIPCgdub2RlX2lkGAYgASgJEhQKDGNvbnRhaW5lcl9pZBgHIAEoCRIUCgxtaWdyYXRpb25faWQYCCABKAkSJQoEZGF0YRgJIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QqiAEKDk5QbHVzT25lUG9saWN5EiEKHU5fUExVU19PTkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVTl9QTFVTX09ORV9QT0xJQ1lfT0ZGEAESGgoWTl9QTFVTX09ORV9QT0xJQ1lfV0FSThACEhwKGE5fUExVU19PTkVfUE9MSUNZX1JFRlVTRRADKpMBCgpWb3RlclN0YXRlEhsKF1ZPVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXVk9URVJfU1RBVEVfSE9MRFNfTEVBU0UQARIdChlWT1RFUl9TVEFURV9OT1RfQ09ORklSTUVEEAISFgoSVk9URVJfU1RBVEVfU0lMRU5UEAMSFAoQVk9URVJfU1RBVEVfREVBRBAEKqcBCgpOb2RlU3RhdHVzEhsKF05PREVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTTk9ERV9TVEFUVVNfUEVORElORxABEhcKE05PREVfU1RBVFVTX0hFQUxUSFkQAhIZChVOT0RFX1NUQVRVU19VTkhFQUxUSFkQAxIUChBOT0RFX1NUQVRVU19ERUFEEAQSGQoVTk9ERV9TVEFUVVNfUkVKT0lOSU5HEAUqwgEKCUR1dHlTdGF0ZRIaChZEVVRZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVRFVUWV9TVEFURV9JTl9TRVJWSUNFEAESFwoTRFVUWV9TVEFURV9DT1JET05FRBACEhcKE0RVVFlfU1RBVEVfRFJBSU5JTkcQAxIWChJEVVRZX1NUQVRFX0RSQUlORUQQBBIaChZEVVRZX1NUQVRFX01BSU5URU5BTkNFEAUSGAoURFVUWV9TVEFURV9SRVRVUk5JTkcQBiplCg1BbGVydFNldmVyaXR5Eh4KGkFMRVJUX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGgoWQUxFUlRfU0VWRVJJVFlfV0FSTklORxABEhgKFEFMRVJUX1NFVkVSSVRZX0VSUk9SEAIqdwoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIcChhBTEVSVF9TVEFURV9BQ0tOT1dMRURHRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADKmMKDUNvbnRhaW5lclR5cGUSHgoaQ09OVEFJTkVSX1RZUEVfVU5TUEVDSUZJRUQQABIbChdDT05UQUlORVJfVFlQRV9TVEFOREFSRBABEhUKEUNPTlRBSU5FUl9UWVBFX0hBEAIqfgoMRGVzaXJlZFN0YXRlEh0KGURFU0lSRURfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVERVNJUkVEX1NUQVRFX1JVTk5JTkcQARIZChVERVNJUkVEX1NUQVRFX1NUT1BQRUQQAhIZChVERVNJUkVEX1NUQVRFX1JFTU9WRUQQAyrkAgoPQ29udGFpbmVyU3RhdHVzEiAKHENPTlRBSU5FUl9TVEFUVVNfVU5TUEVDSUZJRUQQABIdChlDT05UQUlORVJfU1RBVFVTX1VOUExBQ0VEEAESHQoZQ09OVEFJTkVSX1NUQVRVU19TVEFSVElORxACEhwKGENPTlRBSU5FUl9TVEFUVVNfUlVOTklORxADEh0KGUNPTlRBSU5FUl9TVEFUVVNfU1RPUFBJTkcQBBIcChhDT05UQUlORVJfU1RBVFVTX1NUT1BQRUQQBRIcChhDT05UQUlORVJfU1RBVFVTX0NSQVNIRUQQBhIcChhDT05UQUlORVJfU1RBVFVTX1VOS05PV04QBxIeChpDT05UQUlORVJfU1RBVFVTX01JR1JBVElORxAIEhsKF0NPTlRBSU5FUl9TVEFUVVNfRkFJTEVEEAkSHQoZQ09OVEFJTkVSX1NUQVRVU19SRU1PVklORxAKKqsBCg9NaWdyYXRpb25TdGF0dXMSIAocTUlHUkFUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFU1JR1JBVElPTl9TVEFUVVNfSURMRRABEh4KGk1JR1JBVElPTl9TVEFUVVNfTUlHUkFUSU5HEAISHgoaTUlHUkFUSU9OX1NUQVRVU19DT01QTEVURUQQAxIbChdNSUdSQVRJT05fU1RBVFVTX0ZBSUxFRBAEKqwBChBNaWdyYXRpb25UcmlnZ2VyEiEKHU1JR1JBVElPTl9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX1RSSUdHRVJfQVVUTxABEhwKGE1JR1JBVElPTl9UUklHR0VSX01BTlVBTBACEhsKF01JR1JBVElPTl9UUklHR0VSX0RSQUlOEAMSHgoaTUlHUkFUSU9OX1RSSUdHRVJfRkFJTEJBQ0sQBCq0AQoQTWlncmF0aW9uT3V0Y29tZRIhCh1NSUdSQVRJT05fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGU1JR1JBVElPTl9PVVRDT01FX1JVTk5JTkcQARIfChtNSUdSQVRJT05fT1VUQ09NRV9DT01QTEVURUQQAhIcChhNSUdSQVRJT05fT1VUQ09NRV9GQUlMRUQQAxIfChtNSUdSQVRJT05fT1VUQ09NRV9DQU5DRUxMRUQQBGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCLuAwoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kSNAoOZmFpbG92ZXJfYm91bmQYCiABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSKQoFZ3JvdXAYCyABKAsyGi5sb3JtYXMuYXBpLnYxLlZvdGluZ0dyb3VwEi0KCnN1c3BlbnNpb24YDCABKAsyGS5sb3JtYXMuYXBpLnYxLlN1c3BlbnNpb24SOAoQbWlncmF0aW9uX2xpbWl0cxgQIAEoCzIeLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uTGltaXRzIlsKDUZhaWxvdmVyQm91bmQSEAoIdG90YWxfbXMYASABKA0SJwoFdGVybXMYAiADKAsyGC5sb3JtYXMuYXBpLnYxLkJvdW5kVGVybRIPCgdzdW1tYXJ5GAMgASgJIjoKCUJvdW5kVGVybRIMCgRuYW1lGAEgASgJEgoKAm1zGAIgASgNEhMKC2V4cGxhbmF0aW9uGAMgASgJIrQBCgtWb3RpbmdHcm91cBINCgVlcG9jaBgBIAEoBBIpCgZ2b3RlcnMYAiADKAsyGS5sb3JtYXMuYXBpLnYxLkdyb3VwVm90ZXISEAoIc3Vydml2YWwYAyABKAgSFAoMc2VsZl9mZW5jaW5nGAQgASgIEhMKC2Vwb2Noc19rZXB0GAUgASgNEi4KBnBvbGljeRgGIAEoCzIeLmxvcm1hcy5hcGkudjEuSGVhcnRiZWF0UG9saWN5IpoBCgpHcm91cFZvdGVyEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhQKDHBlZXJfYWRkcmVzcxgDIAEoCRIoCgVzdGF0ZRgEIAEoDjIZLmxvcm1hcy5hcGkudjEuVm90ZXJTdGF0ZRIPCgdoZWxkX21zGAUgASgEEhcKD2NvbmZpcm1lZF9lcG9jaBgGIAEoBCKNAQoKU3VzcGVuc2lvbhIpCgVzaW5jZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2lsZW50X25vZGVzGAIgAygJEhYKDm1pc3Npbmdfdm90ZXJzGAMgAygJEhMKC2V4cGxhbmF0aW9uGAQgASgJEhEKCW5leHRfc3RlcBgFIAEoCSKEAQoQSGVhcnRiZWF0UHJvZmlsZRIuCgZwb2xpY3kYASABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIrCgVib3VuZBgCIAEoCzIcLmxvcm1hcy5hcGkudjEuRmFpbG92ZXJCb3VuZBITCgtkZXNjcmlwdGlvbhgDIAEoCSJqCg9NaWdyYXRpb25MaW1pdHMSGgoSbWlncmF0aW9uc19hdF9vbmNlGAEgASgNEh0KFW1pZ3JhdGlvbnNfcGVyX3RhcmdldBgCIAEoDRIcChRmYWlsb3ZlcnNfcGVyX3RhcmdldBgDIAEoDSLAAQoPSGVhcnRiZWF0UG9saWN5Eg8KB3Byb2ZpbGUYASABKAkSEwoLaW50ZXJ2YWxfbXMYAiABKA0SEAoIbGVhc2VfbXMYAyABKA0SDwoHa2lsbF9tcxgEIAEoDRIPCgd3YWl0X21zGAUgASgNEhoKEmRlY2lzaW9uX2J1ZGdldF9tcxgGIAEoDRIPCgd2b3RlX21zGAcgASgNEhQKDHVuaGVhbHRoeV9tcxgIIAEoDRIQCghzdXJ2aXZhbBgJIAEoCCKuBAoETm9kZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCmNsdXN0ZXJfaWQYAyABKAkSFAoMY2x1c3Rlcl9uYW1lGAQgASgJEikKBnN0YXR1cxgFIAEoDjIZLmxvcm1hcy5hcGkudjEuTm9kZVN0YXR1cxIyCg5sYXN0X2hlYXJ0YmVhdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoIY2FwYWNpdHkYByABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIrCglhbGxvY2F0ZWQYCCABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxInCgV1c2FnZRgJIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEg8KB2FkZHJlc3MYCiABKAkSDwoHcnVudGltZRgLIAEoCRIUCgxhcmNoaXRlY3R1cmUYDCABKAkSEAoIcGxhdGZvcm0YDSABKAkSFQoNYWdlbnRfdmVyc2lvbhgOIAEoCRIPCgdzZXNzaW9uGA8gASgEEg8KB2d1YXJkZWQYECABKAgSFwoPY29udGFpbmVyX2NvdW50GBEgASgNEi8KC2Vucm9sbGVkX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhc19vZhgTIAEoBBIlCgRkdXR5GDIgASgLMhcubG9ybWFzLmFwaS52MS5Ob2RlRHV0eSK1AgoITm9kZUR1dHkSJwoFc3RhdGUYASABKA4yGC5sb3JtYXMuYXBpLnYxLkR1dHlTdGF0ZRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVxdWVzdGVkX2J5GAMgASgJEhMKC21haW50ZW5hbmNlGAQgASgIEikKBXVudGlsGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghmYWlsYmFjaxgGIAEoCBINCgVtb3ZlZBgHIAEoDRInCgVpdGVtcxgIIAMoCzIYLmxvcm1hcy5hcGkudjEuRHJhaW5JdGVtEg8KB3N0YXlpbmcYCSADKAkSDwoHcmVzdGluZxgKIAMoCRITCgttb3ZlZF9uYW1lcxgLIAMoCSKnAQoJRHJhaW5JdGVtEhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIWCg5jb250YWluZXJfbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSEAoIYXR0ZW1wdHMYBiABKA0SLAoIcmV0cnlfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoEECgVBbGVydBIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEi4KCHNldmVyaXR5GAMgASgOMhwubG9ybWFzLmFwaS52MS5BbGVydFNldmVyaXR5EigKBXN0YXRlGAQgASgOMhkubG9ybWFzLmFwaS52MS5BbGVydFN0YXRlEhQKDHN1YmplY3Rfa2luZBgFIAEoCRISCgpzdWJqZWN0X2lkGAYgASgJEhQKDHN1YmplY3RfbmFtZRgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhEKCW5leHRfc3RlcBgJIAEoCRItCglvcGVuZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXJhaXNlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYDCABKA0SMwoPYWNrbm93bGVkZ2VkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9hY2tub3dsZWRnZWRfYnkYDiABKAkSLwoLcmVzb2x2ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBGRhdGEYECABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg0KBWFzX29mGBEgASgEIukBCgZXaGF0SWYSDwoHbm9kZV9pZBgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSFAoMY2x1c3Rlcl9uYW1lGAMgASgJEg0KBWhvbGRzGAQgASgIEhcKD2NvbnRhaW5lcl9jb3VudBgFIAEoDRIbChN3aXRob3V0X3BsYWNlX2NvdW50GAYgASgNEhUKDXdhaXRpbmdfY291bnQYByABKA0SFQoNd2l0aG91dF9wbGFjZRgIIAMoCRIyCgpjb250YWluZXJzGAkgAygLMh4ubG9ybWFzLmFwaS52MS5XaGF0SWZDb250YWluZXIi3wEKD1doYXRJZkNvbnRhaW5lchIUCgxjb250YWluZXJfaWQYASABKAkSFgoOY29udGFpbmVyX25hbWUYAiABKAkSFgoOdGFyZ2V0X25vZGVfaWQYAyABKAkSGAoQdGFyZ2V0X25vZGVfbmFtZRgEIAEoCRIUCgxibG9ja2VyX2NvZGUYBSABKAkSDwoHYmxvY2tlchgGIAEoCRITCgtkb3dudGltZV9tcxgHIAEoDRIwCg5kb3dudGltZV90ZXJtcxgIIAMoCzIYLmxvcm1hcy5hcGkudjEuQm91bmRUZXJtIusDCgNFZ2cSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIQCghjYXRlZ29yeRgEIAEoCRIPCgd2ZXJzaW9uGAUgASgJEhAKCHJ1bnRpbWVzGAYgAygJEg0KBWltYWdlGAcgASgJEjAKB3N0YXJ0dXAYCCADKAsyHy5sb3JtYXMuYXBpLnYxLkVnZy5TdGFydHVwRW50cnkSLQoJdmFyaWFibGVzGAkgAygLMhoubG9ybWFzLmFwaS52MS5FZ2dWYXJpYWJsZRIlCgVwb3J0cxgKIAMoCzIWLmxvcm1hcy5hcGkudjEuRWdnUG9ydBIpCgd2b2x1bWVzGAsgAygLMhgubG9ybWFzLmFwaS52MS5FZ2dWb2x1bWUSEwoLc3RvcF9zaWduYWwYDCABKAkSFQoNc3RvcF9ncmFjZV9tcxgNIAEoDRIzChFkZWZhdWx0X3Jlc291cmNlcxgOIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEhcKD3N0YXJ0X2J1ZGdldF9tcxgPIAEoDRIUCgxoZWFsdGhfY2hlY2sYECABKAkaLgoMU3RhcnR1cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiagoLRWdnVmFyaWFibGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAMgASgJEhAKCHJlcXVpcmVkGAQgASgIEg8KB3BhdHRlcm4YBSABKAkiQQoHRWdnUG9ydBIMCgRuYW1lGAEgASgJEhYKDmNvbnRhaW5lcl9wb3J0GAIgASgNEhAKCHByb3RvY29sGAMgASgJIjUKCUVnZ1ZvbHVtZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDAoEa2luZBgDIAEoCSJJCghFbmRwb2ludBIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghwcm90b2NvbBgEIAEoCSKVBwoJQ29udGFpbmVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZWdnX2lkGAMgASgJEioKBHR5cGUYBCABKA4yHC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lclR5cGUSMgoNZGVzaXJlZF9zdGF0ZRgFIAEoDjIbLmxvcm1hcy5hcGkudjEuRGVzaXJlZFN0YXRlEi4KBnN0YXR1cxgGIAEoDjIeLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyU3RhdHVzEhUKDXN0YXR1c19yZWFzb24YByABKAkSDwoHbm9kZV9pZBgIIAEoCRIRCglub2RlX25hbWUYCSABKAkSFAoMY2x1c3Rlcl9uYW1lGAogASgJEhwKFHByZWZlcnJlZF9jbHVzdGVyX2lkGAsgASgJEg0KBWVwb2NoGAwgASgEEioKCWVuZHBvaW50cxgNIAMoCzIXLmxvcm1hcy5hcGkudjEuRW5kcG9pbnQSKwoJcmVzb3VyY2VzGA4gASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSPgoLZW52aXJvbm1lbnQYDyADKAsyKS5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lci5FbnZpcm9ubWVudEVudHJ5EjgKEG1pZ3JhdGlvbl9zdGF0dXMYECABKA4yHi5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblN0YXR1cxIUCgxtaWdyYXRpb25faWQYESABKAkSNQoRbGFzdF9taWdyYXRpb25fYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlc3RhcnRfY291bnQYEyABKA0SLgoKY3JlYXRlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRZmFpbG92ZXJfYm91bmRfbXMYFSABKA0SNAoOZmFpbG92ZXJfYm91bmQYKCABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSDQoFYXNfb2YYFiABKAQSOAoQcmVzdGFydF9wcmlvcml0eRggIAEoDjIeLmxvcm1hcy5hcGkudjEuUmVzdGFydFByaW9yaXR5EhsKE2NyYXNoZXNfYmVmb3JlX21vdmUYISABKA0aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoEFCglNaWdyYXRpb24SCgoCaWQYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAMgASgJEhYKDnNvdXJjZV9ub2RlX2lkGAQgASgJEhgKEHNvdXJjZV9ub2RlX25hbWUYBSABKAkSFgoOdGFyZ2V0X25vZGVfaWQYBiABKAkSGAoQdGFyZ2V0X25vZGVfbmFtZRgHIAEoCRIwCgd0cmlnZ2VyGAggASgOMh8ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25UcmlnZ2VyEjAKB291dGNvbWUYCSABKA4yHy5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvbk91dGNvbWUSDQoFc3RhdGUYCiABKAkSLgoKc3RhcnRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKC2Rvd250aW1lX21zGA0gASgESACIAQESEgoKZXJyb3JfY29kZRgOIAEoCRIVCg1lcnJvcl9tZXNzYWdlGA8gASgJEisKBXN0ZXBzGBAgAygLMhwubG9ybWFzLmFwaS52MS5NaWdyYXRpb25TdGVwEjIKCGRlY2lzaW9uGBEgASgLMiAubG9ybWFzLmFwaS52MS5QbGFjZW1lbnREZWNpc2lvbhINCgVhc19vZhgSIAEoBBIWCg5xdWV1ZV9wb3NpdGlvbhgTIAEoDRITCgt3YWl0aW5nX2ZvchgUIAEoCRITCgtjYW5jZWxsYWJsZRgVIAEoCEIOCgxfZG93bnRpbWVfbXMiiwEKDU1pZ3JhdGlvblN0ZXASDAoEbmFtZRgBIAEoCRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZGV0YWlsGAQgASgJInMKEVBsYWNlbWVudERlY2lzaW9uEjUKCmNhbmRpZGF0ZXMYASADKAsyIS5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudENhbmRpZGF0ZRIWCg5jaG9zZW5fbm9kZV9pZBgCIAEoCRIPCgdzdW1tYXJ5GAMgASgJIvgBChJQbGFjZW1lbnRDYW5kaWRhdGUSDwoHbm9kZV9pZBgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSEAoIZWxpZ2libGUYAyABKAgSEgoKZHJvcHBlZF9ieRgEIAEoCRIOCgZyZWFzb24YBSABKAkSDQoFc2NvcmUYBiABKAESRgoLc2NvcmVfdGVybXMYByADKAsyMS5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudENhbmRpZGF0ZS5TY29yZVRlcm1zRW50cnkaMQoPU2NvcmVUZXJtc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEi1gEKBUV2ZW50EhAKCHNlcXVlbmNlGAEgASgEEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0eXBlGAMgASgJEhAKCHNldmVyaXR5GAQgASgJEg8KB21lc3NhZ2UYBSABKAkSDwoHbm9kZV9pZBgGIAEoCRIUCgxjb250YWluZXJfaWQYByABKAkSFAoMbWlncmF0aW9uX2lkGAggASgJEiUKBGRhdGEYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0KogBCg5OUGx1c09uZVBvbGljeRIhCh1OX1BMVVNfT05FX1BPTElDWV9VTlNQRUNJRklFRBAAEhkKFU5fUExVU19PTkVfUE9MSUNZX09GRhABEhoKFk5fUExVU19PTkVfUE9MSUNZX1dBUk4QAhIcChhOX1BMVVNfT05FX1BPTElDWV9SRUZVU0UQAyqTAQoKVm90ZXJTdGF0ZRIbChdWT1RFUl9TVEFURV9VTlNQRUNJRklFRBAAEhsKF1ZPVEVSX1NUQVRFX0hPTERTX0xFQVNFEAESHQoZVk9URVJfU1RBVEVfTk9UX0NPTkZJUk1FRBACEhYKElZPVEVSX1NUQVRFX1NJTEVOVBADEhQKEFZPVEVSX1NUQVRFX0RFQUQQBCqnAQoKTm9kZVN0YXR1cxIbChdOT0RFX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE05PREVfU1RBVFVTX1BFTkRJTkcQARIXChNOT0RFX1NUQVRVU19IRUFMVEhZEAISGQoVTk9ERV9TVEFUVVNfVU5IRUFMVEhZEAMSFAoQTk9ERV9TVEFUVVNfREVBRBAEEhkKFU5PREVfU1RBVFVTX1JFSk9JTklORxAFKsIBCglEdXR5U3RhdGUSGgoWRFVUWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFURVVFlfU1RBVEVfSU5fU0VSVklDRRABEhcKE0RVVFlfU1RBVEVfQ09SRE9ORUQQAhIXChNEVVRZX1NUQVRFX0RSQUlOSU5HEAMSFgoSRFVUWV9TVEFURV9EUkFJTkVEEAQSGgoWRFVUWV9TVEFURV9NQUlOVEVOQU5DRRAFEhgKFERVVFlfU1RBVEVfUkVUVVJOSU5HEAYqZQoNQWxlcnRTZXZlcml0eRIeChpBTEVSVF9TRVZFUklUWV9VTlNQRUNJRklFRBAAEhoKFkFMRVJUX1NFVkVSSVRZX1dBUk5JTkcQARIYChRBTEVSVF9TRVZFUklUWV9FUlJPUhACKncKCkFsZXJ0U3RhdGUSGwoXQUxFUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBBTEVSVF9TVEFURV9PUEVOEAESHAoYQUxFUlRfU1RBVEVfQUNLTk9XTEVER0VEEAISGAoUQUxFUlRfU1RBVEVfUkVTT0xWRUQQAypjCg1Db250YWluZXJUeXBlEh4KGkNPTlRBSU5FUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQ09OVEFJTkVSX1RZUEVfU1RBTkRBUkQQARIVChFDT05UQUlORVJfVFlQRV9IQRACKn4KDERlc2lyZWRTdGF0ZRIdChlERVNJUkVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVREVTSVJFRF9TVEFURV9SVU5OSU5HEAESGQoVREVTSVJFRF9TVEFURV9TVE9QUEVEEAISGQoVREVTSVJFRF9TVEFURV9SRU1PVkVEEAMq5AIKD0NvbnRhaW5lclN0YXR1cxIgChxDT05UQUlORVJfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZQ09OVEFJTkVSX1NUQVRVU19VTlBMQUNFRBABEh0KGUNPTlRBSU5FUl9TVEFUVVNfU1RBUlRJTkcQAhIcChhDT05UQUlORVJfU1RBVFVTX1JVTk5JTkcQAxIdChlDT05UQUlORVJfU1RBVFVTX1NUT1BQSU5HEAQSHAoYQ09OVEFJTkVSX1NUQVRVU19TVE9QUEVEEAUSHAoYQ09OVEFJTkVSX1NUQVRVU19DUkFTSEVEEAYSHAoYQ09OVEFJTkVSX1NUQVRVU19VTktOT1dOEAcSHgoaQ09OVEFJTkVSX1NUQVRVU19NSUdSQVRJTkcQCBIbChdDT05UQUlORVJfU1RBVFVTX0ZBSUxFRBAJEh0KGUNPTlRBSU5FUl9TVEFUVVNfUkVNT1ZJTkcQCiqrAQoPTWlncmF0aW9uU3RhdHVzEiAKHE1JR1JBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVNSUdSQVRJT05fU1RBVFVTX0lETEUQARIeChpNSUdSQVRJT05fU1RBVFVTX01JR1JBVElORxACEh4KGk1JR1JBVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSGwoXTUlHUkFUSU9OX1NUQVRVU19GQUlMRUQQBCqkAQoPUmVzdGFydFByaW9yaXR5EiAKHFJFU1RBUlRfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIYChRSRVNUQVJUX1BSSU9SSVRZX0xPVxABEhsKF1JFU1RBUlRfUFJJT1JJVFlfTk9STUFMEAISGQoVUkVTVEFSVF9QUklPUklUWV9ISUdIEAMSHQoZUkVTVEFSVF9QUklPUklUWV9DUklUSUNBTBAEKqwBChBNaWdyYXRpb25UcmlnZ2VyEiEKHU1JR1JBVElPTl9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX1RSSUdHRVJfQVVUTxABEhwKGE1JR1JBVElPTl9UUklHR0VSX01BTlVBTBACEhsKF01JR1JBVElPTl9UUklHR0VSX0RSQUlOEAMSHgoaTUlHUkFUSU9OX1RSSUdHRVJfRkFJTEJBQ0sQBCq0AQoQTWlncmF0aW9uT3V0Y29tZRIhCh1NSUdSQVRJT05fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGU1JR1JBVElPTl9PVVRDT01FX1JVTk5JTkcQARIfChtNSUdSQVRJT05fT1VUQ09NRV9DT01QTEVURUQQAhIcChhNSUdSQVRJT05fT1VUQ09NRV9GQUlMRUQQAxIfChtNSUdSQVRJT05fT1VUQ09NRV9DQU5DRUxMRUQQBGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Details of an error, attached to every error of the API and, over REST, its body.
@@ -204,6 +204,13 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
    * @generated from field: lormas.api.v1.Suspension suspension = 12;
    */
   suspension?: Suspension | undefined;
+
+  /**
+   * How many migrations run at once; the others wait in the queue.
+   *
+   * @generated from field: lormas.api.v1.MigrationLimits migration_limits = 16;
+   */
+  migrationLimits?: MigrationLimits | undefined;
 };
 
 /**
@@ -481,6 +488,41 @@ export const HeartbeatProfileSchema: GenMessage<HeartbeatProfile> = /*@__PURE__*
   messageDesc(file_lormas_api_v1_resources, 8);
 
 /**
+ * How many migrations a cluster lets run at the same time.
+ *
+ * @generated from message lormas.api.v1.MigrationLimits
+ */
+export type MigrationLimits = Message<"lormas.api.v1.MigrationLimits"> & {
+  /**
+   * Away from its nodes, of containers that still run there. Those without service do not wait for this.
+   *
+   * @generated from field: uint32 migrations_at_once = 1;
+   */
+  migrationsAtOnce: number;
+
+  /**
+   * To one of its nodes, of containers that still run elsewhere.
+   *
+   * @generated from field: uint32 migrations_per_target = 2;
+   */
+  migrationsPerTarget: number;
+
+  /**
+   * To one of its nodes, of containers without service.
+   *
+   * @generated from field: uint32 failovers_per_target = 3;
+   */
+  failoversPerTarget: number;
+};
+
+/**
+ * Describes the message lormas.api.v1.MigrationLimits.
+ * Use `create(MigrationLimitsSchema)` to create a new message.
+ */
+export const MigrationLimitsSchema: GenMessage<MigrationLimits> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 9);
+
+/**
  * A heartbeat profile and the bound that follows from it. All durations in milliseconds.
  *
  * @generated from message lormas.api.v1.HeartbeatPolicy
@@ -555,7 +597,7 @@ export type HeartbeatPolicy = Message<"lormas.api.v1.HeartbeatPolicy"> & {
  * Use `create(HeartbeatPolicySchema)` to create a new message.
  */
 export const HeartbeatPolicySchema: GenMessage<HeartbeatPolicy> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 9);
+  messageDesc(file_lormas_api_v1_resources, 10);
 
 /**
  * A host with an agent.
@@ -709,7 +751,7 @@ export type Node = Message<"lormas.api.v1.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 10);
+  messageDesc(file_lormas_api_v1_resources, 11);
 
 /**
  * What operators have decided about a node.
@@ -800,7 +842,7 @@ export type NodeDuty = Message<"lormas.api.v1.NodeDuty"> & {
  * Use `create(NodeDutySchema)` to create a new message.
  */
 export const NodeDutySchema: GenMessage<NodeDuty> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 11);
+  messageDesc(file_lormas_api_v1_resources, 12);
 
 /**
  * One container that a drain has to do with.
@@ -863,7 +905,7 @@ export type DrainItem = Message<"lormas.api.v1.DrainItem"> & {
  * Use `create(DrainItemSchema)` to create a new message.
  */
 export const DrainItemSchema: GenMessage<DrainItem> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 12);
+  messageDesc(file_lormas_api_v1_resources, 13);
 
 /**
  * Something that is or was wrong. At most one is unresolved for a kind and a subject.
@@ -997,7 +1039,7 @@ export type Alert = Message<"lormas.api.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 13);
+  messageDesc(file_lormas_api_v1_resources, 14);
 
 /**
  * What would become of the HA containers of a node if it died now.
@@ -1074,7 +1116,7 @@ export type WhatIf = Message<"lormas.api.v1.WhatIf"> & {
  * Use `create(WhatIfSchema)` to create a new message.
  */
 export const WhatIfSchema: GenMessage<WhatIf> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 14);
+  messageDesc(file_lormas_api_v1_resources, 15);
 
 /**
  * What would become of one container.
@@ -1144,7 +1186,7 @@ export type WhatIfContainer = Message<"lormas.api.v1.WhatIfContainer"> & {
  * Use `create(WhatIfContainerSchema)` to create a new message.
  */
 export const WhatIfContainerSchema: GenMessage<WhatIfContainer> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 15);
+  messageDesc(file_lormas_api_v1_resources, 16);
 
 /**
  * A template for containers.
@@ -1270,7 +1312,7 @@ export type Egg = Message<"lormas.api.v1.Egg"> & {
  * Use `create(EggSchema)` to create a new message.
  */
 export const EggSchema: GenMessage<Egg> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 16);
+  messageDesc(file_lormas_api_v1_resources, 17);
 
 /**
  * One variable of an egg.
@@ -1319,7 +1361,7 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
  * Use `create(EggVariableSchema)` to create a new message.
  */
 export const EggVariableSchema: GenMessage<EggVariable> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 17);
+  messageDesc(file_lormas_api_v1_resources, 18);
 
 /**
  * One port of an egg.
@@ -1354,7 +1396,7 @@ export type EggPort = Message<"lormas.api.v1.EggPort"> & {
  * Use `create(EggPortSchema)` to create a new message.
  */
 export const EggPortSchema: GenMessage<EggPort> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 18);
+  messageDesc(file_lormas_api_v1_resources, 19);
 
 /**
  * One volume of an egg.
@@ -1389,7 +1431,7 @@ export type EggVolume = Message<"lormas.api.v1.EggVolume"> & {
  * Use `create(EggVolumeSchema)` to create a new message.
  */
 export const EggVolumeSchema: GenMessage<EggVolume> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 19);
+  messageDesc(file_lormas_api_v1_resources, 20);
 
 /**
  * One port of a container, where it is reached now.
@@ -1431,7 +1473,7 @@ export type Endpoint = Message<"lormas.api.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 20);
+  messageDesc(file_lormas_api_v1_resources, 21);
 
 /**
  * Something that must run.
@@ -1599,6 +1641,20 @@ export type Container = Message<"lormas.api.v1.Container"> & {
    * @generated from field: uint64 as_of = 22;
    */
   asOf: bigint;
+
+  /**
+   * Who goes first where not everybody can: for room, and in the queue of migrations.
+   *
+   * @generated from field: lormas.api.v1.RestartPriority restart_priority = 32;
+   */
+  restartPriority: RestartPriority;
+
+  /**
+   * HA only: failures in a row on one node after which it moves to another that can take it; 0: never.
+   *
+   * @generated from field: uint32 crashes_before_move = 33;
+   */
+  crashesBeforeMove: number;
 };
 
 /**
@@ -1606,7 +1662,7 @@ export type Container = Message<"lormas.api.v1.Container"> & {
  * Use `create(ContainerSchema)` to create a new message.
  */
 export const ContainerSchema: GenMessage<Container> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 21);
+  messageDesc(file_lormas_api_v1_resources, 22);
 
 /**
  * One attempt to move an HA container.
@@ -1678,7 +1734,7 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
   outcome: MigrationOutcome;
 
   /**
-   * The statechart's state: "choosing", "fencing", "preparing", "stopping_source", "transferring", "starting",
+   * The statechart's state: "queued", "choosing", "fencing", "preparing", "stopping_source", "transferring", "starting",
    * "verifying", "committing", "cleaning_up", "rolling_back", or the outcome when it has ended.
    *
    * @generated from field: string state = 10;
@@ -1740,6 +1796,27 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
    * @generated from field: uint64 as_of = 18;
    */
   asOf: bigint;
+
+  /**
+   * While queued: its place among those that wait in its cluster, from 1; else 0.
+   *
+   * @generated from field: uint32 queue_position = 19;
+   */
+  queuePosition: number;
+
+  /**
+   * While queued: what it waits for, for people; else empty.
+   *
+   * @generated from field: string waiting_for = 20;
+   */
+  waitingFor: string;
+
+  /**
+   * True while CancelMigration can take it back.
+   *
+   * @generated from field: bool cancellable = 21;
+   */
+  cancellable: boolean;
 };
 
 /**
@@ -1747,7 +1824,7 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
  * Use `create(MigrationSchema)` to create a new message.
  */
 export const MigrationSchema: GenMessage<Migration> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 22);
+  messageDesc(file_lormas_api_v1_resources, 23);
 
 /**
  * One state of a migration, entered and left.
@@ -1789,7 +1866,7 @@ export type MigrationStep = Message<"lormas.api.v1.MigrationStep"> & {
  * Use `create(MigrationStepSchema)` to create a new message.
  */
 export const MigrationStepSchema: GenMessage<MigrationStep> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 23);
+  messageDesc(file_lormas_api_v1_resources, 24);
 
 /**
  * Why a node was chosen, or none.
@@ -1824,7 +1901,7 @@ export type PlacementDecision = Message<"lormas.api.v1.PlacementDecision"> & {
  * Use `create(PlacementDecisionSchema)` to create a new message.
  */
 export const PlacementDecisionSchema: GenMessage<PlacementDecision> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 24);
+  messageDesc(file_lormas_api_v1_resources, 25);
 
 /**
  * One node, weighed.
@@ -1855,7 +1932,7 @@ export type PlacementCandidate = Message<"lormas.api.v1.PlacementCandidate"> & {
 
   /**
    * The first filter that dropped it: "unhealthy", "excluded", "other_cluster", "runtime", "cpu", "memory", "disk",
-   * "port", "unguarded", "clock", "cordoned"; empty when eligible.
+   * "port", "busy" (takes as many migrations as it may), "unguarded", "clock", "cordoned"; empty when eligible.
    *
    * @generated from field: string dropped_by = 4;
    */
@@ -1888,7 +1965,7 @@ export type PlacementCandidate = Message<"lormas.api.v1.PlacementCandidate"> & {
  * Use `create(PlacementCandidateSchema)` to create a new message.
  */
 export const PlacementCandidateSchema: GenMessage<PlacementCandidate> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 25);
+  messageDesc(file_lormas_api_v1_resources, 26);
 
 /**
  * Something that happened, committed and numbered.
@@ -1965,7 +2042,7 @@ export type Event = Message<"lormas.api.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 26);
+  messageDesc(file_lormas_api_v1_resources, 27);
 
 /**
  * What happens to a wish (a container created or started, a node cordoned or drained) after which the death of one node
@@ -2534,6 +2611,61 @@ export const MigrationStatusSchema: GenEnum<MigrationStatus> = /*@__PURE__*/
   enumDesc(file_lormas_api_v1_resources, 9);
 
 /**
+ * Who goes first where not everybody can.
+ *
+ * @generated from enum lormas.api.v1.RestartPriority
+ */
+export const RestartPriority = {
+  /**
+   * In requests: NORMAL. Never sent.
+   *
+   * @generated from enum value: RESTART_PRIORITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * After all others.
+   *
+   * @generated from enum value: RESTART_PRIORITY_LOW = 1;
+   */
+  LOW: 1,
+
+  /**
+   * Where nothing else is said.
+   *
+   * @generated from enum value: RESTART_PRIORITY_NORMAL = 2;
+   */
+  NORMAL: 2,
+
+  /**
+   * Before the normal ones.
+   *
+   * @generated from enum value: RESTART_PRIORITY_HIGH = 3;
+   */
+  HIGH: 3,
+
+  /**
+   * Before all others.
+   *
+   * @generated from enum value: RESTART_PRIORITY_CRITICAL = 4;
+   */
+  CRITICAL: 4,
+} as const;
+
+/**
+ * Who goes first where not everybody can.
+ *
+ * @generated from enum lormas.api.v1.RestartPriority
+ */
+export type RestartPriority = (typeof RestartPriority)[keyof typeof RestartPriority] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.RestartPriority.
+ */
+export const RestartPrioritySchema: GenEnum<RestartPriority> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 10);
+
+/**
  * Who or what caused a migration.
  *
  * @generated from enum lormas.api.v1.MigrationTrigger
@@ -2586,7 +2718,7 @@ export type MigrationTrigger = (typeof MigrationTrigger)[keyof typeof MigrationT
  * Describes the enum lormas.api.v1.MigrationTrigger.
  */
 export const MigrationTriggerSchema: GenEnum<MigrationTrigger> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 10);
+  enumDesc(file_lormas_api_v1_resources, 11);
 
 /**
  * How a migration stands.
@@ -2641,5 +2773,5 @@ export type MigrationOutcome = (typeof MigrationOutcome)[keyof typeof MigrationO
  * Describes the enum lormas.api.v1.MigrationOutcome.
  */
 export const MigrationOutcomeSchema: GenEnum<MigrationOutcome> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 11);
+  enumDesc(file_lormas_api_v1_resources, 12);
 

@@ -1,0 +1,25 @@
+import type { ContainerEffect } from "../domain/container/container-effects.ts";
+import type { MigrationChange } from "./decision-store.ts";
+import { migrationId } from "./deterministic-id.ts";
+import type { ContainerRecord } from "./fleet-view.ts";
+
+type MigrationEffect = Extract<ContainerEffect, { kind: "migrationBegun" | "migrationStep" | "migrationEnded" }>;
+
+/** What the record of a container's migrations gets of an effect of its actor. */
+export function migrationChange({ facts }: ContainerRecord, effect: MigrationEffect): MigrationChange {
+  const id = migrationId(facts.id, effect.ordinal);
+  switch (effect.kind) {
+    case "migrationBegun": {
+      const { sourceNodeId, trigger } = effect;
+      return { kind: "begun", id, containerId: facts.id, containerName: facts.name, sourceNodeId, trigger };
+    }
+    case "migrationStep":
+      return { kind: "step", id, name: effect.name, detail: effect.detail };
+    case "migrationEnded": {
+      const { outcome, downtimeMs, errorCode, errorMessage } = effect;
+      return { kind: "ended", id, outcome, downtimeMs, errorCode, errorMessage };
+    }
+    default:
+      return effect satisfies never;
+  }
+}
