@@ -1,5 +1,6 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { chosenPolicy } from "../domain/membership/policy-choice.ts";
+import { DEFAULT_LIMITS } from "../domain/migration/migration-limits.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ClusterChange, ClusterWishes } from "./cluster-wishes.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
@@ -46,6 +47,7 @@ export class ClusterOperations implements ClusterWishes {
         allowOtherClusters: false,
         nPlusOne: "warn",
         createdAtMs: work.atMs,
+        limits: DEFAULT_LIMITS,
       };
       work.setCluster(changed(blank, change));
       work.addEvent(event(clusterId, "cluster.created", `cluster ${name} was made by ${by}`, { by }));

@@ -14,6 +14,8 @@ export type QueueWork = FleetView & {
 };
 
 const RANK: Readonly<Record<RestartPriority, number>> = { critical: 0, high: 1, normal: 2, low: 3 };
+/** Passes over the queue in one decision; each of them but the last lets something begin. */
+export const QUEUE_PASSES_MAX = 1_000;
 /** Looks at placement that end in waiting, in one pass: what waits for the same nodes need not be asked for each of them. */
 const FRUITLESS_LOOKS_MAX = 64;
 

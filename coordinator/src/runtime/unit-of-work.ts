@@ -17,13 +17,12 @@ import { dutiesToLookAt } from "./duty-rounds.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
 import { migrationChange } from "./migration-change.ts";
-import { fitsElsewhere, isNewInQueue, MigrationQueue } from "./migration-queue.ts";
+import { fitsElsewhere, isNewInQueue, MigrationQueue, QUEUE_PASSES_MAX } from "./migration-queue.ts";
 import { noteClock, noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
+import { nodeNews } from "./node-news.ts";
 import { outboundAction } from "./outbound-action.ts";
 import { placeContainer } from "./place-container.ts";
 
-/** Looks at the queue of migrations in one decision; each of them but the last lets something begin. */
-const QUEUE_PASSES_MAX = 1_000;
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
 const CASCADE_MAX = 100_000;
 
@@ -294,29 +293,8 @@ export class UnitOfWork extends FleetOverlay {
     news: Extract<NodeEffect, { kind: "tellContainers" }>["news"],
     event: NodeEvent,
   ): void {
-    const node = this.node(nodeId);
-    if (!node) return;
-    const cluster = this.cluster(node.facts.clusterId);
-    const concerned = new Set(this.room(nodeId).holders.keys());
-    // A container that holds no room there any more may still wait for an answer from there.
-    for (const { ordinal, command } of this.pendingOf(nodeId)) if (ordinal > 0) concerned.add(command.containerId);
-    for (const id of concerned) {
-      if (news === "NODE_DEAD") {
-        this.#queue.push({
-          kind: "container",
-          id,
-          event: {
-            type: "NODE_DEAD",
-            at: event.at,
-            nodeId,
-            nodeName: node.facts.name,
-            lastHeartbeatAt: node.snapshot.context.lastHeartbeatAt ?? event.at,
-            autoMigrate: cluster?.autoMigrate ?? false,
-          },
-        });
-      } else {
-        this.#queue.push({ kind: "container", id, event: { type: news, at: event.at, nodeId } });
-      }
+    for (const { id, event: told } of nodeNews(this, nodeId, news, event.at)) {
+      this.#queue.push({ kind: "container", id, event: told });
     }
     if (news === "NODE_BACK" || news === "NODE_HEARD") this.#roomFreed = true;
   }
