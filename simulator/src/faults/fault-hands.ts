@@ -5,7 +5,7 @@ import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { NodeHost } from "../host/node-host.ts";
 import type { Disturbance } from "../network/network.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import { type Fault, type FaultKind, faultText } from "./fault.ts";
+import { CONTROL_PLANE_KINDS, type Fault, type FaultKind, faultText } from "./fault.ts";
 
 /** Wall clocks are stepped by up to so much. */
 const WALL_STEP_MAX_MS = 120_000;
@@ -47,11 +47,13 @@ export class FaultHands {
     const undo = this.#act(fault);
     if (undo === null) return;
     log.note("world", faultText(fault));
+    const untouched = CONTROL_PLANE_KINDS.has(fault.kind) ? nothing : this.#fleet.survival.touched();
     this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1);
     const once = (): void => {
       if (!this.#undo.delete(once)) return;
       log.note("world", `${fault.kind} of ${(fault.atMs / 1_000).toFixed(3)} s ends`);
       undo();
+      untouched();
     };
     this.#undo.add(once);
     time.after(fault.lastsMs, "world", `${fault.kind} ends`, once);

@@ -37,6 +37,23 @@ export const FAULT_KINDS = [
   "wish",
 ] as const;
 
+/** Faults of coordinators, of the database and of the way between them: no node can feel them but by silence. */
+export const CONTROL_PLANE_KINDS: ReadonlySet<FaultKind> = new Set([
+  "crash leader",
+  "crash coordinator",
+  "crash coordinators",
+  "pause leader",
+  "pause coordinator",
+  "cut coordinators",
+  "cut coordinator from database",
+  "freeze database",
+  "slow database",
+  "lose commits",
+  "lose answers",
+  "step wall clock",
+  "wish",
+]);
+
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** One fault of a schedule: everything about it is chosen beforehand, so that leaving others out does not change it. */

@@ -18,6 +18,8 @@ type NodeExchange = { readonly arrivedMs: Float64Array; exchangedMs: number | nu
 /** Looks at what agents and coordinators say to each other as it arrives. */
 export class ExchangeWatch {
   readonly #time: SimulatedClock;
+  /** When an acknowledgement last reached any agent, in true time. */
+  ackedMs = 0;
   readonly #nodes = new Map<string, NodeExchange>();
 
   constructor(time: SimulatedClock) {
@@ -37,6 +39,7 @@ export class ExchangeWatch {
       this.#node(nodeId).arrivedMs[Number(inner.value.sequence) % REMEMBERED] = this.#time.nowMs();
     } else if (inner.case === "ack") {
       const node = this.#node(nodeId);
+      this.ackedMs = this.#time.nowMs();
       node.exchangedMs = node.arrivedMs[Number(inner.value.sequence) % REMEMBERED] ?? null;
       run.counts["heartbeats acknowledged"] += 1;
     } else if (inner.case === "result" && REFUSALS.has(inner.value.errorCode)) {

@@ -17,6 +17,7 @@ import { CoordinatorHost } from "./coordinator-host.ts";
 import { CopyWitness } from "./copy-witness.ts";
 import { ExchangeWatch } from "./exchange-watch.ts";
 import { noCounts } from "./run-counts.ts";
+import { SurvivalWatch } from "./survival-watch.ts";
 
 /** How a fleet is made. */
 export type FleetOptions = {
@@ -45,6 +46,7 @@ export class SimulatedFleet {
   readonly clocks = new Map<string, HostClock>();
   readonly witness: CopyWitness;
   readonly exchanges: ExchangeWatch;
+  readonly survival: SurvivalWatch;
   readonly counts = noCounts();
   readonly clusterId: string;
   /** What the cluster's policy may be in this run, the first one first. */
@@ -66,6 +68,13 @@ export class SimulatedFleet {
     this.database = new SimulatedDatabase(time, this.random("database"));
     this.witness = new CopyWitness((text) => this.fail(text));
     this.exchanges = new ExchangeWatch(time);
+    this.survival = new SurvivalWatch({
+      time,
+      exchanges: this.exchanges,
+      policy,
+      nodes: () => this.nodes,
+      fail: (text) => this.fail(text),
+    });
     this.clusterId = deterministicId("simulated cluster");
     this.#commits = new CommitWatch({
       fleet: this.database.fleet,
@@ -178,8 +187,9 @@ export class SimulatedFleet {
       onVotes: (votes) => {
         this.counts["votes granted"] += votes;
       },
-      onGuardKill: (copies) => {
+      onKill: (copies) => {
         this.counts["guard kills"] += copies;
+        this.survival.killed(name);
       },
     });
     node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(

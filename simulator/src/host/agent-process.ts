@@ -28,6 +28,8 @@ export type AgentProcessParts = {
   readonly journalFile: JournalFile;
   readonly door: GuardDoor;
   readonly engine: ContainerEngine;
+  /** One pass of the agent's own hands over every HA container. */
+  readonly enforce: () => void;
   readonly peers: PeerPlane;
   /** Opens connection number `turn` of this run: each goes to the next coordinator. */
   readonly connect: (turn: number) => Connection;
@@ -89,7 +91,7 @@ export class AgentProcess {
       runtime: new EngineRuntime({ engine, process, clock }),
       journal,
       guard,
-      enforce: () => void engine.killHa(false),
+      enforce: this.#parts.enforce,
       connect: () => clientOf(this.#parts.connect(dials++)),
       peers: this.#parts.peers,
       measure: () => Promise.resolve({ capacity, usage: NOTHING }),

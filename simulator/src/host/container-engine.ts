@@ -13,6 +13,8 @@ const START_MAX_MS = 250;
 /** A process that is told to end does so within this. */
 const TERM_MAX_MS = 400;
 const EVENT_MAX_MS = 30;
+/** After the engine was started anew, until its events are listened to again. */
+const RELISTEN_MAX_MS = 1_500;
 
 export type EngineParts = {
   readonly host: string;
@@ -58,8 +60,12 @@ export class ContainerEngine {
     return [...this.#copies.values()];
   }
 
+  /** A new listener hears of every container once, since something may have happened before it listened. */
   onEvent(listener: (containerId: string) => void): () => void {
     this.#listeners.add(listener);
+    this.#soon(EVENT_MAX_MS, RELISTEN_MAX_MS, () => {
+      if (this.#listeners.has(listener)) for (const { containerId } of this.#copies.values()) listener(containerId);
+    });
     return () => this.#listeners.delete(listener);
   }
 
@@ -74,11 +80,17 @@ export class ContainerEngine {
     for (const work of this.#held.splice(0)) this.#soon(CALL_MIN_MS, CALL_MAX_MS, work);
   }
 
-  /** The engine's process is started anew; calls that it had not carried out are lost, its containers live on. */
+  /**
+   * The engine's process is started anew: calls that it had not carried out are lost, its containers live on. Who listens
+   * has lost the stream of events, makes a new one, and looks at everything.
+   */
   restart(): void {
     this.#restarts += 1;
     this.#held.length = 0;
     this.#stopped = false;
+    this.#soon(EVENT_MAX_MS, RELISTEN_MAX_MS, () => {
+      for (const { containerId } of this.#copies.values()) this.#tell(containerId);
+    });
   }
 
   /** The host has lost its power: no process is left, container objects stay on disk. */
@@ -212,11 +224,12 @@ export class ContainerEngine {
   }
 
   #tell(containerId: string): void {
-    if (this.#listeners.size === 0) return;
-    this.#soon(0, EVENT_MAX_MS, () => {
-      if (this.#stopped) return;
-      for (const listener of [...this.#listeners]) listener(containerId);
-    });
+    const tell = (): void => {
+      // A stopped engine hears of it once it goes on.
+      if (this.#stopped) this.#held.push(tell);
+      else for (const listener of [...this.#listeners]) listener(containerId);
+    };
+    this.#soon(0, EVENT_MAX_MS, tell);
   }
 
   #soon(minMs: number, maxMs: number, work: () => void): void {

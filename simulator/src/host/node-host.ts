@@ -42,8 +42,8 @@ export type NodeHostParts = {
   readonly peers: (process: SimulatedProcess) => PeerPlane;
   /** A run of the agent has ended, with so many votes that it was given. */
   readonly onVotes: (votes: number) => void;
-  /** The guard has had to kill. */
-  readonly onGuardKill: (copies: number) => void;
+  /** The guard, or the agent in its place, has had to kill so many copies. */
+  readonly onKill: (copies: number) => void;
 };
 
 /** One machine: its engine, its disk, its tmpfs, and the processes of agent and guard, which live and die by themselves. */
@@ -111,6 +111,10 @@ export class NodeHost {
       journalFile: this.disk.fileOf(process),
       door: this.#doorOf(process),
       engine: this.engine,
+      enforce: () => {
+        const { fresh } = this.engine.killHa(false);
+        if (fresh > 0) this.#parts.onKill(fresh);
+      },
       peers: this.#parts.peers(process),
       connect: (turn) => {
         const connection = dial({ process, host: this.name }, turn);
@@ -175,7 +179,7 @@ export class NodeHost {
     // A living guard has the socket, stopped or not: the new one sees that and ends.
     if (!this.#powered || this.#guard?.process.alive) return;
     const process = this.#process("guard");
-    const { clock, log, onGuardKill } = this.#parts;
+    const { clock, log, onKill } = this.#parts;
     const lines = processLog(log, process.name);
     log.note(this.name, `guard starts as ${process.name}`);
     this.#guard = new GuardProcess({
@@ -190,7 +194,7 @@ export class NodeHost {
         },
         killHa: () => {
           const { found, fresh } = this.engine.killHa(true);
-          if (fresh > 0) onGuardKill(fresh);
+          if (fresh > 0) onKill(fresh);
           return found;
         },
         thaw: () => this.engine.thaw(),
