@@ -9,6 +9,7 @@ import { bootClock, systemTimers, wallClock } from "../clock/clock.ts";
 import { waitFor } from "../clock/wait-for-clock.ts";
 import { InProcessGuard } from "../guard-client/in-process-guard.ts";
 import { Journal } from "../journal/journal.ts";
+import { InMemoryPeers } from "../peers/in-memory-peers.ts";
 import { SimulatedRuntime } from "../runtime/simulated/simulated-runtime.ts";
 import { keepCertificateFresh } from "../session/certificate-renewal.ts";
 import { coordinatorClient } from "../session/coordinator-client.ts";
@@ -19,7 +20,9 @@ import { NodeAgent } from "./node-agent.ts";
 import { testCommand, testId, testSpec } from "./test-command.ts";
 
 const clock = bootClock();
-const log = pino({ level: "silent" });
+let said: string[] = [];
+const log = pino({ level: "warn" }, { write: (line: string) => said.push(line) });
+let peers: InMemoryPeers;
 let coordinator: TestCoordinator;
 let dataDir: string;
 let journal: Journal;
@@ -62,6 +65,7 @@ async function startAgent(): Promise<void> {
       enforced += 1;
     },
     connect: () => coordinatorClient(coordinator.address, credentials),
+    peers: peers.plane(TEST_NODE_ID),
     measure: async () => ({ capacity: resources, usage: resources }),
     clock,
     timers: systemTimers,
@@ -91,6 +95,8 @@ beforeEach(async () => {
   coordinator = await TestCoordinator.start(Date.now);
   runtime = new SimulatedRuntime(clock, systemTimers);
   guard = new InProcessGuard();
+  peers = new InMemoryPeers();
+  said = [];
   enforced = 0;
   credentials = await enrolNow();
   await startAgent();
@@ -112,6 +118,54 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     expect(beats.at(-1)).toMatchObject({ session: 1n, guarded: true, usage: { cpuMillis: 2_000 } });
     expect(coordinator.heard.hellos[0]).toMatchObject({ session: 0n, runtime: "simulated", portPoolMax: 20_100 });
     expect(coordinator.heard.attaches[0]?.incarnation).toBe(coordinator.heard.hellos[0]?.incarnation);
+  });
+
+  test.each([
+    ["of nothing", { leaseMs: 0 }, "above zero"],
+    ["of weeks", { leaseMs: 2 ** 31 }, "above the most"],
+  ])(
+    "an Ack that brings a lease %s ends the connection with the reason; what was granted stays",
+    async (_what, policy, text) => {
+      await leased();
+      coordinator.wirePolicy = policy;
+      coordinator.epoch = 2n;
+      await waitFor("the reason", () =>
+        said.some((line) => line.includes("lease policy is unsafe") && line.includes(text)),
+      );
+      expect(journal.state.membership).toMatchObject({ epoch: 1, policy: { leaseMs: coordinator.policy.leaseMs } });
+      expect(guard.deadlineMs).toBeLessThanOrEqual(clock.nowMs() + coordinator.policy.leaseMs);
+      coordinator.wirePolicy = {};
+      await waitFor("the new epoch", () => journal.state.membership?.epoch === 2);
+    },
+  );
+
+  test("asks the voters that its journal has once the coordinator is silent, and tells where it is asked", async () => {
+    const other = testId();
+    coordinator.votersFor = () => [
+      { nodeId: TEST_NODE_ID, nodeName: "node-1", peerAddress: peers.plane(TEST_NODE_ID).address },
+      { nodeId: other, nodeName: "node-2", peerAddress: "node-2:7446" },
+    ];
+    coordinator.epoch = 2n;
+    let isWithoutLease = true;
+    peers.plane(other).serve(({ incarnation, askedMs }) => ({
+      ...{ voterNodeId: other, incarnation, askedMs, reason: "", membershipEpoch: 2 },
+      withoutLease: isWithoutLease,
+    }));
+    await waitFor("the group journalled", () => journal.state.membership?.epoch === 2);
+    await leased();
+    expect(coordinator.heard.hellos[0]?.peerAddress).toBe(`${TEST_NODE_ID}:7446`);
+    coordinator.acking = false;
+    const { leaseMs, killMs } = coordinator.policy;
+    const silentMs = clock.nowMs();
+    await waitFor("two leases", () => clock.nowMs() > silentMs + 2 * leaseMs);
+    expect(enforced).toBe(0);
+    expect(guard.deadlineMs).toBeGreaterThan(clock.nowMs());
+    expect(agent.voteCounts.asked?.votes).toBeGreaterThan(5);
+    expect(coordinator.heard.heartbeats.at(-1)).toMatchObject({ remainingMs: 0, membershipEpoch: 2n });
+    isWithoutLease = false;
+    const endMs = clock.nowMs() + coordinator.policy.voteMs;
+    await waitFor("its end", () => enforced > 0);
+    expect(clock.nowMs()).toBeLessThan(endMs + killMs);
   });
 
   test("a missing acknowledgement does not hold back the next heartbeat; without any the lease runs out", async () => {

@@ -26,7 +26,16 @@ type PeerClient = {
 };
 
 /** A connection to one voter, with what it was made for: when that changes, another is made. */
-type Line = { readonly client: PeerClient; readonly address: string; readonly certificatePem: string };
+type Line = {
+  readonly client: PeerClient;
+  readonly address: string;
+  readonly certificatePem: string;
+  /** Questions in a row that were not answered in time. */
+  late: number;
+};
+
+/** A busy host may need longer than one question for a handshake: only after so many is the connection given up. */
+const LATE_MAX = 2;
 
 /** What is said to be dialled, whatever the address: TLS takes no IP address for a name, and the certificate has none. */
 const SERVER_NAME = "lormas-agent";
@@ -51,7 +60,7 @@ export class PeerDialler {
     this.#options = options;
   }
 
-  /** See PeerPlane.ask. A connection that did not answer in time is given up: the next question dials anew. */
+  /** See PeerPlane.ask. A connection that does not answer in time twice is given up: the next question dials anew. */
   ask(voter: Voter, question: PeerQuestion, timeoutMs: number): Promise<PeerAnswer | null> {
     const { timers, troubles } = this.#options;
     if (this.#closed) return Promise.resolve(null);
@@ -75,11 +84,13 @@ export class PeerDialler {
       };
       const cancelTimer = timers.after(timeoutMs, () => {
         failed(`no answer within ${timeoutMs} ms`);
-        giveUp();
+        line.late += 1;
+        if (line.late >= LATE_MAX) giveUp();
         call.cancel();
       });
       const call = line.client.askVote(messageOf(question), (error, response) => {
         if (settled) return;
+        line.late = 0;
         if (response) {
           troubles.well(`voter ${voter.nodeId}`);
           return settle(answerOf(response));
@@ -116,6 +127,7 @@ export class PeerDialler {
       client: this.#dial(voter, own),
       address: voter.peerAddress,
       certificatePem: own.certificatePem,
+      late: 0,
     };
     this.#lines.set(voter.nodeId, line);
     return line;
