@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { deathVerdict } from "./death-rule.ts";
+import type { LeaseCoverage } from "./lease-coverage.ts";
+import { LEASE_PROFILES, waitMs } from "./lease-policy.ts";
+import {
+  type MembershipEpoch,
+  type MembershipHistory,
+  othersNeededToDeclare,
+  othersNeededToSurvive,
+  VOTERS_MAX,
+  VOTERS_MIN,
+} from "./membership.ts";
+import { heartbeatArrived, introduced, ledgerAtTermStart } from "./node-ledger.ts";
+
+const POLICY = LEASE_PROFILES.fast;
+const W = waitMs(POLICY);
+const voter = (nodeId: string) => ({ nodeId, nodeName: nodeId, peerAddress: `${nodeId}:7446` });
+const epochOf = (epoch: number, ...ids: string[]): MembershipEpoch => ({
+  epoch,
+  voters: ids.map(voter),
+  policy: POLICY,
+});
+const sizes = Array.from({ length: VOTERS_MAX - VOTERS_MIN + 1 }, (_, n) => n + VOTERS_MIN);
+
+describe("the votes that let a node survive and those that let it be declared dead", () => {
+  test.each(sizes)("of %i voters always have one in common, and neither is more than there are", (size) => {
+    const set = epochOf(1, ...Array.from({ length: size }, (_, n) => `v${n}`));
+    const declare = othersNeededToDeclare(set);
+    for (const [node, others] of [
+      ["v0", size - 1],
+      ["somebody else", size],
+    ] as const) {
+      const survive = othersNeededToSurvive(set, node);
+      expect(survive + declare).toBeGreaterThan(others);
+      expect(survive).toBeLessThanOrEqual(others);
+      expect(declare).toBeLessThanOrEqual(others);
+      expect(survive).toBeGreaterThan(0);
+    }
+  });
+
+  test("do not exist below two voters, nor where survival is off for the node's own part", () => {
+    expect(othersNeededToSurvive(epochOf(1, "a"), "a")).toBe(Number.POSITIVE_INFINITY);
+    expect(othersNeededToDeclare(epochOf(1, "a"))).toBe(Number.POSITIVE_INFINITY);
+    const off = { ...epochOf(1, "a", "b", "c"), policy: { ...POLICY, survival: false } };
+    expect(othersNeededToSurvive(off, "a")).toBe(Number.POSITIVE_INFINITY);
+    expect(othersNeededToDeclare(off)).toBe(2);
+  });
+});
+
+describe("a node that may still believe in an older set", () => {
+  const old = epochOf(1, "x", "a");
+  const present = epochOf(2, "x", "b", "c", "d");
+  const history: MembershipHistory = [old, present];
+  const held: LeaseCoverage = { fromMs: 0, untilMs: 100_000 };
+  const heldBy =
+    (...ids: string[]) =>
+    (id: string) =>
+      ids.includes(id) ? held : null;
+
+  /** X was last acknowledged at 1,000, having confirmed that epoch. */
+  const ledger = (membershipEpoch: number) =>
+    heartbeatArrived(
+      introduced(ledgerAtTermStart(0, false, history, 1), "run", 0),
+      {
+        ...{ incarnation: "run", sequence: 1n, lastAckSeen: 0n, heldForMs: 0, remainingMs: 0, elapsedMs: null },
+        membershipEpoch,
+      },
+      history,
+      1_000,
+    ).ledger;
+
+  test("is not declared dead while the old set could have let it survive, whatever the new one confirms", () => {
+    const verdict = deathVerdict("x", ledger(1), history, heldBy("b", "c", "d"), 1_000 + W);
+    expect(verdict).toMatchObject({
+      kind: "majority_lost",
+      epoch: 1,
+      needed: 1,
+      confirmed: 0,
+      missing: [{ nodeId: "a" }],
+    });
+    expect(deathVerdict("x", ledger(1), history, heldBy("a", "b", "c"), 1_000 + W)).toEqual({ kind: "may" });
+  });
+
+  test("is not declared dead by the old set alone either, since it may have heard of the new one", () => {
+    expect(deathVerdict("x", ledger(1), history, heldBy("a"), 1_000 + W)).toMatchObject({
+      kind: "majority_lost",
+      epoch: 2,
+      needed: 2,
+    });
+  });
+
+  test("that has confirmed the new set is judged by that one", () => {
+    expect(deathVerdict("x", ledger(2), history, heldBy("b", "c"), 1_000 + W)).toEqual({ kind: "may" });
+    expect(deathVerdict("x", ledger(2), history, heldBy("b", "c"), 999 + W)).toMatchObject({ kind: "wait" });
+  });
+
+  test("is held alive by a voter whose lease had a gap, or ended, within the last W", () => {
+    const gap = (id: string): LeaseCoverage | null => (id === "b" ? { fromMs: 1_001, untilMs: 100_000 } : held);
+    expect(deathVerdict("x", ledger(2), [old, epochOf(2, "x", "b")], gap, 1_000 + W).kind).toBe("majority_lost");
+    const ended = (id: string): LeaseCoverage | null => (id === "b" ? { fromMs: 0, untilMs: 999 + W } : held);
+    expect(deathVerdict("x", ledger(2), [old, epochOf(2, "x", "b")], ended, 1_000 + W).kind).toBe("majority_lost");
+  });
+});
