@@ -204,6 +204,24 @@ describe("the leader's account of a node", () => {
     expect(back).toMatchObject({ acknowledge: true, back: true, ledger: { phase: "live" } });
   });
 
+  test("a node that confirms an older epoch than before is asked about in that one again; an unknown one in all", () => {
+    const history: MembershipHistory = [
+      { epoch: 2, voters: [], policy: POLICY },
+      { epoch: 3, voters: [], policy: POLICY },
+      { epoch: 4, voters: [], policy: POLICY },
+    ];
+    let ledger = introduced(ledgerAtTermStart(0, false, history), "one", 0);
+    const confirm = (sequence: number, membershipEpoch: number) => {
+      const heartbeat = { ...beat("one", sequence, sequence - 1), membershipEpoch };
+      ledger = heartbeatArrived(ledger, heartbeat, history, sequence * 100).ledger;
+      return ledger.confirmedEpoch;
+    };
+    expect(confirm(1, 4)).toBe(4);
+    expect(confirm(2, 3)).toBe(3);
+    expect(confirm(3, 1)).toBeNull();
+    expect(confirm(4, 4)).toBe(4);
+  });
+
   test("W starts afresh with a term, and gives agents time to find the new leader", () => {
     const ledger = ledgerAtTermStart(50_000, false, HISTORY);
     expect(due(ledger, HISTORY, GRACE_MS, 50_000 + GRACE_MS - 1)).not.toBe("wait_over");

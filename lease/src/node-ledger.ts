@@ -162,6 +162,8 @@ function acknowledged(
 ): NodeLedger {
   const known = history.some(({ epoch }) => epoch === membershipEpoch);
   const confirms = known && (ledger.confirmedEpoch === null || membershipEpoch > ledger.confirmedEpoch);
+  // A journal that was taken back, with its disk, believes in what it says now, whatever it has confirmed before.
+  const goesBack = ledger.confirmedEpoch !== null && membershipEpoch < ledger.confirmedEpoch;
   const leaving = confirms
     ? believedEpochs(history, ledger.confirmedEpoch).filter(({ epoch }) => epoch < membershipEpoch)
     : [];
@@ -176,7 +178,7 @@ function acknowledged(
     phase: "live",
     acks: [...ledger.acks, { sequence, sentMs: nowMs }].slice(-ACKS_MAX),
     unseenSinceMs: ledger.unseenSinceMs ?? nowMs,
-    confirmedEpoch: confirms ? membershipEpoch : ledger.confirmedEpoch,
+    confirmedEpoch: confirms || (goesBack && known) ? membershipEpoch : goesBack ? null : ledger.confirmedEpoch,
     left: [...ledger.left.filter(({ untilMs }) => untilMs > nowMs), ...leftNow],
   };
 }

@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const GATE = "agent/src/executor/command-gate.ts";
-const EXECUTOR = "agent/src/executor/executor.ts";
+const RELEASE = "agent/src/executor/start-release.ts";
 const NODE_AGENT = "agent/src/node/node-agent.ts";
 const LEADER = "coordinator/src/domain/leadership/leader-lease.ts";
 const NODE = "coordinator/src/domain/node/node-machine.ts";
@@ -19,8 +19,8 @@ export const orderMutants: readonly Mutant[] = [
         replace: "command.session === 0n",
       },
       {
-        file: EXECUTOR,
-        find: "const current = command.session === journal.state.session && command.session > journal.state.closedSession;",
+        file: RELEASE,
+        find: "const current = order.session === journal.state.session && order.session > journal.state.closedSession;",
         replace: "const current = true;",
       },
     ],
@@ -36,10 +36,9 @@ export const orderMutants: readonly Mutant[] = [
         replace: "if (makesRun && command.epoch < 0n) {",
       },
       {
-        file: EXECUTOR,
-        find: "if (this.#leaving || !current || command.epoch < epoch || command.epoch <= closedEpoch) {",
-        replace:
-          "if (this.#leaving || !current || command.epoch < epoch - 1_000n || command.epoch <= closedEpoch - 1_000n) {",
+        file: RELEASE,
+        find: "if (leaving() || !current || order.epoch < epoch || order.epoch <= closedEpoch) {",
+        replace: "if (leaving() || !current) {",
       },
     ],
   },
@@ -58,14 +57,19 @@ export const orderMutants: readonly Mutant[] = [
         replace: "command.action.value.spec?.ha && view.leaving) {",
       },
       {
-        file: EXECUTOR,
-        find: "if (spec.ha && !this.#options.mayStart()) {",
-        replace: "if (spec.ha && this.#leaving) {",
+        file: RELEASE,
+        find: "if (spec.ha && !mayStart()) {",
+        replace: "if (spec.ha && leaving()) {",
       },
       {
         file: "agent/src/guard/guard.ts",
         find: "if (group.ha && over && !adopt)",
         replace: "if (group.ha && over && !adopt && this.#closed)",
+      },
+      {
+        file: "agent/src/guard/guard.ts",
+        find: "if (group.ha && guardMustKill(this.#lease, this.#clock.nowMs())) return refused(NO_LEASE);",
+        replace: "",
       },
     ],
   },
@@ -131,8 +135,8 @@ export const orderMutants: readonly Mutant[] = [
     edits: [
       {
         file: MOVE,
-        find: 'always: { guard: "isNothingAtTarget", target: "restoring" },',
-        replace: 'always: { target: "restoring" },',
+        find: '{ guard: "isNothingAtTarget", target: "restoring" },',
+        replace: '{ target: "restoring" },',
       },
     ],
   },
