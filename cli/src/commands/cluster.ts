@@ -263,7 +263,8 @@ function movesText(cluster: Cluster): string {
   return cluster.autoMigrate ? "yes" : "no";
 }
 
-const boundText = (ms: number): string => (ms === 0 ? "no failover" : secondsText(ms));
+/** Rounded up: a bound is never shown shorter than it is. */
+const boundText = (ms: number): string => (ms === 0 ? "no failover" : secondsText(Math.ceil(ms / 100) * 100));
 
 function voterText(voter: GroupVoter): string {
   switch (voter.state) {

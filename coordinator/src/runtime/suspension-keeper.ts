@@ -141,7 +141,7 @@ function suspend(work: UnitOfWork, cluster: ClusterRecord, suspension: Suspensio
     subject: { kind: "cluster", id: cluster.id },
     message,
     nextStep:
-      `bring ${missing.length === 1 ? "it" : "them"} or the network between them back: it goes on by itself then; or, if ` +
+      `bring ${list(missing)} or the network back: it goes on by itself then; or, if ` +
       `they are off for certain, run: lormas cluster override ${cluster.name} ${named} --reason "…"`,
     data: { ...suspension, needed: Number.isFinite(needed) ? needed : null },
   });

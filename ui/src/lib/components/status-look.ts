@@ -9,6 +9,7 @@ import {
   MigrationStatus,
   MigrationTrigger,
   NodeStatus,
+  VoterState,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 
 /** The shape that goes with a word; colour only repeats what both say. */
@@ -24,6 +25,14 @@ const nodeLooks: Record<NodeStatus, Look> = {
   [NodeStatus.UNHEALTHY]: { tone: "warn", word: "unhealthy" },
   [NodeStatus.DEAD]: { tone: "bad", word: "dead" },
   [NodeStatus.REJOINING]: { tone: "busy", word: "rejoining" },
+};
+
+const voterLooks: Record<VoterState, Look> = {
+  [VoterState.UNSPECIFIED]: { tone: "unknown", word: "unknown" },
+  [VoterState.HOLDS_LEASE]: { tone: "ok", word: "holds a lease" },
+  [VoterState.NOT_CONFIRMED]: { tone: "busy", word: "not confirmed" },
+  [VoterState.SILENT]: { tone: "warn", word: "silent" },
+  [VoterState.DEAD]: { tone: "bad", word: "dead" },
 };
 
 const containerLooks: Record<ContainerStatus, Look> = {
@@ -77,6 +86,7 @@ const triggers: Record<MigrationTrigger, string> = {
 const newer: Look = { tone: "unknown", word: "unknown" };
 
 /** A node's status. A value that a newer coordinator invented is "unknown". */
+export const voterLook = (state: VoterState): Look => voterLooks[state] ?? newer;
 export const nodeLook = (status: NodeStatus): Look => nodeLooks[status] ?? newer;
 /** What operators have decided about a node. */
 export const dutyLook = (state: DutyState): Look => dutyLooks[state] ?? newer;
