@@ -43,8 +43,15 @@ export function architecture(): string {
   return { x64: "amd64", arm64: "arm64", arm: "arm", ia32: "386" }[arch() as string] ?? arch();
 }
 
-/** Operating system and kernel, for people. */
+/** Operating system and kernel, for people; they do not change while a process runs. */
 export function platform(): string {
+  platformText ??= readPlatform();
+  return platformText;
+}
+
+let platformText: string | null = null;
+
+function readPlatform(): string {
   const pretty = /^PRETTY_NAME="?([^"\n]*)/m.exec(textOf("/etc/os-release"))?.[1];
   return `${pretty ?? type()}, kernel ${release()}`.slice(0, 256);
 }

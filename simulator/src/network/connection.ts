@@ -7,7 +7,7 @@ import type {
 import type { SimulatedProcess } from "../process/simulated-process.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { ClientCall } from "./client-call.ts";
-import type { Network } from "./network.ts";
+import type { Link, Network } from "./network.ts";
 import type { Pipe } from "./pipe.ts";
 import { ServerCall } from "./server-call.ts";
 
@@ -54,6 +54,8 @@ const KEEPALIVE_MAX_MS = 15_000;
  */
 export class Connection {
   readonly #parts: ConnectionParts;
+  readonly #upLink: Link;
+  readonly #downLink: Link;
   readonly #up: Pipe;
   readonly #down: Pipe;
   readonly #clientCalls = new Map<number, ClientCall<unknown, unknown>>();
@@ -69,6 +71,8 @@ export class Connection {
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
     const { network, client, serverHost } = parts;
+    this.#upLink = network.link(client.host, serverHost);
+    this.#downLink = network.link(serverHost, client.host);
     this.#up = network.pipe(client.host, serverHost);
     this.#down = network.pipe(serverHost, client.host);
     client.process.atEnd(() => this.closeClient());
@@ -166,8 +170,8 @@ export class Connection {
 
   // Both directions are needed for the answer to a ping; a stopped process answers none.
   #silent(side: "client" | "server"): boolean {
-    const { network, client, serverHost } = this.#parts;
-    if (network.isCut(client.host, serverHost) || network.isCut(serverHost, client.host)) return true;
+    const { client } = this.#parts;
+    if (this.#upLink.cuts > 0 || this.#downLink.cuts > 0) return true;
     if (side === "server") return !this.#clientOpen || !client.process.running;
     return this.#server === null ? this.#parts.listening() === "gone" : !this.#server.process.running;
   }
@@ -190,10 +194,8 @@ export class Connection {
   // A heartbeat or acknowledgement that comes once more, long after it was overtaken.
   #again(call: number, way: "up" | "down", deliver: () => void): void {
     if (!this.#heartbeats.has(call)) return;
-    const { network, client, serverHost } = this.#parts;
-    const lateMs = network.duplicateAfterMs(
-      ...((way === "up" ? [client.host, serverHost] : [serverHost, client.host]) as [string, string]),
-    );
+    const { network } = this.#parts;
+    const lateMs = network.duplicateAfterMs(way === "up" ? this.#upLink : this.#downLink);
     if (lateMs !== null) network.time.after(lateMs, "network", `duplicate ${way}`, deliver);
   }
 

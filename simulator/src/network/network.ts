@@ -12,7 +12,8 @@ const RESEND_MAX_MS = 3_000;
 const HEAL_MIN_MS = 1;
 const HEAL_MAX_MS = 4_000;
 
-type Link = {
+/** One direction between two hosts. */
+export type Link = {
   /** Faults that cut this direction at the moment. */
   cuts: number;
   /** Share of segments that are lost. */
@@ -43,30 +44,26 @@ export class Network {
 
   /** A way for segments of one connection, in order. */
   pipe(from: string, to: string): Pipe {
-    const link = this.#link(from, to);
-    const pipe = new Pipe(this, from, to, () => link.pipes.delete(pipe));
+    const link = this.link(from, to);
+    const pipe = new Pipe(this, link, to, () => link.pipes.delete(pipe));
     link.pipes.add(pipe);
     return pipe;
   }
 
   cut(from: string, to: string): void {
-    this.#link(from, to).cuts += 1;
+    this.link(from, to).cuts += 1;
     for (const listener of [...this.#onCut]) listener(from, to);
   }
 
   heal(from: string, to: string): void {
-    const link = this.#link(from, to);
+    const link = this.link(from, to);
     link.cuts -= 1;
     if (link.cuts === 0) for (const pipe of [...link.pipes]) pipe.resendAfter(this.healingMs());
   }
 
-  isCut(from: string, to: string): boolean {
-    return this.#link(from, to).cuts > 0;
-  }
-
   /** Segments of this direction get lost, or are late, until it is set back to zero. */
   disturb(from: string, to: string, change: Disturbance): void {
-    Object.assign(this.#link(from, to), change);
+    Object.assign(this.link(from, to), change);
   }
 
   /** Calls back whenever a direction is cut; returns the way to stop that. */
@@ -76,8 +73,7 @@ export class Network {
   }
 
   /** How long the next segment travels. */
-  travelMs(from: string, to: string): number {
-    const { loss, delayMaxMs } = this.#link(from, to);
+  travelMs({ loss, delayMaxMs }: Link): number {
     let travelMs = this.#random.between(LATENCY_MIN_MS, LATENCY_MAX_MS);
     if (delayMaxMs > 0) travelMs += this.#random.logBetween(1, delayMaxMs);
     while (loss > 0 && this.#random.chance(loss)) travelMs += this.#random.between(RESEND_MIN_MS, RESEND_MAX_MS);
@@ -85,8 +81,7 @@ export class Network {
   }
 
   /** How late one more copy of a message comes; null: there is none. TCP makes none: this is against what it promises. */
-  duplicateAfterMs(from: string, to: string): number | null {
-    const { duplicates } = this.#link(from, to);
+  duplicateAfterMs({ duplicates }: Link): number | null {
     return duplicates > 0 && this.#random.chance(duplicates) ? this.#random.logBetween(1, DUPLICATE_LATE_MAX_MS) : null;
   }
 
@@ -94,7 +89,8 @@ export class Network {
     return this.#random.logBetween(HEAL_MIN_MS, HEAL_MAX_MS);
   }
 
-  #link(from: string, to: string): Link {
+  /** The same object for the same two hosts. */
+  link(from: string, to: string): Link {
     const key = `${from}>${to}`;
     let link = this.#links.get(key);
     if (!link) {

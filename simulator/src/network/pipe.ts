@@ -1,4 +1,4 @@
-import type { Network } from "./network.ts";
+import type { Link, Network } from "./network.ts";
 
 type Segment = { readonly what: string; readonly deliver: () => void };
 
@@ -8,16 +8,16 @@ type Segment = { readonly what: string; readonly deliver: () => void };
  */
 export class Pipe {
   readonly #network: Network;
-  readonly #from: string;
+  readonly #link: Link;
   readonly #to: string;
   readonly #onClose: () => void;
   #held: Segment[] = [];
   #lastArrivalMs = 0;
   #closed = false;
 
-  constructor(network: Network, from: string, to: string, onClose: () => void) {
+  constructor(network: Network, link: Link, to: string, onClose: () => void) {
     this.#network = network;
-    this.#from = from;
+    this.#link = link;
     this.#to = to;
     this.#onClose = onClose;
   }
@@ -29,7 +29,7 @@ export class Pipe {
 
   send(what: string, deliver: () => void): void {
     if (this.#closed) return;
-    if (this.#held.length > 0 || this.#network.isCut(this.#from, this.#to)) this.#held.push({ what, deliver });
+    if (this.#held.length > 0 || this.#link.cuts > 0) this.#held.push({ what, deliver });
     else this.#depart({ what, deliver });
   }
 
@@ -37,7 +37,7 @@ export class Pipe {
   resendAfter(delayMs: number): void {
     if (this.#held.length === 0) return;
     this.#network.time.after(delayMs, "network", "sends again", () => {
-      if (this.#closed || this.#network.isCut(this.#from, this.#to)) return;
+      if (this.#closed || this.#link.cuts > 0) return;
       for (const segment of this.#held.splice(0)) this.#depart(segment);
     });
   }
@@ -53,7 +53,7 @@ export class Pipe {
   #depart({ what, deliver }: Segment): void {
     const { time } = this.#network;
     const nowMs = time.nowMs();
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#network.travelMs(this.#from, this.#to));
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#network.travelMs(this.#link));
     time.after(this.#lastArrivalMs - nowMs, this.#to, what, () => {
       if (!this.#closed) deliver();
     });

@@ -3,6 +3,9 @@ import type { SeedRequest, SeedResult } from "../seed-result.ts";
 
 // A worker of the simulator: plays the seeds it is sent and tells of each; ends when its parent lets go of it.
 
+// Refusals are made by the thousand, and nobody reads where: the seed can be replayed.
+Error.stackTraceLimit = 0;
+
 process.on("message", (request: SeedRequest) => {
   void play(request);
 });
