@@ -4,12 +4,11 @@ import type { ContainerSnapshot } from "../domain/container/container-machine.ts
 import { lifeState, migrationState } from "../domain/container/container-status.ts";
 import { targetRequest } from "../domain/migration/migration-actions.ts";
 import { DEFAULT_LIMITS, type MigrationLimits } from "../domain/migration/migration-limits.ts";
-import type { ContainerRecord, FleetView } from "./fleet-view.ts";
-import { placeContainer } from "./place-container.ts";
+import type { ContainerRecord } from "./fleet-view.ts";
+import { placeContainer, type TimedFleet } from "./place-container.ts";
 
 /** What the queue needs of the decision in which it runs. */
-export type QueueWork = FleetView & {
-  readonly atMs: number;
+export type QueueWork = TimedFleet & {
   tellContainer(id: string, event: ContainerEvent): void;
 };
 
@@ -142,7 +141,7 @@ export class MigrationQueue {
 }
 
 /** True when a node other than those named and its own could take the container now. */
-export function fitsElsewhere(fleet: FleetView, container: ContainerRecord, avoid: readonly string[]): boolean {
+export function fitsElsewhere(fleet: TimedFleet, container: ContainerRecord, avoid: readonly string[]): boolean {
   const { context } = container.snapshot;
   const home = context.placement?.nodeId ?? null;
   const { decision } = placeContainer(fleet, container, {

@@ -1,12 +1,16 @@
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
+import { flapPenalty } from "../domain/node/flap-quarantine.ts";
 import type { CandidateNode, Placed } from "../domain/placement/choose-node.ts";
 import { chooseNode } from "../domain/placement/choose-node.ts";
 import type { ContainerRecord, FleetView, NodeRecord } from "./fleet-view.ts";
 
+/** The fleet at the moment of a decision, wall clock ms. */
+export type TimedFleet = FleetView & { readonly atMs: number };
+
 type PlaceEffect = Extract<ContainerEffect, { kind: "place" }>;
 
 /** Asks placement for a node, over the fleet as the decision sees it. */
-export function placeContainer(fleet: FleetView, container: ContainerRecord, effect: PlaceEffect): Placed {
+export function placeContainer(fleet: TimedFleet, container: ContainerRecord, effect: PlaceEffect): Placed {
   const { context } = container.snapshot;
   const home = effect.homeNodeId === null ? undefined : fleet.node(effect.homeNodeId);
   const ownClusterId = home?.facts.clusterId ?? null;
@@ -26,16 +30,20 @@ export function placeContainer(fleet: FleetView, container: ContainerRecord, eff
       excludedNodeIds: effect.excludedNodeIds,
       busyNodeIds: effect.busyNodeIds ?? [],
     },
-    [...fleet.nodes()].map((node) => candidate(fleet, node, context.id, effect.avoidPorts)),
+    [...fleet.nodes()].map((node) => candidate(fleet, node, context.id, effect.avoidPorts, fleet.atMs)),
   );
 }
 
-/** A node as placement sees it for one container, or, with an empty id, for any that is not on it. */
+/**
+ * A node as placement sees it for one container, or, with an empty id, for any that is not on it. Without a moment (wall
+ * clock, ms) nothing is held against a node that comes and goes: that it will, nobody knows.
+ */
 export function candidate(
   fleet: FleetView,
   node: NodeRecord,
   containerId: string,
   avoidPorts: readonly string[],
+  nowMs: number | null = null,
 ): CandidateNode {
   const { facts } = node;
   const room = fleet.room(facts.id);
@@ -61,5 +69,6 @@ export function candidate(
     portPool: { min: facts.portPoolMin, max: facts.portPoolMax },
     takenPorts,
     holdsRoom: room.holders.has(containerId),
+    flapPenalty: nowMs === null ? null : flapPenalty(node.snapshot.context.flaps, nowMs),
   };
 }

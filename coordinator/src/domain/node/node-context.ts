@@ -1,4 +1,5 @@
 import type { AlertKind, AlertRaise } from "../alert/alert.ts";
+import type { Flaps } from "./flap-quarantine.ts";
 
 /** What one node's actor knows. Plain data: it is the persisted snapshot. */
 export type NodeContext = {
@@ -8,6 +9,8 @@ export type NodeContext = {
   readonly session: number;
   /** When a heartbeat last arrived, wall clock ms, as known at the last transition; null when never. */
   readonly lastHeartbeatAt: number | null;
+  /** When it came and went; see flap-quarantine.ts. */
+  readonly flaps: Flaps;
 };
 
 export type NodeInput = Pick<NodeContext, "id" | "name">;

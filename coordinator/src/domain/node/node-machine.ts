@@ -1,8 +1,9 @@
 import { type SnapshotFrom, setup } from "xstate";
+import { withFlap } from "./flap-quarantine.ts";
 import type { NodeContext, NodeEffect, NodeEvent, NodeInput } from "./node-context.ts";
 
 /** Rises when a persisted snapshot of an older version could not be taken up as it is. */
-export const NODE_MACHINE_VERSION = 1;
+export const NODE_MACHINE_VERSION = 2;
 
 const s = setup({
   types: { context: {} as NodeContext, events: {} as NodeEvent, input: {} as NodeInput },
@@ -36,6 +37,9 @@ const noteHeartbeat = s.assign({
     "lastHeartbeatAt" in event ? (event.lastHeartbeatAt ?? context.lastHeartbeatAt) : event.at,
 });
 
+/** Who leaves by intent does not flap. */
+const noteFlap = s.assign({ flaps: ({ context, event }) => withFlap(context.flaps, event.at) });
+
 /** Ends the session: whatever was started in it is void, and its commands with it. Those who wait for them are told first. */
 const endSession = s.enqueueActions(({ context, enqueue }) => {
   enqueue({ type: "effect", params: { kind: "tellContainers", news: "NODE_DEAD" } });
@@ -57,6 +61,7 @@ const dies = {
     target: "dead",
     actions: [
       noteHeartbeat,
+      noteFlap,
       say("node.dead", "error", (context, event) =>
         event.type === "LEASE_OVER"
           ? `${context.name}: its lease is over, ${(event.waitMs / 1000).toFixed(1)} s after its last heartbeat; no HA container runs there any more`
@@ -85,7 +90,7 @@ const dies = {
 export const nodeMachine = s.createMachine({
   id: "node",
   initial: "pending",
-  context: ({ input }) => ({ ...input, session: 1, lastHeartbeatAt: null }),
+  context: ({ input }) => ({ ...input, session: 1, lastHeartbeatAt: null, flaps: [] }),
   states: {
     pending: {
       on: {
@@ -149,6 +154,7 @@ export const nodeMachine = s.createMachine({
           target: "healthy",
           actions: [
             noteHeartbeat,
+            noteFlap,
             say("node.returned", "info", (context) => `${context.name}: heartbeats are back before its lease was over`),
             tell("NODE_HEARD"),
           ],

@@ -294,3 +294,17 @@ function checkPorts(
     else expect(given >= one.portPool.min && given <= one.portPool.max).toBe(true);
   }
 }
+
+test("of two nodes with the same room the one that came and went is passed over, and the decision says why", () => {
+  const flapPenalty = { points: 126, reason: "came and went 3 times in 10 min: −126" };
+  const { decision } = chooseNode(request(), [node("a", { flapPenalty }), node("b")]);
+  expect(decision.chosenNodeId).toBe("id-b");
+  expect(decision.candidates[0]).toMatchObject({ scoreTerms: { flapping: -126 } });
+  expect(decision.candidates[0]?.reason).toContain("came and went 3 times in 10 min: −126");
+});
+
+test("a node that takes as many migrations as it may is passed over, and named as what is waited for", () => {
+  const { decision } = chooseNode(request({ busyNodeIds: ["id-a"] }), [node("a")]);
+  expect(decision.chosenNodeId).toBeNull();
+  expect(decision.candidates[0]?.droppedBy).toBe("busy");
+});

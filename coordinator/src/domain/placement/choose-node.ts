@@ -24,6 +24,8 @@ export type CandidateNode = {
   readonly takenPorts: ReadonlySet<string>;
   /** The container holds room here already: nothing is counted twice. */
   readonly holdsRoom: boolean;
+  /** It comes and goes; absent or null when it does not. */
+  readonly flapPenalty?: { readonly points: number; readonly reason: string } | null;
 };
 
 export type PlacementRequest = {
@@ -140,9 +142,16 @@ function weigh(request: PlacementRequest, node: CandidateNode): Weighed {
   }
   const free = freeShareAfter(request.resources, node);
   const scoreTerms = scoreOf(request, node);
-  const score = scoreTerms.cluster + scoreTerms.spread;
-  const reason = `${Math.round(free * 100)} % of its scarcest resource stays free`;
-  return { candidate: { ...base, droppedBy: null, reason, score, scoreTerms }, ports };
+  const roomy = `${Math.round(free * 100)} % of its scarcest resource stays free`;
+  const flaps = node.flapPenalty;
+  const candidate = flaps
+    ? {
+        reason: `${roomy}; ${flaps.reason}`,
+        score: scoreTerms.cluster + scoreTerms.spread - flaps.points,
+        scoreTerms: { ...scoreTerms, flapping: -flaps.points },
+      }
+    : { reason: roomy, score: scoreTerms.cluster + scoreTerms.spread, scoreTerms };
+  return { candidate: { ...base, droppedBy: null, ...candidate }, ports };
 }
 
 function firstDrop(

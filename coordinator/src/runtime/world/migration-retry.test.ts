@@ -162,3 +162,14 @@ describe("a container that keeps failing where it is", () => {
     }
   });
 });
+
+test("a node that died a while ago is taken after the others, and its history says why", async () => {
+  const back = story.nodes.find((node) => node !== story.home()) ?? "";
+  await story.die(back);
+  Object.assign(story.world.node(back), { up: true });
+  await story.rest();
+  const id = await story.create();
+  await story.rest();
+  expect(story.home(id)).not.toBe(back);
+  expect(story.world.state.node(back)?.snapshot.context.flaps).toHaveLength(1);
+});

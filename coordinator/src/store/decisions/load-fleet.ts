@@ -4,6 +4,7 @@ import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/contai
 import { containerSnapshotOf } from "../../domain/container/container-snapshot.ts";
 import { DUTY_MACHINE_VERSION, type DutySnapshot, dutyMachine } from "../../domain/maintenance/duty-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
+import { nodeSnapshotOf } from "../../domain/node/node-snapshot.ts";
 import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
 import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
@@ -86,12 +87,7 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
           enrolledAtMs: row.enrolledAt.getTime(),
         },
         snapshot: nodeMachine.resolveState(
-          checked(
-            snapshotOf.get(`node/${row.id}`),
-            NODE_MACHINE_VERSION,
-            row.name,
-            ifSameVersion(NODE_MACHINE_VERSION),
-          ) as NodeState,
+          checked(snapshotOf.get(`node/${row.id}`), NODE_MACHINE_VERSION, row.name, nodeSnapshotOf) as NodeState,
         ),
         duty: dutyOf(row, snapshotOf.get(`duty/${row.id}`)),
       };
