@@ -17,7 +17,7 @@ import { PeerDesk } from "../peers/peer-desk.ts";
 import type { PeerPlane } from "../peers/peer-plane.ts";
 import { type AskerCounts, VoteAsker } from "../peers/vote-asker.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
-import { backOffMs } from "../session/back-off.ts";
+import { backOffMs, dialLimits } from "../session/back-off.ts";
 import { type CommandStream, commandSession } from "../session/command-session.ts";
 import type { CoordinatorClient } from "../session/coordinator-client.ts";
 import { heartbeatSession } from "../session/heartbeat-session.ts";
@@ -114,7 +114,8 @@ export class NodeAgent {
       const reason = await this.#link();
       if (this.#end.signal.aborted) break;
       if (clock.nowMs() - startedMs > GOOD_LINK_MS) attempt = 0;
-      const waitMs = backOffMs(attempt, random());
+      const leaseMs = this.#lease.mayRun() ? (this.#lease.lease.membership?.policy.leaseMs ?? null) : null;
+      const waitMs = backOffMs(attempt, random(), dialLimits(leaseMs));
       log.warn({ reason, waitMs }, "connection to the coordinator ended");
       await timers.sleep(waitMs, this.#end.signal);
     }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BACK_OFF, backOffMs } from "./back-off.ts";
+import { BACK_OFF, backOffMs, dialLimits } from "./back-off.ts";
 
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
@@ -19,4 +19,14 @@ test("the jitter is full: chance decides over the whole range", () => {
   expect(backOffMs(3, 0)).toBe(0);
   expect(backOffMs(3, 0.5)).toBe(400);
   expect(backOffMs(20, 0.999)).toBe(4_995);
+});
+
+test("while containers run under a lease, no pause between dials is longer than an eighth of it", () => {
+  for (const leaseMs of [800, 5_000, 20_000, 3_600_000]) {
+    const limits = dialLimits(leaseMs);
+    for (let attempt = 0; attempt < 40; attempt += 1) {
+      expect(backOffMs(attempt, 0.999, limits)).toBeLessThanOrEqual(Math.min(5_000, leaseMs / 8));
+    }
+  }
+  expect(dialLimits(null)).toEqual(BACK_OFF);
 });

@@ -13,3 +13,12 @@ export function backOffMs(
   const ceilingMs = Math.min(limits.capMs, limits.baseMs * 2 ** Math.min(30, Math.max(0, attempt)));
   return Math.floor(random * ceilingMs);
 }
+
+/**
+ * The limits of the back-off between dials. As long as HA containers run here under a lease or under votes, the way back to
+ * the leader, perhaps another coordinator by now, must be found before they end: the pause then stays below an eighth of L.
+ */
+export function dialLimits(leaseMs: number | null): { baseMs: number; capMs: number } {
+  if (leaseMs === null) return BACK_OFF;
+  return { baseMs: BACK_OFF.baseMs, capMs: Math.min(BACK_OFF.capMs, Math.max(BACK_OFF.baseMs, leaseMs / 8)) };
+}
