@@ -86,6 +86,14 @@ export class FaultHands {
           ways[Math.floor(severity * 3)] ?? "both",
         );
       }
+      case "cut node from coordinators":
+        return this.#cut(
+          this.#pairs(
+            [this.#node(fault).name],
+            this.#fleet.coordinators.map(({ name }) => name),
+          ),
+          "both",
+        );
       case "cut coordinators":
         return this.#cut(
           this.#pairs(

@@ -10,6 +10,7 @@ export const FAULT_KINDS = [
   "cut node",
   "cut node one way",
   "cut node from coordinator",
+  "cut node from coordinators",
   "cut coordinators",
   "split network",
   "cut coordinator from database",

@@ -11,6 +11,8 @@ type Act = {
   /** Which of the scene's victims; most scenes have one. */
   readonly victim?: number;
   readonly wish?: Wish;
+  /** How bad; anything where it is not said. */
+  readonly severity?: readonly [number, number];
 };
 
 /** Faults that are dangerous together and would rarely meet by chance. */
@@ -28,6 +30,17 @@ const SCENES: Readonly<Record<string, readonly Act[]>> = {
     { kind: "duplicate heartbeats", after: [0, 0], lasts: [3, 8] },
     { kind: "slow link", after: [0, 1], lasts: [1, 3] },
     { kind: "cut node from coordinator", after: [0.5, 3], lasts: [0.5, 3] },
+  ],
+  "acknowledgements on their way": [
+    { kind: "slow link", after: [0, 0], lasts: [1, 3], severity: [0.4, 1] },
+    { kind: "cut node", after: [0.3, 2.5], lasts: [2, 5] },
+    { kind: "slow link", after: [0, 0], lasts: [1, 3], severity: [0.4, 1], victim: 1 },
+    { kind: "cut node one way", after: [0.3, 2.5], lasts: [2, 5], victim: 1 },
+  ],
+  "two nodes hear each other alone": [
+    { kind: "crash coordinators", after: [0, 0.3], lasts: [0.6, 2] },
+    { kind: "cut node from coordinators", after: [0, 1.2], lasts: [3, 7] },
+    { kind: "cut node from coordinators", after: [0, 1.2], lasts: [3, 7], victim: 1 },
   ],
   "an agent restarts between votes": [
     { kind: "crash coordinators", after: [0, 0], lasts: [1, 6] },
@@ -94,13 +107,13 @@ export function drawScene(
 ): Fault[] {
   const name = random.oneOf(SCENE_NAMES) ?? "";
   const victims = Array.from({ length: VICTIMS }, () => random.below(1_000));
-  return (SCENES[name] ?? []).flatMap(({ kind, after, lasts, victim = 0, wish }) => {
+  return (SCENES[name] ?? []).flatMap(({ kind, after, lasts, victim = 0, wish, severity = [0, 1] }) => {
     const fault: Fault = {
       atMs: atMs + random.between(...after) * policy.leaseMs,
       kind,
       pick: victims[victim] ?? 0,
       lastsMs: random.between(...lasts) * policy.leaseMs,
-      severity: random.next(),
+      severity: random.between(...severity),
       ...(wish === undefined ? {} : { wish }),
     };
     return kinds.includes(kind) ? [fault] : [];
