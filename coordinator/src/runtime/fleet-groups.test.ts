@@ -59,7 +59,10 @@ test("a fleet of one has no failover; a second node makes a fenced group of two,
     policy: { ...LEASE_PROFILES.default, selfFencing: true, survival: true },
   });
   expect(loaded.newestEpoch).toBe(group().epoch);
-  expect([...loaded.confirmedEpochs.values()]).toEqual([group().epoch, group().epoch]);
+  // Flushed with the nodes' health, every five seconds and beside the decisions.
+  const confirmed = async () =>
+    [...(await new PostgresDecisionStore(rig.database.database).load()).confirmedEpochs.values()].map(Number);
+  await expect.poll(confirmed, { timeout: 5_000 }).toEqual([group().epoch, group().epoch]);
 });
 
 test("after the death of two of three nothing moves; the alert names them, and it goes on by itself when one is back", async () => {

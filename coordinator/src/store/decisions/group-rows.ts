@@ -1,6 +1,6 @@
 import { completePolicy } from "@lormas/lease/lease-policy.ts";
 import type { MembershipEpoch, MembershipHistory } from "@lormas/lease/membership.ts";
-import type { EntityManager } from "@mikro-orm/postgresql";
+import type { EntityData, EntityManager } from "@mikro-orm/postgresql";
 import type { DecisionChanges, LoadedFleet } from "../../runtime/decision-store.ts";
 import type { ClusterRecord } from "../../runtime/fleet-view.ts";
 import {
@@ -13,10 +13,7 @@ import {
 /** Writes clusters and the epochs of their voting groups; epochs that nobody believes in any more go. */
 export async function writeGroups(em: EntityManager, changes: DecisionChanges, at: Date): Promise<void> {
   if (changes.clusters.length > 0) {
-    await em.upsertMany(
-      ClusterEntity,
-      changes.clusters.map(({ createdAtMs, ...plain }) => ({ ...plain, createdAt: new Date(createdAtMs) })),
-    );
+    await em.upsertMany(ClusterEntity, changes.clusters.map(clusterRow));
   }
   for (const id of changes.removedClusters) {
     await em.nativeDelete(ClusterEntity, { id });
@@ -36,6 +33,25 @@ export async function writeGroups(em: EntityManager, changes: DecisionChanges, a
       { onConflictAction: "ignore" },
     );
   }
+}
+
+// Named one by one: a field that is a column under another name must not slip in.
+function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
+  const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, createdAtMs, limits } = cluster;
+  const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = limits;
+  return {
+    id,
+    name,
+    description,
+    policy,
+    autoMigrate,
+    allowOtherClusters,
+    nPlusOne,
+    migrationsAtOnce,
+    migrationsPerTarget,
+    failoversPerTarget,
+    createdAt: new Date(createdAtMs),
+  };
 }
 
 export function clusterOfRow(row: ClusterRow): ClusterRecord {
