@@ -71,7 +71,7 @@ export class SimulatedFleet {
     this.survival = new SurvivalWatch({
       time,
       exchanges: this.exchanges,
-      policy,
+      policies: this.policies,
       nodes: () => this.nodes,
       fail: (text) => this.fail(text),
     });

@@ -12,8 +12,8 @@ const CALM_MS = 5_000;
 export type SurvivalWatchParts = {
   readonly time: SimulatedClock;
   readonly exchanges: ExchangeWatch;
-  /** The policy of a run in which it never changes. */
-  readonly policy: LeasePolicy;
+  /** Every policy that the group may have in this run: what counts is the longest lease. */
+  readonly policies: readonly LeasePolicy[];
   readonly nodes: () => readonly NodeHost[];
   readonly fail: (text: string) => void;
 };
@@ -45,8 +45,9 @@ export class SurvivalWatch {
 
   /** A node has begun to kill what runs. */
   killed(host: string): void {
-    const { time, exchanges, policy, nodes, fail } = this.#parts;
-    const { leaseMs, intervalMs } = policy;
+    const { time, exchanges, policies, nodes, fail } = this.#parts;
+    const leaseMs = Math.max(...policies.map((policy) => policy.leaseMs));
+    const intervalMs = Math.max(...policies.map((policy) => policy.intervalMs));
     const sinceAckMs = time.nowMs() - exchanges.ackedMs;
     if (sinceAckMs < (leaseMs / 2 + 2 * intervalMs) / (1 - CLOCK_RATE_ERROR_MAX) + SLACK_MS) return;
     this.killsUnacknowledged += 1;

@@ -23,8 +23,19 @@ const { values } = parseArgs({
 
 type Hunted = { readonly mutant: Mutant; readonly outcome: HuntOutcome | string; readonly tookMs: number };
 
-function hunt(mutant: Mutant): Promise<HuntOutcome | string> {
-  const args = ["--import", LOADER, HUNT, values.from, values.seeds];
+/** A promise that the code itself breaks at that seed shows nothing about a mutant: it has to be mended first. */
+async function hunt(mutant: Mutant): Promise<HuntOutcome | string> {
+  const outcome = await play(mutant, true, values.from, values.seeds);
+  if (typeof outcome === "string" || outcome.seed === null) return outcome;
+  const unchanged = await play(mutant, false, String(outcome.seed), "1");
+  if (typeof unchanged === "string") return unchanged;
+  return unchanged.caughtBy === null
+    ? outcome
+    : `without the mutant seed ${outcome.seed} fails too: ${unchanged.caughtBy}`;
+}
+
+function play(mutant: Mutant, changed: boolean, from: string, seeds: string): Promise<HuntOutcome | string> {
+  const args = [...(changed ? ["--import", LOADER] : []), HUNT, from, seeds];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, LORMAS_MUTANT: mutant.name },
     stdio: ["ignore", "pipe", "pipe"],
