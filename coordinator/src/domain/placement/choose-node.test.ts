@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PortDemand } from "../workload.ts";
-import { type CandidateNode, chooseNode, type PlacementRequest, portKey } from "./choose-node.ts";
+import { bestNode, type CandidateNode, chooseNode, type PlacementRequest, portKey } from "./choose-node.ts";
 import type { PlacementFilter } from "./placement-decision.ts";
 
 const node = (name: string, change: Partial<CandidateNode> = {}): CandidateNode => ({
@@ -219,6 +219,10 @@ describe("placement", () => {
         });
         const placed = chooseNode(asked, nodes);
         const { chosenNodeId } = placed.decision;
+        // Asked in a hurry, it is the same node and the same ports.
+        const hurried = bestNode(asked, nodes);
+        expect(hurried?.node.id ?? null).toBe(chosenNodeId);
+        expect(hurried?.ports ?? []).toEqual(placed.ports);
         const fit = nodes.filter((one) => isFit(asked, one));
         expect(fit.map(({ id }) => id)).toEqual(
           placed.decision.candidates.filter(({ droppedBy }) => droppedBy === null).map(({ nodeId }) => nodeId),

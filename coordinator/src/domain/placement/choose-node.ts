@@ -1,4 +1,4 @@
-import type { Resources } from "../resources.ts";
+import { NO_RESOURCES, type Resources } from "../resources.ts";
 import type { PortAssignment, PortDemand } from "../workload.ts";
 import type { PlacementCandidate, PlacementDecision, PlacementFilter } from "./placement-decision.ts";
 
@@ -97,9 +97,9 @@ export function bestNode(
 ): { readonly node: CandidateNode; readonly ports: readonly PortAssignment[] } | null {
   let best: { node: CandidateNode; ports: PortAssignment[]; score: number } | null = null;
   for (const node of nodes) {
-    if (lacksRoom(request.resources, node) || firstDrop(request, node, [])) continue;
-    const { cluster, spread } = scoreOf(request, node);
-    const score = cluster + spread;
+    if (!mayTake(request, node)) continue;
+    const flapping = node.flapPenalty?.points ?? 0;
+    const score = clusterPoints(request, node) + spreadPoints(request, node) - flapping;
     if (best && (score < best.score || (score === best.score && node.name >= best.node.name))) continue;
     // Ports last: they cost most, and seldom decide.
     const ports = assignPorts(request.ports, node);
@@ -108,26 +108,35 @@ export function bestNode(
   return best;
 }
 
-/** The same question as in `firstDrop`, first and without words. */
-function lacksRoom(wanted: Resources, { capacity, allocated, holdsRoom }: CandidateNode): boolean {
-  if (holdsRoom) return false;
+/** `firstDrop` has no objection but for ports; without words, since it is asked millions of times. A test compares the two. */
+function mayTake(request: PlacementRequest, node: CandidateNode): boolean {
+  if (!node.healthy || !node.schedulable || !node.runtimeReady || (request.ha && !node.guarded)) return false;
+  if (lacksRoom(request.resources, node)) return false;
+  if (request.pinnedNodeId !== null && request.pinnedNodeId !== node.id) return false;
+  if (request.requestedNodeId !== null && request.requestedNodeId !== node.id) return false;
   return (
-    (wanted.cpuMillis > 0 && allocated.cpuMillis + wanted.cpuMillis > capacity.cpuMillis) ||
-    (wanted.memoryBytes > 0 && allocated.memoryBytes + wanted.memoryBytes > capacity.memoryBytes) ||
-    (wanted.diskBytes > 0 && allocated.diskBytes + wanted.diskBytes > capacity.diskBytes)
+    !request.excludedNodeIds.includes(node.id) &&
+    request.runtimes.includes(node.runtime) &&
+    clusterAllowed(request, node)
   );
 }
 
-function scoreOf(request: PlacementRequest, node: CandidateNode): { cluster: number; spread: number } {
-  return {
-    cluster:
-      request.preferredClusterId === node.clusterId
-        ? PREFERRED_CLUSTER_POINTS
-        : request.ownClusterId === null || request.ownClusterId === node.clusterId
-          ? OWN_CLUSTER_POINTS
-          : 0,
-    spread: Math.round(freeShareAfter(request.resources, node) * SPREAD_POINTS_MAX * 100) / 100,
-  };
+function lacksRoom(asked: Resources, { capacity, allocated, holdsRoom }: CandidateNode): boolean {
+  const wanted = holdsRoom ? NO_RESOURCES : asked;
+  return (
+    (asked.cpuMillis > 0 && allocated.cpuMillis + wanted.cpuMillis > capacity.cpuMillis) ||
+    (asked.memoryBytes > 0 && allocated.memoryBytes + wanted.memoryBytes > capacity.memoryBytes) ||
+    (asked.diskBytes > 0 && allocated.diskBytes + wanted.diskBytes > capacity.diskBytes)
+  );
+}
+
+function clusterPoints(request: PlacementRequest, node: CandidateNode): number {
+  if (request.preferredClusterId === node.clusterId) return PREFERRED_CLUSTER_POINTS;
+  return request.ownClusterId === null || request.ownClusterId === node.clusterId ? OWN_CLUSTER_POINTS : 0;
+}
+
+function spreadPoints(request: PlacementRequest, node: CandidateNode): number {
+  return Math.round(freeShareAfter(request.resources, node) * SPREAD_POINTS_MAX * 100) / 100;
 }
 
 type Weighed = { candidate: PlacementCandidate; ports: PortAssignment[] };
@@ -141,7 +150,7 @@ function weigh(request: PlacementRequest, node: CandidateNode): Weighed {
     return { candidate: { ...base, droppedBy, reason, score: 0, scoreTerms: {} }, ports: [] };
   }
   const free = freeShareAfter(request.resources, node);
-  const scoreTerms = scoreOf(request, node);
+  const scoreTerms = { cluster: clusterPoints(request, node), spread: spreadPoints(request, node) };
   const roomy = `${Math.round(free * 100)} % of its scarcest resource stays free`;
   const flaps = node.flapPenalty;
   const candidate = flaps
