@@ -27,6 +27,7 @@ const nodes: CandidateNode[] = Array.from({ length: nodeCount }, (_, index) => (
   healthy: true,
   schedulable: true,
   guarded: true,
+  clockSound: true,
   runtimeReady: true,
   runtime: "docker",
   capacity,

@@ -137,7 +137,8 @@ async function untilEmpty(context: CliContext, api: ApiClient, first: Node, opti
     if (change.node?.id !== first.id) continue;
     node = change.node;
     tell();
-    if (isEmpty(node) || isAbandoned(node)) break;
+    // Without the end of the stream its connection would keep the process alive.
+    if (isEmpty(node) || isAbandoned(node)) timeUp.abort();
   }
   cancel();
   if (isEmpty(node) || isAbandoned(node)) return node;

@@ -110,12 +110,14 @@ export function bestNode(
 
 /** `firstDrop` has no objection but for ports; without words, since it is asked millions of times. A test compares the two. */
 function mayTake(request: PlacementRequest, node: CandidateNode): boolean {
-  if (!node.healthy || !node.schedulable || !node.runtimeReady || (request.ha && !node.guarded)) return false;
+  if (!node.healthy || !node.schedulable || !node.runtimeReady) return false;
+  if (request.ha && !(node.guarded && node.clockSound)) return false;
   if (lacksRoom(request.resources, node)) return false;
   if (request.pinnedNodeId !== null && request.pinnedNodeId !== node.id) return false;
   if (request.requestedNodeId !== null && request.requestedNodeId !== node.id) return false;
   return (
     !request.excludedNodeIds.includes(node.id) &&
+    !request.busyNodeIds?.includes(node.id) &&
     request.runtimes.includes(node.runtime) &&
     clusterAllowed(request, node)
   );

@@ -1,0 +1,106 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Fleet } from "./fleet/fleet.ts";
+import { until } from "./fleet/until.ts";
+
+/** What an operator does on an ordinary day (docs/operations.md), on real processes, with a receiver for alerts. */
+let fleet: Fleet;
+let receiver: Server;
+const posted: string[] = [];
+
+beforeAll(async () => {
+  receiver = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk) => {
+      text += String(chunk);
+    });
+    request.on("end", () => {
+      const { event, alert } = JSON.parse(text);
+      posted.push(`${event} ${alert.kind}`);
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  const { port } = receiver.address() as AddressInfo;
+  fleet = await Fleet.up({
+    environment: { LORMAS_PROFILE: "fast", LORMAS_ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/` },
+  });
+});
+afterAll(async () => {
+  await fleet?.dispose();
+  receiver?.closeAllConnections();
+  receiver?.close();
+});
+
+const cli = async (...args: string[]) => {
+  const outcome = await fleet.cli(...args);
+  expect(outcome.code, `${args.join(" ")}: ${outcome.stdout}${outcome.stderr}`).toBe(0);
+  return outcome;
+};
+const nodeOf = async (name: string) =>
+  (await fleet.api().containers.getContainer({ id: name })).container?.nodeName ?? "";
+const duty = async (name: string): Promise<string> => {
+  const { stdout } = await cli("node", "show", name, "-o", "json");
+  return JSON.parse(stdout).duty.state;
+};
+
+test("a drain empties a node, a maintenance keeps its death quiet, and what it moved comes back", {
+  timeout: 240_000,
+}, async () => {
+  for (const name of ["web-1", "web-2", "web-3"]) await cli("container", "create", name, "--egg", "hello-http", "--ha");
+  await until("all run", 60_000, async () => {
+    const { containers } = await fleet.api().containers.listContainers({});
+    return containers.every(({ epoch, nodeName }) => epoch > 0n && nodeName !== "") ? true : undefined;
+  });
+  const victim = await nodeOf("web-1");
+  const foretold = await cli("whatif", victim);
+  expect(foretold.stdout).toMatch(/web-1 +node-\d +\d+\.\d s +wait .* \+ heartbeat .* \+ decision .* \+ start/);
+  expect(foretold.stdout).toContain(`N+1 holds for ${victim}`);
+
+  const began = await cli("node", "maintenance", victim, "--failback", "--wait", "--timeout", "120");
+  expect(began.stdout).toMatch(new RegExp(`${victim}: maintenance, by token:admin; [1-3] moved, 0 moving`));
+  expect(await duty(victim)).toBe("DUTY_STATE_MAINTENANCE");
+  expect(await nodeOf("web-1")).not.toBe(victim);
+
+  await fleet.control.kill(victim);
+  await fleet.nodes("DEAD", [victim]);
+  const quiet = await cli("alert", "ls");
+  expect(quiet.stdout).not.toContain("node_dead");
+  await cli("demo", "revive", victim);
+  await fleet.nodes("HEALTHY");
+  await cli("node", "maintenance", victim, "--end");
+  await until("web-1 is back", 60_000, async () => ((await nodeOf("web-1")) === victim ? true : undefined));
+  await until("it is in service", 30_000, async () =>
+    (await duty(victim)) === "DUTY_STATE_IN_SERVICE" ? true : undefined,
+  );
+});
+
+test("a death is an alert until the node is back; whoever takes it on is named, and a receiver hears all of it", async () => {
+  const victim = await nodeOf("web-2");
+  await fleet.control.kill(victim);
+  await fleet.nodes("DEAD", [victim]);
+  const { stdout } = await cli("alert", "ls", "-o", "json");
+  const dead = JSON.parse(stdout).alerts.find(({ kind }: { kind: string }) => kind === "node_dead");
+  expect(dead).toMatchObject({ subjectName: victim, state: "ALERT_STATE_OPEN" });
+  const taken = await cli("alert", "ack", dead.id);
+  expect(taken.stdout).toContain("by token:admin");
+  await cli("demo", "revive", victim);
+  await fleet.nodes("HEALTHY");
+  await until("the receiver has heard", 30_000, () => (posted.includes("alert.resolved node_dead") ? true : undefined));
+  const ofDeath = posted.filter((entry) => entry.endsWith(" node_dead"));
+  expect(ofDeath).toEqual(["alert.opened node_dead", "alert.acknowledged node_dead", "alert.resolved node_dead"]);
+});
+
+test("what would cost N+1 is refused when the cluster says so, and the CLI says why", async () => {
+  await cli("cluster", "set", "local", "--n-plus-one", "refuse");
+  const [node] = (await fleet.api().nodes.listNodes({})).nodes;
+  const most = Math.floor(((node?.capacity?.cpuMillis ?? 0) * 3) / 5);
+  const outcomes = [];
+  for (const name of ["big-1", "big-2", "big-3"]) {
+    outcomes.push(await fleet.cli("container", "create", name, "--egg", "hello-http", "--ha", "--cpu", `${most}m`));
+  }
+  const refused = outcomes.find(({ code }) => code !== 0);
+  expect(refused?.code).toBe(6);
+  expect(refused?.stderr).toMatch(/N\+1 does not hold: if node-\d dies, big-\d.* would be without a place/);
+});
