@@ -12,7 +12,7 @@ export type QueueWork = TimedFleet & {
   tellContainer(id: string, event: ContainerEvent): void;
 };
 
-const RANK: Readonly<Record<RestartPriority, number>> = { critical: 0, high: 1, normal: 2, low: 3 };
+export const RANK: Readonly<Record<RestartPriority, number>> = { critical: 0, high: 1, normal: 2, low: 3 };
 /** Passes over the queue in one decision; each of them but the last lets something begin. */
 export const QUEUE_PASSES_MAX = 1_000;
 /** Looks at placement that end in waiting, in one pass: what waits for the same nodes need not be asked for each of them. */

@@ -1,6 +1,7 @@
 import type { CandidateNode } from "../domain/placement/choose-node.ts";
 import { type FailoverDemand, type WhatIfContainer, whatIfNodeDies } from "../domain/placement/what-if.ts";
 import type { ContainerRecord, FleetView, NodeRecord } from "./fleet-view.ts";
+import { RANK } from "./migration-queue.ts";
 import { candidate } from "./place-container.ts";
 
 /** Every node as placement sees it for a container that is not there, in the order in which equals are chosen. */
@@ -61,13 +62,14 @@ function movedTo(fleet: FleetView, demand: FailoverDemand, nodeId: string): Fail
 export function failoverDemands(fleet: FleetView, node: NodeRecord): FailoverDemand[] {
   const nodeId = node.facts.id;
   const cluster = fleet.cluster(node.facts.clusterId);
-  const demands: FailoverDemand[] = [];
+  const demands: (FailoverDemand & { readonly rank: number })[] = [];
   for (const id of fleet.room(nodeId).holders.keys()) {
     const container = fleet.container(id);
     if (!container) continue;
     const { context } = container.snapshot;
     if (!context.ha || context.desired !== "running" || context.placement?.nodeId !== nodeId) continue;
     demands.push({
+      rank: RANK[context.priority],
       containerId: id,
       containerName: context.name,
       startBudgetMs: context.startBudgetMs,
@@ -88,7 +90,8 @@ export function failoverDemands(fleet: FleetView, node: NodeRecord): FailoverDem
       },
     });
   }
-  return demands;
+  // The order of the migration queue: all of them are without service since the same moment.
+  return demands.sort((a, b) => a.rank - b.rank || (a.containerId < b.containerId ? -1 : 1));
 }
 
 function held({ snapshot }: ContainerRecord, { facts }: NodeRecord, autoMigrate: boolean): FailoverDemand["held"] {
