@@ -210,13 +210,16 @@ function commandParams(context: ContainerContext, move: Move, kind: CommandKind,
     stop: context.stopGraceMs + STOP_SLACK_MS,
     remove: REMOVE_TIMEOUT_MS,
   }[kind];
-  // A preparation takes an epoch of its own too: the rollback of an earlier migration may have closed the last one there.
+  // The preparation takes the next epoch already, and the start has the same: the last one may have been closed at the target by
+  // the rollback of an earlier migration. One that was prepared by a version without this has the source's.
   const epoch =
-    kind === "start" || kind === "prepare"
+    kind === "prepare" || (kind === "start" && side === "source")
       ? context.lastEpoch + 1
-      : side === "source"
-        ? move.sourceEpoch
-        : (move.targetEpoch ?? context.lastEpoch);
+      : kind === "start"
+        ? Math.max(context.lastEpoch, move.sourceEpoch + 1)
+        : side === "source"
+          ? move.sourceEpoch
+          : (move.targetEpoch ?? context.lastEpoch);
   return { nodeId, timeoutMs, epoch };
 }
 
