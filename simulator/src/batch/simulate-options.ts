@@ -18,7 +18,7 @@ export const USAGE = `npm run simulate -- [options]
   --from S         the first of them (1)
   --seed S         replay this seed alone: its timeline and the hash of everything that happened
   --keep 0,3,7     with --seed: only these faults of its schedule
-  --nodes N        nodes of a fleet (5)
+  --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
   --profile P      ${Object.keys(LEASE_PROFILES).join(", ")} or random (default)
   --workers N      processes (2)
@@ -48,7 +48,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
       replay,
       from: whole("from", values.seed ?? values.from),
       seeds: replay ? 1 : whole("seeds", values.seeds),
-      nodes: whole("nodes", values.nodes),
+      nodes: values.nodes === "random" ? "random" : whole("nodes", values.nodes),
       workers: whole("workers", values.workers),
       brief: values.brief,
       kinds: kindsOf(values.faults),

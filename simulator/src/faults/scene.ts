@@ -42,6 +42,12 @@ const SCENES: Readonly<Record<string, readonly Act[]>> = {
     { kind: "cut node from coordinators", after: [0, 1.2], lasts: [3, 7] },
     { kind: "cut node from coordinators", after: [0, 1.2], lasts: [3, 7], victim: 1 },
   ],
+  "a voter reboots while it is asked": [
+    { kind: "cut node from coordinators", after: [0, 0.2], lasts: [2, 5] },
+    { kind: "power off", after: [0.4, 1.1], lasts: [0.01, 0.1], victim: 1 },
+    { kind: "power off", after: [0.4, 1.1], lasts: [0.01, 0.1], victim: 2 },
+    { kind: "crash agent", after: [0.4, 1.1], lasts: [0, 0], victim: 1 },
+  ],
   "an agent restarts between votes": [
     { kind: "crash coordinators", after: [0, 0], lasts: [1, 6] },
     { kind: "crash agent", after: [0.2, 2], lasts: [0, 0] },

@@ -11,7 +11,7 @@ import { restProblems } from "./rest-check.ts";
 
 export type StoryOptions = {
   readonly seed: number;
-  readonly nodes: number;
+  readonly nodes: number | "random";
   readonly profile: keyof typeof LEASE_PROFILES | "random";
   readonly kinds: readonly FaultKind[];
   /** Keeps a log with its digest; what happens is the same without. */
@@ -40,6 +40,9 @@ export type StoryOutcome = {
 const CALM_MS = 8_000;
 const FAULTS_MS = 112_000;
 const FIRST_CONTAINERS = 10;
+/** Fleets of chance: two voters, and majorities of odd and even numbers of them. */
+const NODES_MIN = 2;
+const NODES_MAX = 6;
 /** What operators change a policy to. */
 const OTHER_POLICIES: readonly LeasePolicy[] = [LEASE_PROFILES.fast, LEASE_PROFILES.default, LEASE_PROFILES.large];
 const LEADER_TTLS_MS = [3_000, 5_000, 15_000] as const;
@@ -55,7 +58,7 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   const plan = faultPlan(new SeededRandom(seed, "plan"), { fromMs: CALM_MS, untilMs: healMs, kinds, policy });
   const fleet = new SimulatedFleet({
     seed,
-    nodes,
+    nodes: nodes === "random" ? NODES_MIN + (Math.abs(seed) % (NODES_MAX - NODES_MIN + 1)) : nodes,
     policy,
     otherPolicies: plan.some(({ kind }) => kind === "change policy") ? OTHER_POLICIES : [],
     leaderTtlMs: LEADER_TTLS_MS[Math.abs(seed) % LEADER_TTLS_MS.length] ?? LEADER_TTLS_MS[0],
