@@ -93,7 +93,7 @@ test("a death is an alert until the node is back; whoever takes it on is named, 
 });
 
 test("what would cost N+1 is refused when the cluster says so, and the CLI says why", async () => {
-  await cli("cluster", "set", "local", "--n-plus-one", "refuse");
+  await cli("cluster", "update", "local", "--n-plus-one", "refuse");
   const [node] = (await fleet.api().nodes.listNodes({})).nodes;
   const most = Math.floor(((node?.capacity?.cpuMillis ?? 0) * 3) / 5);
   const outcomes = [];

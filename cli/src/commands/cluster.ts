@@ -64,22 +64,6 @@ export function addClusterCommands(program: Command, context: CliContext): void 
       context.print(jsonText(ListClustersResponseSchema, create(ListClustersResponseSchema, { clusters }), true));
     } else for (const line of tableLines(columns, clusters, context.columns())) context.print(line);
   });
-  apiCommand(group, "set <cluster>", "change a policy of a cluster", "lormas cluster set local --n-plus-one refuse")
-    .addOption(
-      new Option(
-        "--n-plus-one <policy>",
-        "what a wish gets after which a node's death would leave a container without a place",
-      )
-        .choices(["off", "warn", "refuse"])
-        .makeOptionMandatory(),
-    )
-    .action(async (id: string, options: ApiOptions & { nPlusOne: keyof typeof N_PLUS_ONE }) => {
-      const nPlusOne = N_PLUS_ONE[options.nPlusOne];
-      const { cluster } = await context.api(options).clusters.updateCluster({ id, nPlusOne });
-      if (cluster === undefined) return;
-      if (options.output === "json") context.print(jsonText(ClusterSchema, cluster, true));
-      else for (const line of tableLines(columns, [cluster], context.columns())) context.print(line);
-    });
   apiCommand(
     group,
     "show <cluster>",
@@ -149,6 +133,7 @@ interface SettingOptions extends ApiOptions {
   readonly autoMigrate?: boolean;
   readonly otherClusters?: boolean;
   readonly survival?: boolean;
+  readonly nPlusOne?: keyof typeof N_PLUS_ONE;
 }
 
 function withSettings(command: Command): Command {
@@ -164,11 +149,17 @@ function withSettings(command: Command): Command {
       "--survival <on|off>",
       "agents ask their peers before they kill; off where they cannot reach each other",
       onOrOff,
+    )
+    .addOption(
+      new Option(
+        "--n-plus-one <policy>",
+        "what a wish gets after which some node's death would leave an HA container without a place",
+      ).choices(Object.keys(N_PLUS_ONE)),
     );
 }
 
 function settings(options: SettingOptions) {
-  const { description, autoMigrate, otherClusters, survival } = options;
+  const { description, autoMigrate, otherClusters, survival, nPlusOne } = options;
   const policy = policyChoice(options);
   return {
     ...(description === undefined ? {} : { description }),
@@ -176,6 +167,7 @@ function settings(options: SettingOptions) {
     ...(autoMigrate === undefined ? {} : { autoMigrate }),
     ...(otherClusters === undefined ? {} : { allowOtherClusters: otherClusters }),
     ...(survival === undefined ? {} : { survival }),
+    ...(nPlusOne === undefined ? {} : { nPlusOne: N_PLUS_ONE[nPlusOne] }),
   };
 }
 

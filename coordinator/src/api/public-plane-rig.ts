@@ -100,7 +100,6 @@ const nobodyDecides: OperatorWishes = {
   drain: refused,
   startMaintenance: refused,
   endMaintenance: refused,
-  setNPlusOne: refused,
   acknowledgeAlert: refused,
 };
 const noClusterWishes: ClusterWishes = {

@@ -170,6 +170,7 @@ function changed(before: ClusterRecord, change: ClusterChange): ClusterRecord {
     autoMigrate: change.autoMigrate ?? before.autoMigrate,
     allowOtherClusters: change.allowOtherClusters ?? before.allowOtherClusters,
     policy: { ...policy, survival: change.survival ?? policy.survival },
+    nPlusOne: change.nPlusOne ?? before.nPlusOne,
   };
 }
 
@@ -185,6 +186,7 @@ function differences(before: ClusterRecord, after: ClusterRecord): string[] {
   if (before.allowOtherClusters !== after.allowOtherClusters) {
     said.push(`other clusters ${after.allowOtherClusters ? "allowed" : "not allowed"}`);
   }
+  if (before.nPlusOne !== after.nPlusOne) said.push(`N+1 policy ${after.nPlusOne} (was ${before.nPlusOne})`);
   if (before.description !== after.description) said.push("description");
   return said;
 }

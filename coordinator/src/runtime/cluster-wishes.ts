@@ -1,4 +1,5 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
 
 /** What may be set of a cluster; what is absent stays, or is the default of a new one. */
 export type ClusterChange = {
@@ -8,6 +9,8 @@ export type ClusterChange = {
   readonly allowOtherClusters?: boolean;
   /** False: agents do not ask their peers; for networks in which they cannot reach each other. */
   readonly survival?: boolean;
+  /** What happens from now on to wishes that cost N+1. */
+  readonly nPlusOne?: NPlusOnePolicy;
 };
 
 /** A shipped profile by name, or "custom" with figures; a figure that is absent stays as it is. */

@@ -81,7 +81,7 @@ test("the policy refuses what would cost N+1, before anything has changed, and c
   rig = await fleetRig(2);
   const { operators, operations } = rig.runtime();
   const a = await create("a", cpu(1_500));
-  await operators.setNPlusOne(rig.clusterId, "refuse", "test");
+  await rig.runtime().clusters.updateCluster(rig.clusterId, { nPlusOne: "refuse" }, "test");
   const before = rig.runtime().newestSequence();
   const refused = await refusal(operations.createContainer(haContainer("b", cpu(1_500)), "test"));
   expect(refused?.code).toBe("n_plus_one_lost");
@@ -99,7 +99,7 @@ test("the policy refuses what would cost N+1, before anything has changed, and c
   await rig.restart();
   for (const nodeId of rig.nodeIds) await rig.agents.connect(nodeId);
   expect(rig.runtime().state.cluster(rig.clusterId)?.nPlusOne).toBe("refuse");
-  await rig.runtime().operators.setNPlusOne(rig.clusterId, "off", "test");
+  await rig.runtime().clusters.updateCluster(rig.clusterId, { nPlusOne: "off" }, "test");
   expect((await create("b", cpu(1_500))).warnings).toEqual([]);
 });
 
@@ -123,7 +123,7 @@ test("N+1 lost is an alert of its cluster until it holds again or the policy is 
   await create("c", cpu(1_500));
   await rig.pass(1_500);
   expect(alerts()).toHaveLength(1);
-  await rig.runtime().operators.setNPlusOne(rig.clusterId, "off", "test");
+  await rig.runtime().clusters.updateCluster(rig.clusterId, { nPlusOne: "off" }, "test");
   await rig.pass(1_500);
   expect(alerts()).toEqual([]);
 });

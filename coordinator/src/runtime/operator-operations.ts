@@ -1,4 +1,3 @@
-import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import type { NodeRecord } from "./fleet-view.ts";
@@ -70,28 +69,6 @@ export class OperatorOperations implements OperatorWishes {
         );
       }
       work.tellDuty(nodeId, { type: "END_MAINTENANCE", at: work.atMs, by });
-    });
-  }
-
-  setNPlusOne(clusterId: string, policy: NPlusOnePolicy, by: string): Promise<void> {
-    return this.#ports.loop.submit((work) => {
-      const cluster = work.cluster(clusterId);
-      if (!cluster) {
-        throw new Refusal("not_found", `there is no cluster ${clusterId}`, "list the clusters to see which there are", {
-          field: "id",
-        });
-      }
-      if (cluster.nPlusOne === policy) return;
-      work.setCluster({ ...cluster, nPlusOne: policy });
-      work.addEvent({
-        type: "cluster.policy_changed",
-        severity: "info",
-        message: `the N+1 policy of ${cluster.name} is now "${policy}" (was "${cluster.nPlusOne}"), asked by ${by}`,
-        nodeId: null,
-        containerId: null,
-        migrationId: null,
-        data: { clusterId, nPlusOne: policy },
-      });
     });
   }
 

@@ -1,10 +1,8 @@
-import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
-
 /** What was granted, and what the one who asked should know nevertheless. */
 export type Granted = { readonly warnings: readonly string[] };
 
 /**
- * What operators wish of nodes, clusters and alerts. Each method resolves once the wish is committed; it rejects with a
+ * What operators wish of nodes and alerts. Each method resolves once the wish is committed; it rejects with a
  * Refusal before anything has changed. `by` is recorded. Wishing what is already so is granted.
  */
 export interface OperatorWishes {
@@ -26,8 +24,6 @@ export interface OperatorWishes {
   ): Promise<Granted>;
   /** Ends it now, as its time would. Refusals: not_found, not_in_maintenance. */
   endMaintenance(nodeId: string, by: string): Promise<void>;
-  /** What happens from now on to wishes that cost N+1 in this cluster. Refusals: not_found. */
-  setNPlusOne(clusterId: string, policy: NPlusOnePolicy, by: string): Promise<void>;
   /** Takes an alert on; one that is acknowledged already stays so. Refusals: not_found (unknown, or resolved already). */
   acknowledgeAlert(alertId: string, by: string): Promise<void>;
 }

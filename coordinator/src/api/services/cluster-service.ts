@@ -45,8 +45,6 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
         ...(allowOtherClusters === undefined ? {} : { allowOtherClusters }),
       };
       await plane.clusters.updateCluster(id, change, requestedBy(context));
-      const nPlusOne = request.nPlusOne === undefined ? null : N_PLUS_ONE[request.nPlusOne];
-      if (nPlusOne) await plane.operators.setNPlusOne(id, nPlusOne, requestedBy(context));
       return show(id);
     },
 
@@ -74,13 +72,16 @@ type Settings = {
   readonly policy?: PolicyChoice | undefined;
   readonly autoMigrate?: boolean | undefined;
   readonly survival?: boolean | undefined;
+  readonly nPlusOne?: NPlusOnePolicy | undefined;
 };
 
-function changeOf({ policy, autoMigrate, survival }: Settings): ClusterChange {
+function changeOf({ policy, autoMigrate, survival, nPlusOne: chosen }: Settings): ClusterChange {
+  const nPlusOne = chosen === undefined ? null : N_PLUS_ONE[chosen];
   return {
     ...(policy === undefined ? {} : { policy: wishOf(policy) }),
     ...(autoMigrate === undefined ? {} : { autoMigrate }),
     ...(survival === undefined ? {} : { survival }),
+    ...(nPlusOne === null ? {} : { nPlusOne }),
   };
 }
 
