@@ -1,13 +1,15 @@
 /** What can be wrong. Stable names: programs and people's rules depend on them; docs/alerts.md says what each means. */
-export type AlertKind =
-  | "node_dead"
-  | "node_unguarded"
-  | "migration_failed"
-  | "container_failed"
-  | "data_on_dead_node"
-  | "n_plus_one_lost"
-  | "automatic_migration_suspended"
-  | "clock_rate";
+export const ALERT_KINDS = [
+  "node_dead",
+  "node_unguarded",
+  "clock_rate",
+  "container_failed",
+  "migration_failed",
+  "data_on_dead_node",
+  "n_plus_one_lost",
+  "automatic_migration_suspended",
+] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
 
 export type AlertSeverity = "warning" | "error";
 

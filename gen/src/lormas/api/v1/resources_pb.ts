@@ -921,8 +921,7 @@ export type Alert = Message<"lormas.api.v1.Alert"> & {
   id: string;
 
   /**
-   * What is wrong, of an open set: "node_dead", "node_unguarded", "migration_failed", "container_failed",
-   * "data_on_dead_node", "n_plus_one_lost", …; see docs/alerts.md.
+   * What is wrong, of an open set: "node_dead", "clock_rate", "automatic_migration_suspended", …; docs/alerts.md has all.
    *
    * @generated from field: string kind = 2;
    */
