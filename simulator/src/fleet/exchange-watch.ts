@@ -13,7 +13,12 @@ type AnyMessage = HeartbeatRequest | HeartbeatResponse | CommandsRequest | Comma
 /** Heartbeats of a node whose arrival is remembered; those of before are answered or lost. */
 const REMEMBERED = 128;
 
-type NodeExchange = { readonly arrivedMs: Float64Array; exchangedMs: number | null };
+type NodeExchange = {
+  /** By the heartbeat's place: its number, and when it first arrived. */
+  readonly sequences: Float64Array;
+  readonly arrivedMs: Float64Array;
+  exchangedMs: number | null;
+};
 
 /** Looks at what agents and coordinators say to each other as it arrives. */
 export class ExchangeWatch {
@@ -36,11 +41,16 @@ export class ExchangeWatch {
     // Whatever a stream carries is one of these four.
     const { message: inner } = message as AnyMessage;
     if (inner.case === "heartbeat") {
-      this.#node(nodeId).arrivedMs[Number(inner.value.sequence) % REMEMBERED] = this.#time.nowMs();
+      this.#arrived(this.#node(nodeId), Number(inner.value.sequence));
+    } else if (inner.case === "hello") {
+      this.#node(nodeId).sequences.fill(0); // Another run numbers its heartbeats anew.
     } else if (inner.case === "ack") {
       const node = this.#node(nodeId);
       this.ackedMs = this.#time.nowMs();
-      node.exchangedMs = node.arrivedMs[Number(inner.value.sequence) % REMEMBERED] ?? null;
+      const place = Number(inner.value.sequence) % REMEMBERED;
+      if (node.sequences[place] === Number(inner.value.sequence)) {
+        node.exchangedMs = Math.max(node.exchangedMs ?? 0, node.arrivedMs[place] ?? 0);
+      }
       run.counts["heartbeats acknowledged"] += 1;
     } else if (inner.case === "result" && REFUSALS.has(inner.value.errorCode)) {
       run.counts["commands refused"] += 1;
@@ -48,10 +58,22 @@ export class ExchangeWatch {
     if (run.log.on) run.log.note(to, `hears ${from}: ${shown(inner)}`);
   }
 
+  // A duplicate that comes late proves nothing: what was acknowledged arrived first.
+  #arrived(node: NodeExchange, sequence: number): void {
+    const place = sequence % REMEMBERED;
+    if (node.sequences[place] === sequence) return;
+    node.sequences[place] = sequence;
+    node.arrivedMs[place] = this.#time.nowMs();
+  }
+
   #node(nodeId: string): NodeExchange {
     let node = this.#nodes.get(nodeId);
     if (!node) {
-      node = { arrivedMs: new Float64Array(REMEMBERED), exchangedMs: null };
+      node = {
+        sequences: new Float64Array(REMEMBERED),
+        arrivedMs: new Float64Array(REMEMBERED),
+        exchangedMs: null,
+      };
       this.#nodes.set(nodeId, node);
     }
     return node;

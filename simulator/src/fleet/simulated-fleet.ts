@@ -146,7 +146,9 @@ export class SimulatedFleet {
     this.time.after(untilMs - this.time.nowMs(), "world", "stop", () => {
       over = true;
     });
-    return this.time.run(() => over || this.violation !== null || done());
+    return this.time
+      .run(() => over || this.violation !== null || done())
+      .catch((error: unknown) => this.fail(`an event failed: ${error instanceof Error ? error.message : error}`));
   }
 
   #clockOf(host: string): HostClock {

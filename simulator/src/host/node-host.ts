@@ -56,6 +56,8 @@ export class NodeHost {
   readonly #random: SeededRandom;
   readonly #connections = new Set<Connection>();
   #guardFile: GuardFile | null = null;
+  /** Where /run cannot be had the guard's record is kept in the data folder, and outlives a boot that it is not of. */
+  readonly #runDirOnDisk: boolean;
   #agent: AgentProcess | null = null;
   #guard: GuardProcess | null = null;
   #boots = 1;
@@ -70,6 +72,7 @@ export class NodeHost {
     this.nodeId = parts.nodeId;
     this.name = name;
     this.#random = random("host");
+    this.#runDirOnDisk = this.#random.chance(0.5);
     this.engine = new ContainerEngine({ host: name, time, clock, random: random("engine"), onExecuting });
     this.disk = new JournalDisk(time, random("disk"), name);
   }
@@ -156,7 +159,7 @@ export class NodeHost {
     this.#agent?.process.kill();
     this.#guard?.process.kill();
     this.engine.powerOff();
-    this.#guardFile = null;
+    if (!this.#runDirOnDisk) this.#guardFile = null;
   }
 
   powerOn(): void {
