@@ -86,15 +86,18 @@ export function addClusterCommands(program: Command, context: CliContext): void 
     const { cluster } = await context.api(options).clusters.createCluster({ name, ...settings(options) });
     print(context, options, cluster, name);
   });
-  withSettings(
-    apiCommand(
-      group,
-      "update <cluster>",
-      "change what is given of a cluster",
-      "lormas cluster update local --profile fast",
+  withLimits(
+    withSettings(
+      apiCommand(
+        group,
+        "update <cluster>",
+        "change what is given of a cluster",
+        "lormas cluster update local --profile fast",
+      ),
     ),
-  ).action(async (id: string, options: SettingOptions) => {
-    const change = settings(options);
+  ).action(async (id: string, options: SettingOptions & LimitOptions) => {
+    const migrationLimits = limits(options);
+    const change = { ...settings(options), ...(migrationLimits && { migrationLimits }) };
     if (Object.keys(change).length === 0) {
       throw new CliFailure(exitCode.usage, "nothing is to be changed", "lormas cluster update --help");
     }
@@ -157,6 +160,35 @@ function withSettings(command: Command): Command {
       ).choices(Object.keys(N_PLUS_ONE)),
     );
 }
+
+interface LimitOptions {
+  readonly migrationsAtOnce?: number;
+  readonly migrationsPerTarget?: number;
+  readonly failoversPerTarget?: number;
+}
+
+function withLimits(command: Command): Command {
+  return command
+    .option("--migrations-at-once <count>", "planned moves away from its nodes at once, 1 to 1000", count(1_000))
+    .option("--migrations-per-target <count>", "planned moves to one of its nodes at once, 1 to 100", count(100))
+    .option("--failovers-per-target <count>", "failovers to one of its nodes at once, 1 to 1000", count(1_000));
+}
+
+function limits({ migrationsAtOnce, migrationsPerTarget, failoversPerTarget }: LimitOptions): LimitOptions | null {
+  const given = {
+    ...(migrationsAtOnce === undefined ? {} : { migrationsAtOnce }),
+    ...(migrationsPerTarget === undefined ? {} : { migrationsPerTarget }),
+    ...(failoversPerTarget === undefined ? {} : { failoversPerTarget }),
+  };
+  return Object.keys(given).length === 0 ? null : given;
+}
+
+const count = (max: number) => (text: string) => {
+  if (!/^\d{1,7}$/.test(text) || Number(text) < 1 || Number(text) > max) {
+    throw new InvalidArgumentError(`Give a whole number from 1 to ${max}.`);
+  }
+  return Number(text);
+};
 
 function settings(options: SettingOptions) {
   const { description, autoMigrate, otherClusters, survival, nPlusOne } = options;
@@ -237,6 +269,7 @@ function clusterFacts(cluster: Cluster): [string, string][] {
       `  ${term.name}`,
       `${secondsText(term.ms)}  ${term.explanation}`,
     ]),
+    ["Moves at once", limitsText(cluster)],
     ["Voting group", group ? `epoch ${group.epoch}, ${group.epochsKept} believed in` : "none yet"],
     ["Self-fencing", group ? (group.selfFencing ? "on" : "off: one node") : ""],
     ["Survival by votes", group ? survivalText(cluster) : ""],
@@ -248,6 +281,12 @@ function survivalText({ group, heartbeatPolicy }: Cluster): string {
   if (!heartbeatPolicy?.survival) return "off by setting";
   if (!group?.selfFencing) return "off: nobody to ask";
   return "off: a voter has no peer address";
+}
+
+function limitsText({ migrationLimits: limits }: Cluster): string {
+  if (!limits) return "";
+  const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = limits;
+  return `${migrationsAtOnce} away, ${migrationsPerTarget} to a node; ${failoversPerTarget} failovers to a node`;
 }
 
 function movesText(cluster: Cluster): string {

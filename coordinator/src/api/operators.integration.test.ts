@@ -166,6 +166,30 @@ test("the cluster's policy is changed by name and holds at once", async () => {
   );
 });
 
+test("a cluster's limits of migrations are changed one by one, within bounds, and stay when nothing is said of them", async () => {
+  const { cluster: before } = await clusters.getCluster({ id: "local" });
+  expect(before?.migrationLimits).toMatchObject({
+    migrationsAtOnce: 20,
+    migrationsPerTarget: 5,
+    failoversPerTarget: 32,
+  });
+  const { cluster } = await clusters.updateCluster({ id: "local", migrationLimits: { migrationsPerTarget: 2 } });
+  expect(cluster?.migrationLimits).toMatchObject({
+    migrationsAtOnce: 20,
+    migrationsPerTarget: 2,
+    failoversPerTarget: 32,
+  });
+  await clusters.updateCluster({ id: "local", description: "the first" });
+  const { cluster: after } = await clusters.getCluster({ id: "local" });
+  expect(after).toMatchObject({ description: "the first", migrationLimits: { migrationsPerTarget: 2 } });
+  for (const migrationLimits of [{ migrationsAtOnce: 0 }, { migrationsAtOnce: 1_001 }, { migrationsPerTarget: 101 }]) {
+    const refused = await rest("PATCH", "/api/v1/clusters/local", { migrationLimits });
+    expect(refused.status).toBe(400);
+  }
+  const patched = await rest("PATCH", "/api/v1/clusters/local", { migrationLimits: { migrationsAtOnce: 1_000 } });
+  expect(patched.status).toBe(200);
+});
+
 test("alerts are listed in pages, counted, taken on by name, and come with the events that touch them", async () => {
   const seen: string[] = [];
   const over = new AbortController();

@@ -1,6 +1,6 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { chosenPolicy } from "../domain/membership/policy-choice.ts";
-import { DEFAULT_LIMITS } from "../domain/migration/migration-limits.ts";
+import { DEFAULT_LIMITS, type MigrationLimits } from "../domain/migration/migration-limits.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ClusterChange, ClusterWishes } from "./cluster-wishes.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
@@ -166,6 +166,7 @@ function changed(before: ClusterRecord, change: ClusterChange): ClusterRecord {
   const policy = change.policy ? chosenPolicy(change.policy, before.policy) : before.policy;
   return {
     ...before,
+    limits: { ...before.limits, ...change.limits },
     description: change.description ?? before.description,
     autoMigrate: change.autoMigrate ?? before.autoMigrate,
     allowOtherClusters: change.allowOtherClusters ?? before.allowOtherClusters,
@@ -181,6 +182,10 @@ function differences(before: ClusterRecord, after: ClusterRecord): string[] {
   if (was.profile !== is.profile || was.intervalMs !== is.intervalMs || was.leaseMs !== is.leaseMs) {
     said.push(`profile ${is.profile} (interval ${is.intervalMs} ms, lease ${is.leaseMs} ms, kill ${is.killMs} ms)`);
   } else if (was.killMs !== is.killMs) said.push(`kill ${is.killMs} ms`);
+  const { limits } = after;
+  if (limitsSaid(before.limits) !== limitsSaid(limits)) {
+    said.push(`limits ${limitsSaid(limits)} (were ${limitsSaid(before.limits)})`);
+  }
   if (was.survival !== is.survival) said.push(`survival by votes ${is.survival ? "on" : "off"}`);
   if (before.autoMigrate !== after.autoMigrate) said.push(`automatic migration ${after.autoMigrate ? "on" : "off"}`);
   if (before.allowOtherClusters !== after.allowOtherClusters) {
@@ -189,6 +194,11 @@ function differences(before: ClusterRecord, after: ClusterRecord): string[] {
   if (before.nPlusOne !== after.nPlusOne) said.push(`N+1 policy ${after.nPlusOne} (was ${before.nPlusOne})`);
   if (before.description !== after.description) said.push("description");
   return said;
+}
+
+function limitsSaid(limits: MigrationLimits): string {
+  const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = limits;
+  return `${migrationsAtOnce} migrations at once, ${migrationsPerTarget} to a node, ${failoversPerTarget} failovers to a node`;
 }
 
 function event(

@@ -1,9 +1,12 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { MigrationLimits } from "../domain/migration/migration-limits.ts";
 import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
 
 /** What may be set of a cluster; what is absent stays, or is the default of a new one. */
 export type ClusterChange = {
   readonly description?: string;
+  /** A limit that is absent stays as it is. */
+  readonly limits?: Partial<MigrationLimits>;
   readonly policy?: PolicyWish;
   readonly autoMigrate?: boolean;
   readonly allowOtherClusters?: boolean;

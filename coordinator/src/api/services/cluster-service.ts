@@ -1,6 +1,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { NPlusOnePolicy } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { ClusterService, PolicyChoice } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { ClusterService, MigrationLimitsChange, PolicyChoice } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { MigrationLimits } from "../../domain/migration/migration-limits.ts";
 import type { ClusterChange, PolicyWish } from "../../runtime/cluster-wishes.ts";
 import { clusterById, listClusters } from "../../store/read-model/cluster-readings.ts";
 import { findClusterId, findNodeId } from "../../store/read-model/lookup.ts";
@@ -41,6 +42,7 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
       const { description, allowOtherClusters } = request;
       const change = {
         ...changeOf(request),
+        ...(request.migrationLimits === undefined ? {} : { limits: limitsOf(request.migrationLimits) }),
         ...(description === undefined ? {} : { description }),
         ...(allowOtherClusters === undefined ? {} : { allowOtherClusters }),
       };
@@ -82,6 +84,15 @@ function changeOf({ policy, autoMigrate, survival, nPlusOne: chosen }: Settings)
     ...(autoMigrate === undefined ? {} : { autoMigrate }),
     ...(survival === undefined ? {} : { survival }),
     ...(nPlusOne === null ? {} : { nPlusOne }),
+  };
+}
+
+function limitsOf(change: MigrationLimitsChange): Partial<MigrationLimits> {
+  const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = change;
+  return {
+    ...(migrationsAtOnce === undefined ? {} : { migrationsAtOnce }),
+    ...(migrationsPerTarget === undefined ? {} : { migrationsPerTarget }),
+    ...(failoversPerTarget === undefined ? {} : { failoversPerTarget }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
-import { ContainerType, EggSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerType, EggSchema, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { describe, expect, test } from "vitest";
 import {
+  type CreateForm,
   emptyForm,
   formField,
   formForEgg,
@@ -112,7 +113,22 @@ describe("the request", () => {
       hostPorts: { http: 8080 },
       createStopped: false,
       allowDataLoss: false,
+      restartPriority: RestartPriority.NORMAL,
     });
+  });
+
+  test("says who goes first, and after how many crashes it moves, where that is asked and makes sense", () => {
+    const form: CreateForm = { ...good(), priority: "critical", crashesBeforeMove: " 0 " };
+    expect(toCreateRequest(form, egg)).toMatchObject({
+      restartPriority: RestartPriority.CRITICAL,
+      crashesBeforeMove: 0,
+    });
+    expect(toCreateRequest({ ...form, ha: false }, egg)).not.toHaveProperty("crashesBeforeMove");
+    for (const crashesBeforeMove of ["11", "-1", "1.5", "many"]) {
+      expect(formProblems({ ...form, crashesBeforeMove }, egg)).toHaveProperty("crashes_before_move");
+      expect(formProblems({ ...form, ha: false, crashesBeforeMove }, egg)).not.toHaveProperty("crashes_before_move");
+    }
+    expect(formProblems({ ...form, crashesBeforeMove: "10" }, egg)).not.toHaveProperty("crashes_before_move");
   });
 
   test("accepts data loss only where there is something to lose and somebody said so", () => {

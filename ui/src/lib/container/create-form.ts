@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { ContainerType, type Egg, type EggVariable } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerType, type Egg, type EggVariable, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { CreateContainerRequestSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 
 /** What a person typed; numbers are still text. */
@@ -16,7 +16,18 @@ export type CreateForm = {
   hostPorts: Record<string, string>;
   createStopped: boolean;
   allowDataLoss: boolean;
+  priority: keyof typeof PRIORITIES;
+  /** HA only; empty: what the server says. */
+  crashesBeforeMove: string;
 };
+
+/** Who goes first where not everybody can, as a person chooses it. */
+export const PRIORITIES = {
+  critical: RestartPriority.CRITICAL,
+  high: RestartPriority.HIGH,
+  normal: RestartPriority.NORMAL,
+  low: RestartPriority.LOW,
+} as const;
 
 /** Problems by field, in proto notation ("resources.memory_bytes", "environment.GREETING"). */
 export type FormProblems = Readonly<Record<string, string>>;
@@ -57,6 +68,8 @@ export function emptyForm(): CreateForm {
     hostPorts: {},
     createStopped: false,
     allowDataLoss: false,
+    priority: "normal",
+    crashesBeforeMove: "",
   };
 }
 
@@ -83,6 +96,9 @@ export function formProblems(form: CreateForm, egg: Egg | undefined): FormProble
   put(problems, "resources.cpu_millis", amountProblem(form.cpuCores, "cores", 0.001, cpuMillisMax / 1000));
   put(problems, "resources.memory_bytes", amountProblem(form.memoryMib, "MiB", 1, mibMax));
   put(problems, "resources.disk_bytes", amountProblem(form.diskMib, "MiB", 1, mibMax));
+  if (form.ha && !/^(|\d|10)$/.test(form.crashesBeforeMove.trim())) {
+    problems["crashes_before_move"] = "Give a whole number from 0 to 10, or leave it empty.";
+  }
   const takenBy = new Map<string, string>();
   for (const { name, protocol } of egg.ports) {
     const text = (form.hostPorts[name] ?? "").trim();
@@ -121,6 +137,7 @@ export function formField(serverField: string): string {
 /** True when the form has an input for that field, so that a refusal can be shown beside it. */
 export function hasField(field: string, egg: Egg | undefined): boolean {
   if (["name", "egg_id", "preferred_cluster", "type", "allow_data_loss"].includes(field)) return true;
+  if (["restart_priority", "crashes_before_move"].includes(field)) return true;
   if (["resources.cpu_millis", "resources.memory_bytes", "resources.disk_bytes"].includes(field)) return true;
   const [map, key] = field.split(/\.(.*)/s);
   if (map === "environment") return egg?.variables.some(({ name }) => name === key) ?? false;
@@ -151,6 +168,8 @@ export function toCreateRequest(form: CreateForm, egg: Egg): MessageInitShape<ty
     hostPorts,
     createStopped: form.createStopped,
     allowDataLoss: form.ha && form.allowDataLoss && keepsLocalData(egg),
+    restartPriority: PRIORITIES[form.priority],
+    ...(form.ha && form.crashesBeforeMove.trim() !== "" && { crashesBeforeMove: Number(form.crashesBeforeMove) }),
   };
 }
 
