@@ -18,6 +18,9 @@ type NodeExchange = {
   readonly sequences: Float64Array;
   readonly arrivedMs: Float64Array;
   exchangedMs: number | null;
+  /** The run of the agent that said hello last, and the highest number that arrived since it first did. */
+  incarnation: string;
+  highest: number;
 };
 
 /** Looks at what agents and coordinators say to each other as it arrives. */
@@ -43,7 +46,7 @@ export class ExchangeWatch {
     if (inner.case === "heartbeat") {
       this.#arrived(this.#node(nodeId), Number(inner.value.sequence));
     } else if (inner.case === "hello") {
-      this.#node(nodeId).sequences.fill(0); // Another run numbers its heartbeats anew.
+      this.#introduced(this.#node(nodeId), inner.value.incarnation);
     } else if (inner.case === "ack") {
       const node = this.#node(nodeId);
       this.ackedMs = this.#time.nowMs();
@@ -60,10 +63,19 @@ export class ExchangeWatch {
 
   // A duplicate that comes late proves nothing: what was acknowledged arrived first.
   #arrived(node: NodeExchange, sequence: number): void {
+    if (sequence <= node.highest) return;
+    node.highest = sequence;
     const place = sequence % REMEMBERED;
-    if (node.sequences[place] === sequence) return;
     node.sequences[place] = sequence;
     node.arrivedMs[place] = this.#time.nowMs();
+  }
+
+  // Another run numbers its heartbeats anew.
+  #introduced(node: NodeExchange, incarnation: string): void {
+    if (node.incarnation === incarnation) return;
+    node.incarnation = incarnation;
+    node.highest = 0;
+    node.sequences.fill(0);
   }
 
   #node(nodeId: string): NodeExchange {
@@ -73,6 +85,8 @@ export class ExchangeWatch {
         sequences: new Float64Array(REMEMBERED),
         arrivedMs: new Float64Array(REMEMBERED),
         exchangedMs: null,
+        incarnation: "",
+        highest: 0,
       };
       this.#nodes.set(nodeId, node);
     }

@@ -110,8 +110,7 @@ export class Connection {
       this.#down.send(`${frame.kind} down`, () => {
         if (frame.kind === "end") this.#server?.process.enter(() => this.#serverCallOver(frame.call));
         this.#parts.client.process.enter(() => this.#takeDown(frame));
-        if (frame.kind !== "data") return;
-        this.#again(frame.call, "down", () => this.#parts.client.process.enter(() => this.#takeDown(frame)));
+        this.#again(frame, "down", () => this.#parts.client.process.enter(() => this.#takeDown(frame)));
       }),
     );
   }
@@ -188,12 +187,15 @@ export class Connection {
     if (!this.#serverOpen) return;
     const { process } = this.#server;
     process.enter(() => this.#takeUp(frame));
-    this.#again(frame.call, "up", () => process.enter(() => this.#takeUp(frame)));
+    this.#again(frame, "up", () => process.enter(() => this.#takeUp(frame)));
   }
 
   // A heartbeat or acknowledgement that comes once more, long after it was overtaken.
-  #again(call: number, way: "up" | "down", deliver: () => void): void {
-    if (!this.#heartbeats.has(call)) return;
+  #again(frame: UpFrame | DownFrame, way: "up" | "down", deliver: () => void): void {
+    if (frame.kind !== "data" || !this.#heartbeats.has(frame.call)) return;
+    // A heartbeat stream carries these two kinds of messages alone.
+    const { message } = frame.message as HeartbeatRequest | HeartbeatResponse;
+    if (message.case !== "heartbeat" && message.case !== "ack") return;
     const { network } = this.#parts;
     const lateMs = network.duplicateAfterMs(way === "up" ? this.#upLink : this.#downLink);
     if (lateMs !== null) network.time.after(lateMs, "network", `duplicate ${way}`, deliver);
@@ -203,7 +205,6 @@ export class Connection {
     if (!this.#serverOpen || !this.#server) return;
     const { client, onMessage } = this.#parts;
     if (frame.kind === "open") {
-      if (this.#serverCalls.has(frame.call)) return;
       const { accept } = this.#server;
       if (frame.name === "Heartbeat") {
         const call = new ServerCall<HeartbeatRequest, HeartbeatResponse>(this, frame.call);
