@@ -66,7 +66,7 @@ function show(context: CliContext, options: ApiOptions, alert: Alert | undefined
     ["Message", alert.message],
     ["Next", alert.nextStep],
     ["Opened", timeText(alert.openedAt)],
-    ["Last noticed", `${timeText(alert.raisedAt)}, ${alert.count} times`],
+    ["Last noticed", `${timeText(alert.raisedAt)}, ${alert.count === 1 ? "once" : `${alert.count} times`}`],
     ["Taken on", by],
     ["Resolved", timeText(alert.resolvedAt)],
   ];

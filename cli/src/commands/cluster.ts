@@ -18,7 +18,7 @@ import { CliFailure } from "../cli-failure.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
-import { nPlusOneWord, secondsText, timeText } from "../output/wording.ts";
+import { boundText, nPlusOneWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
 
@@ -29,7 +29,7 @@ const columns: Column<Cluster>[] = [
   { title: "MOVES BY ITSELF", value: movesText },
   { title: "TO OTHER CLUSTERS", value: (cluster) => (cluster.allowOtherClusters ? "yes" : "no") },
   { title: "N+1", value: (cluster) => nPlusOneWord(cluster.nPlusOne) },
-  { title: "FAILOVER WITHIN", value: (cluster) => boundText(cluster.failoverBoundMs), right: true },
+  { title: "FAILOVER WITHIN", value: (cluster) => failoverText(cluster.failoverBoundMs), right: true },
   { title: "DESCRIPTION", value: (cluster) => cluster.description },
 ];
 
@@ -46,8 +46,8 @@ const profileColumns: Column<HeartbeatProfile>[] = [
   { title: "HEARTBEAT", value: ({ policy }) => secondsText(policy?.intervalMs), right: true },
   { title: "LEASE", value: ({ policy }) => secondsText(policy?.leaseMs), right: true },
   { title: "KILL", value: ({ policy }) => secondsText(policy?.killMs), right: true },
-  { title: "WAIT", value: ({ policy }) => secondsText(policy?.waitMs), right: true },
-  { title: "FAILOVER WITHIN", value: ({ bound }) => boundText(bound?.totalMs ?? 0), right: true },
+  { title: "WAIT", value: ({ policy }) => boundText(policy?.waitMs ?? 0), right: true },
+  { title: "FAILOVER WITHIN", value: ({ bound }) => failoverText(bound?.totalMs ?? 0), right: true },
   { title: "FITS", value: ({ description }) => description },
 ];
 
@@ -261,19 +261,26 @@ function clusterFacts(cluster: Cluster): [string, string][] {
       "Policy",
       policy
         ? `${policy.profile}: heartbeat ${secondsText(policy.intervalMs)}, lease ${secondsText(policy.leaseMs)}, ` +
-          `kill ${secondsText(policy.killMs)}, wait ${secondsText(policy.waitMs)}`
+          `kill ${secondsText(policy.killMs)}, wait ${boundText(policy.waitMs)}`
         : "",
     ],
     ["Bound", cluster.failoverBound?.summary ?? ""],
     ...(cluster.failoverBound?.terms ?? []).map((term): [string, string] => [
       `  ${term.name}`,
-      `${secondsText(term.ms)}  ${term.explanation}`,
+      `${boundText(term.ms)}  ${term.explanation}`,
     ]),
     ["Moves at once", limitsText(cluster)],
-    ["Voting group", group ? `epoch ${group.epoch}, ${group.epochsKept} believed in` : "none yet"],
+    ["Voting group", groupText(group)],
     ["Self-fencing", group ? (group.selfFencing ? "on" : "off: one node") : ""],
     ["Survival by votes", group ? survivalText(cluster) : ""],
   ];
+}
+
+/** How far a change of the group has got. */
+function groupText(group: Cluster["group"]): string {
+  if (!group) return "none yet";
+  const older = group.epochsKept - 1;
+  return `epoch ${group.epoch}${older > 0 ? `; nodes may still go by ${older} older ${older === 1 ? "one" : "ones"}` : ""}`;
 }
 
 function survivalText({ group, heartbeatPolicy }: Cluster): string {
@@ -294,8 +301,8 @@ function movesText(cluster: Cluster): string {
   return cluster.autoMigrate ? "yes" : "no";
 }
 
-/** Rounded up: a bound is never shown shorter than it is. */
-const boundText = (ms: number): string => (ms === 0 ? "no failover" : secondsText(Math.ceil(ms / 100) * 100));
+/** "no failover" where nothing moves. */
+const failoverText = (ms: number): string => (ms === 0 ? "no failover" : boundText(ms));
 
 function voterText(voter: GroupVoter): string {
   switch (voter.state) {

@@ -108,7 +108,7 @@ async function showOrWait(context: CliContext, options: WaitOptions, answer: Ans
           blocked.map(({ containerName, message }) => `\n  ${containerName}: ${message}`).join(""),
     isAbandoned(node)
       ? `lormas node show ${node.name}`
-      : "the drain goes on; remove what blocks it, or uncordon the node",
+      : `the drain goes on: make room or stop what is blocked; lormas node uncordon ${node.name} calls it off`,
   );
 }
 
@@ -165,7 +165,7 @@ export function dutyLines({ name, duty }: Node, columns: number | undefined): st
       {
         title: "TRIED AGAIN",
         value: (item: (typeof duty.items)[number]) =>
-          item.retryAt === undefined ? "" : new Date(timestampMs(item.retryAt)).toISOString().slice(11, 19),
+          item.retryAt === undefined ? "" : `${new Date(timestampMs(item.retryAt)).toISOString().slice(11, 19)}Z`,
       },
     ];
     lines.push(...tableLines(shape, duty.items, columns).map((line) => `  ${line}`));

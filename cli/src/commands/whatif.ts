@@ -5,7 +5,7 @@ import type { CliContext } from "../cli-context.ts";
 import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
 import { type Column, tableLines } from "../output/table.ts";
-import { secondsText } from "../output/wording.ts";
+import { boundText } from "../output/wording.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
 
 const nodeColumns: Column<WhatIf>[] = [
@@ -18,7 +18,7 @@ const nodeColumns: Column<WhatIf>[] = [
     right: true,
   },
   { title: "NO PLACE", value: (node) => String(node.withoutPlaceCount), right: true },
-  { title: "WAIT", value: (node) => String(node.waitingCount), right: true },
+  { title: "WAIT FOR IT", value: (node) => String(node.waitingCount), right: true },
   {
     title: "WITHOUT A PLACE",
     value: (node) => {
@@ -33,12 +33,12 @@ const containerColumns: Column<WhatIfContainer>[] = [
   { title: "GOES TO", value: (container) => container.targetNodeName || "-" },
   {
     title: "DOWN AT MOST",
-    value: (container) => (container.blocker ? "" : secondsText(container.downtimeMs)),
+    value: (container) => (container.blocker ? "" : boundText(container.downtimeMs)),
     right: true,
   },
   {
     title: "MADE OF",
-    value: (container) => container.downtimeTerms.map(({ name, ms }) => `${name} ${secondsText(ms)}`).join(" + "),
+    value: (container) => container.downtimeTerms.map(({ name, ms }) => `${name} ${boundText(ms)}`).join(" + "),
   },
   { title: "BLOCKED BY", value: (container) => container.blocker },
 ];
@@ -48,7 +48,7 @@ export function addWhatIfCommand(program: Command, context: CliContext): void {
   apiCommand(
     program,
     "whatif [node]",
-    "what would become of the HA containers if a node died now: of one node, or of each in short",
+    "what would become of the HA containers if a node died now: of one node, or of each in short. MOVE: they would start elsewhere; NO PLACE: no other node has room; WAIT FOR IT: they do not move by themselves",
     "lormas whatif node-1",
   ).action(async (node: string | undefined, options: ApiOptions) => {
     const answer = await context.api(options).nodes.whatIf({ node: node ?? "" });

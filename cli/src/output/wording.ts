@@ -12,7 +12,7 @@ import {
   ContainerTypeSchema,
   type DesiredState,
   DesiredStateSchema,
-  type DutyState,
+  DutyState,
   DutyStateSchema,
   type Endpoint,
   type MigrationOutcome,
@@ -32,7 +32,8 @@ function word(schema: DescEnum, value: number): string {
 }
 
 export const nodeStatusWord = (value: NodeStatus) => word(NodeStatusSchema, value);
-export const dutyWord = (value: DutyState) => word(DutyStateSchema, value).replaceAll("_", " ");
+export const dutyWord = (value: DutyState) =>
+  value === DutyState.MAINTENANCE ? "in maintenance" : word(DutyStateSchema, value).replaceAll("_", " ");
 export const alertSeverityWord = (value: AlertSeverity) => word(AlertSeveritySchema, value);
 export const alertStateWord = (value: AlertState) => word(AlertStateSchema, value);
 export const nPlusOneWord = (value: NPlusOnePolicy) => word(NPlusOnePolicySchema, value);
@@ -57,6 +58,9 @@ export function clockText(at: Timestamp | undefined): string {
 export function secondsText(ms: number | bigint | undefined): string {
   return ms === undefined ? "" : `${(Number(ms) / 1000).toFixed(1)} s`;
 }
+
+/** "6.7 s" of 6,632 ms: rounded up, since a bound is never shown shorter than it is. */
+export const boundText = (ms: number | bigint): string => secondsText(Math.ceil(Number(ms) / 100) * 100);
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 

@@ -29,13 +29,13 @@ import type { WatchHub } from "./watch/watch-hub.ts";
 /** The services of lormas.api.v1: what REST, reflection and the health service speak of. */
 export const API_SERVICES = [
   NodeService,
+  AlertService,
   ClusterService,
   EggService,
   ContainerService,
   MigrationService,
   EventService,
   HealthService,
-  AlertService,
 ] as const;
 
 /** Everything that is served over Connect, gRPC and gRPC-Web. A new service is added here and above. */
@@ -44,13 +44,13 @@ export function publicServices(plane: PlaneContext, hub: WatchHub, readiness: Re
   const index = new ReflectionIndex([...API_SERVICES, Health]);
   return [
     bind(NodeService, nodeService(plane)),
+    bind(AlertService, alertService(plane)),
     bind(ClusterService, clusterService(plane)),
     bind(EggService, eggService(plane)),
     bind(ContainerService, containerService(plane)),
     bind(MigrationService, migrationService(plane)),
     bind(EventService, eventService(plane, hub)),
     bind(HealthService, healthService(plane)),
-    bind(AlertService, alertService(plane)),
     bind(Health, grpcHealthService(names, readiness, plane.clock, plane.stopping)),
     bind(ServerReflection, reflectionService(index)),
     bind(ServerReflectionAlpha, reflectionAlphaService(index)),

@@ -50,7 +50,7 @@ const full = { cpuMillis: 3_500, memoryBytes: 3_500, diskBytes: 3_500 };
 /** What makes a node unfit, in the order in which it is looked for, with what the reason must say. */
 const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequest>, RegExp][] = [
   ["data_elsewhere", {}, { pinnedNodeId: "id-other" }, /data is on another node/],
-  ["excluded", {}, { excludedNodeIds: ["id-a"] }, /source, or failed/],
+  ["excluded", {}, { excludedNodeIds: ["id-a"] }, /runs there already, or a try on it has failed/],
   ["not_requested", {}, { requestedNodeId: "id-other" }, /another node was asked for/],
   ["unhealthy", { healthy: false }, {}, /heartbeats are missing/],
   ["cordoned", { schedulable: false }, {}, /takes no new containers/],
@@ -63,9 +63,9 @@ const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequ
   ["runtime", { runtime: "exec" }, {}, /it runs exec, the egg needs docker/],
   ["runtime", { runtimeReady: false }, {}, /does not answer/],
   ["unguarded", { guarded: false }, {}, /no guard/],
-  ["cpu", { allocated: { ...full, memoryBytes: 0, diskBytes: 0 } }, {}, /needs 1000 m, 500 m of 4000 m are free/],
-  ["memory", { allocated: { ...full, cpuMillis: 0, diskBytes: 0 } }, {}, /needs .* MiB, .* are free/],
-  ["disk", { allocated: { ...full, cpuMillis: 0, memoryBytes: 0 } }, {}, /needs .* MiB, .* are free/],
+  ["cpu", { allocated: { ...full, memoryBytes: 0, diskBytes: 0 } }, {}, /needs 1 cores, 0.5 of 4 are free/],
+  ["memory", { allocated: { ...full, cpuMillis: 0, diskBytes: 0 } }, {}, /needs .* MiB of memory, .* are free/],
+  ["disk", { allocated: { ...full, cpuMillis: 0, memoryBytes: 0 } }, {}, /needs .* MiB of disk, .* are free/],
   ["port", { takenPorts: new Set(["tcp/443"]) }, { ports: [port("https", 443)] }, /host port tcp\/443 is taken/],
 ];
 

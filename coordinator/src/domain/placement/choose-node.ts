@@ -176,7 +176,8 @@ function firstDrop(
   if (request.pinnedNodeId !== null && request.pinnedNodeId !== node.id) {
     return ["data_elsewhere", "the container's data is on another node"];
   }
-  if (request.excludedNodeIds.includes(node.id)) return ["excluded", "it is the source, or failed in this migration"];
+  if (request.excludedNodeIds.includes(node.id))
+    return ["excluded", "it runs there already, or a try on it has failed"];
   if (request.requestedNodeId !== null && request.requestedNodeId !== node.id) {
     return ["not_requested", "another node was asked for"];
   }
@@ -190,9 +191,9 @@ function firstDrop(
   if (!node.runtimeReady) return ["runtime", `its ${node.runtime} runtime does not answer`];
   if (request.ha && !node.guarded) return ["unguarded", "no guard holds its lease"];
   if (request.ha && !node.clockSound) return ["clock", "its clock runs too fast or too slow for a lease to hold"];
-  if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis", (n) => `${n} m`)];
-  if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes", mebibytes)];
-  if (lacks("diskBytes")) return ["disk", shortage(request, node, "diskBytes", mebibytes)];
+  if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis", cores, "cores")];
+  if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes", mebibytes, "MiB of memory")];
+  if (lacks("diskBytes")) return ["disk", shortage(request, node, "diskBytes", mebibytes, "MiB of disk")];
   if (typeof ports === "string") return ["port", ports];
   // Last, so that whoever is dropped by it could take the container as soon as one of those has ended.
   return request.busyNodeIds?.includes(node.id) ? ["busy", "it takes as many migrations as it may at once"] : null;
@@ -208,16 +209,18 @@ function clusterAllowed(request: PlacementRequest, node: CandidateNode): boolean
   );
 }
 
-const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MiB`;
+const cores = (millis: number): string => String(millis / 1_000);
+const mebibytes = (bytes: number): string => String(Math.round(bytes / 1_048_576));
 
 function shortage(
   request: PlacementRequest,
   node: CandidateNode,
   name: keyof Resources,
   show: (amount: number) => string,
+  unit: string,
 ): string {
   const free = Math.max(0, node.capacity[name] - node.allocated[name]);
-  return `needs ${show(request.resources[name])}, ${show(free)} of ${show(node.capacity[name])} are free`;
+  return `needs ${show(request.resources[name])} ${unit}, ${show(free)} of ${show(node.capacity[name])} are free`;
 }
 
 /** Gives every demanded port a host port, or says which cannot be had. */
