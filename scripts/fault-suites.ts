@@ -12,9 +12,18 @@ const vitest = (...files: readonly string[]): string[] => [
   ...files,
 ];
 
+const program = (name: string, ...args: readonly string[]): string[] => ["scripts/program-as-test.ts", name, ...args];
+const seeds = ["--seeds", "2000", "--from", "commit", "--nodes", "5", "--faults", "all", "--profile", "random"];
+
 /** Every campaign, in the order in which they run. */
 export const FAULT_SUITES: readonly FaultSuite[] = [
   { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 15 * 60_000 },
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
+  { name: "model", args: program("spin's answers", "scripts/check-model.ts"), limitMs: 6 * 60_000 },
+  {
+    name: "simulator",
+    args: program("2,000 seeds of the simulator", "simulator/src/main.ts", ...seeds),
+    limitMs: 10 * 60_000,
+  },
 ];

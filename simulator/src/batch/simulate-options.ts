@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
 import type { StoryOptions } from "../story/run-story.ts";
+import { commitSeed } from "./commit-seed.ts";
 
 export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
   /** Seeds of a batch: so many, from the first on. One alone is replayed with its log. */
@@ -15,7 +16,7 @@ export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
 
 export const USAGE = `npm run simulate -- [options]
   --seeds N        seeds of the batch (1000)
-  --from S         the first of them (1)
+  --from S         the first of them (1); "commit" takes it from the hash of the present commit
   --seed S         replay this seed alone: its timeline and the hash of everything that happened
   --keep 0,3,7     with --seed: only these faults of its schedule
   --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
@@ -46,7 +47,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
     const replay = values.seed !== undefined;
     return {
       replay,
-      from: whole("from", values.seed ?? values.from),
+      from: values.from === "commit" && !replay ? commitSeed() : whole("from", values.seed ?? values.from),
       seeds: replay ? 1 : whole("seeds", values.seeds),
       nodes: values.nodes === "random" ? "random" : whole("nodes", values.nodes),
       workers: whole("workers", values.workers),
