@@ -5,6 +5,7 @@ import pino from "pino";
 import manifest from "../package.json" with { type: "json" };
 import { loadConfig, problemLine } from "./config/coordinator-config.ts";
 import { runConfigValidate } from "./config/run-config-validate.ts";
+import { hookFileProblem } from "./fencing/hook-file.ts";
 import type { CoordinatorFailpoints } from "./process/coordinator-failpoints.ts";
 import { onLifelineEnd } from "./process/lifeline.ts";
 import { runCoordinator } from "./process/run-coordinator.ts";
@@ -28,6 +29,7 @@ async function serve(): Promise<void> {
     argv: process.argv.slice(2),
     env: process.env,
     readFile: (path) => readFileSync(path, "utf8"),
+    programProblem: hookFileProblem,
   });
   if ("problems" in outcome) {
     const lines = outcome.problems.map((problem) => `  ${problemLine(problem)}`).join("\n");

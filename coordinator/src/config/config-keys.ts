@@ -26,6 +26,9 @@ export type CoordinatorConfig = {
   readonly alertWebhookUrl: string | null;
   /** Null: what is posted there is not signed. */
   readonly alertWebhookSecret: string | null;
+  /** Absolute; null: nothing cuts silent nodes off from power. */
+  readonly fenceHook: string | null;
+  readonly fenceHookTimeoutMs: number;
 };
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -50,6 +53,15 @@ const profiles = Object.keys(LEASE_PROFILES) as (keyof typeof LEASE_PROFILES)[];
 export const LEADER_TTL_MIN_MS = 2_000;
 const LEADER_TTL_MAX_MS = 60_000;
 
+const FENCE_TIMEOUT_MIN_MS = 500;
+const FENCE_TIMEOUT_MAX_MS = 300_000;
+
+const milliseconds = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "is no whole number")
+    .transform(Number)
+    .pipe(z.number().min(min, `is below ${min}`).max(max, `is above ${max}`));
 const text = z.string().refine((value) => !/\p{Cc}/u.test(value), "holds control characters");
 const listen = text.refine((value) => {
   try {
@@ -144,16 +156,7 @@ export const CONFIG_KEYS = {
     description: "Milliseconds for which a coordinator leads without renewing",
     defaultText: "15000",
     wanted: `whole milliseconds from ${LEADER_TTL_MIN_MS} to ${LEADER_TTL_MAX_MS}`,
-    schema: z
-      .string()
-      .regex(/^\d{1,9}$/, "is no whole number")
-      .transform(Number)
-      .pipe(
-        z
-          .number()
-          .min(LEADER_TTL_MIN_MS, `is below ${LEADER_TTL_MIN_MS}`)
-          .max(LEADER_TTL_MAX_MS, `is above ${LEADER_TTL_MAX_MS}`),
-      ),
+    schema: milliseconds(LEADER_TTL_MIN_MS, LEADER_TTL_MAX_MS),
   },
   logLevel: {
     env: "LORMAS_LOG_LEVEL",
@@ -203,6 +206,22 @@ export const CONFIG_KEYS = {
     defaultText: null,
     wanted: "16 to 256 characters",
     schema: text.min(16, "is shorter than 16 characters").max(256, "is longer than 256 characters"),
+  },
+  fenceHook: {
+    env: "LORMAS_FENCE_HOOK",
+    secret: false,
+    description: "Program that cuts a silent node's host off from power; absent: none (docs/fence-hook.md)",
+    defaultText: null,
+    wanted: "an absolute path to an executable file that only root or the coordinator's own user may change",
+    schema: text.regex(/^\//, "is no absolute path").max(4_096, "is longer than 4096 characters"),
+  },
+  fenceHookTimeoutMs: {
+    env: "LORMAS_FENCE_HOOK_TIMEOUT_MS",
+    secret: false,
+    description: "Milliseconds after which a call of it is killed and proves nothing",
+    defaultText: "10000",
+    wanted: `whole milliseconds from ${FENCE_TIMEOUT_MIN_MS} to ${FENCE_TIMEOUT_MAX_MS}`,
+    schema: milliseconds(FENCE_TIMEOUT_MIN_MS, FENCE_TIMEOUT_MAX_MS),
   },
 } as const satisfies Record<keyof CoordinatorConfig, ConfigKey>;
 

@@ -43,6 +43,8 @@ test("without anything set the defaults hold", () => {
     instanceName: null,
     alertWebhookUrl: null,
     alertWebhookSecret: null,
+    fenceHook: null,
+    fenceHookTimeoutMs: 10000,
   });
 });
 
@@ -63,6 +65,8 @@ const samples: Record<ConfigKeyName, readonly [string, string, string]> = {
   instanceName: ["a", "b", "c"],
   alertWebhookUrl: ["https://a.example/hook", "http://b.example:9/", "https://c.example/?q=1"],
   alertWebhookSecret: ["a secret of sixteen", "b secret of sixteen", "c secret of sixteen"],
+  fenceHook: ["/a/fence", "/b/fence", "/c/fence"],
+  fenceHookTimeoutMs: ["500", "600", "700"],
 };
 
 test("for every setting a flag wins over the environment, that over the file, that over the default", () => {
@@ -208,6 +212,22 @@ test("config validate says what holds and where it comes from, or all that is wr
   const wrong = runConfigValidate(["--log-level=loud", "--profile=x"], {});
   expect(wrong).toMatchObject({ exitCode: 2, stdout: "" });
   expect(wrong.stderr).toContain("2 problems");
+});
+
+test("a fence hook that may not be run is named with the reason and where it was set; without one no file is looked at", () => {
+  const programProblem = (path: string) => (path === "/opt/fence" ? null : "does not exist");
+  expect(configOf({ env: { LORMAS_FENCE_HOOK: "/opt/fence" }, programProblem }).config.fenceHook).toBe("/opt/fence");
+  expect(configOf({ programProblem: () => "is looked at" }).config.fenceHook).toBeNull();
+  const [problem] = problemsOf({ env: { LORMAS_FENCE_HOOK: "/opt/none" }, programProblem });
+  expect(problem).toMatchObject({
+    key: "fenceHook",
+    source: "environment LORMAS_FENCE_HOOK",
+    problem: '"/opt/none" does not exist',
+  });
+  expect(problemsOf({ env: { LORMAS_FENCE_HOOK: "fence" } })).toHaveLength(1);
+  for (const ms of ["499", "300001", "1.5", "soon"]) {
+    expect(problemsOf({ env: { LORMAS_FENCE_HOOK_TIMEOUT_MS: ms } }), ms).toHaveLength(1);
+  }
 });
 
 test("docs/configuration.md lists every setting as it is", () => {

@@ -16,6 +16,8 @@ export type ConfigInput = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Answers a file's text; throws when it cannot be read. The only thing outside that is touched. */
   readonly readFile: (path: string) => string;
+  /** What is wrong with a file that is to be run, or null; absent: files are not looked at. */
+  readonly programProblem?: (path: string) => string | null;
   /** What relative paths start from; the process's own when absent. */
   readonly cwd?: string;
 };
@@ -49,6 +51,13 @@ export function loadConfig(input: ConfigInput): ConfigOutcome {
     values.set(name, written === undefined ? null : checkedValue(name, written, { readFile, cwd }, problems));
   }
   if (problems.length === 0) problems.push(...contradictions(values, sources));
+  const hook = values.get("fenceHook");
+  const unfit = typeof hook === "string" ? (input.programProblem?.(hook) ?? null) : null;
+  if (unfit !== null) {
+    const { wanted } = CONFIG_KEYS.fenceHook;
+    const problem = `${JSON.stringify(hook)} ${unfit}`;
+    problems.push({ key: "fenceHook", source: sources.get("fenceHook") ?? "", problem, wanted });
+  }
   if (problems.length > 0) return { problems };
   values.set("dataDir", resolve(cwd, String(values.get("dataDir"))));
   return {

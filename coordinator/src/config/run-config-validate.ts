@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { hookFileProblem } from "../fencing/hook-file.ts";
 import { type ConfigKeyName, configKeyNames } from "./config-keys.ts";
 import { loadConfig, problemLine } from "./coordinator-config.ts";
 import { describeConfig } from "./describe-config.ts";
@@ -11,7 +12,8 @@ export function runConfigValidate(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly exitCode: number; readonly stdout: string; readonly stderr: string } {
-  const outcome = loadConfig({ argv, env, readFile: (path) => readFileSync(path, "utf8") });
+  const readFile = (path: string): string => readFileSync(path, "utf8");
+  const outcome = loadConfig({ argv, env, readFile, programProblem: hookFileProblem });
   if ("problems" in outcome) {
     const lines = outcome.problems.map((problem) => `  ${problemLine(problem)}`);
     const count = `${lines.length} ${lines.length === 1 ? "problem" : "problems"}`;

@@ -70,6 +70,7 @@ export const COORDINATOR_PORTS = {
   dataDir: "plain",
   random: "plain",
   limits: "plain",
+  fenceHook: "plain",
 } as const satisfies Record<keyof FleetRuntimePorts | keyof AgentPlaneParts, "wrapped" | "plain">;
 
 const PREFIX = {

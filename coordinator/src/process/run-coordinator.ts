@@ -7,6 +7,7 @@ import type { RandomSource } from "../agents/random-source.ts";
 import { startPublicPlane } from "../api/start-public-plane.ts";
 import type { CoordinatorConfig } from "../config/config-keys.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
+import { ProcessFenceHook } from "../fencing/process-fence-hook.ts";
 import { AlertWebhook } from "../notify/alert-webhook.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FleetRuntime } from "../runtime/fleet-runtime.ts";
@@ -88,6 +89,16 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       newId: random.uuid,
       instance: leaseHolder(config.instanceName, config.dataDir),
       leaderTtlMs: config.leaderTtlMs,
+      fenceHook:
+        config.fenceHook === null
+          ? null
+          : new ProcessFenceHook({
+              path: config.fenceHook,
+              timeoutMs: config.fenceHookTimeoutMs,
+              clock,
+              log,
+              env: process.env,
+            }),
     });
     await runtime.start();
     undo.push(() => runtime.stop());

@@ -6,6 +6,7 @@ import { type TestDatabase, testDatabase } from "../store/test-database.ts";
 import type { DecisionStore } from "./decision-store.ts";
 import { deterministicId } from "./deterministic-id.ts";
 import { FakeAgents } from "./fake-agents.ts";
+import type { FenceHook } from "./fence-hook.ts";
 import { FleetRuntime } from "./fleet-runtime.ts";
 import { ManualClock } from "./manual-clock.ts";
 import type { NewContainer } from "./operations.ts";
@@ -42,11 +43,14 @@ class RenewingStore extends PostgresDecisionStore {
   }
 }
 
-/** `wrap` lets a test come between the runtime and its store; with `deliverAlerts` it keeps what a webhook is to be told. */
+/**
+ * `wrap` lets a test come between the runtime and its store; with `deliverAlerts` it keeps what a webhook is to be told; a
+ * `fenceHook` is called for nodes that fall silent.
+ */
 export async function fleetRig(
   nodeCount: number,
   wrap: (store: DecisionStore) => DecisionStore = (store) => store,
-  { deliverAlerts = false }: { deliverAlerts?: boolean } = {},
+  { deliverAlerts = false, fenceHook = null }: { deliverAlerts?: boolean; fenceHook?: FenceHook | null } = {},
 ): Promise<FleetRig> {
   let ids = 0;
   const newId = (): string => deterministicId("rig", ++ids);
@@ -68,6 +72,7 @@ export async function fleetRig(
       newId,
       instance: "rig",
       leaderTtlMs: 15_000,
+      fenceHook,
     });
     agents.use(runtime.intake);
     await runtime.start();

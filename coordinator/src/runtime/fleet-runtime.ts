@@ -1,5 +1,6 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
+import type { NodeEvent } from "../domain/node/node-context.ts";
 import type { AgentLink } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterOperations } from "./cluster-operations.ts";
@@ -9,6 +10,8 @@ import { Deadlines } from "./deadlines.ts";
 import { DecisionLoop } from "./decision-loop.ts";
 import { type DecisionChanges, type DecisionStore, type LoadedFleet, StaleTermError } from "./decision-store.ts";
 import { DutyDeadlines } from "./duty-deadlines.ts";
+import type { FenceHook } from "./fence-hook.ts";
+import { fenceRequest } from "./fence-request.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
@@ -16,7 +19,7 @@ import { GroupKeeper } from "./group-keeper.ts";
 import { readGroup } from "./group-reading.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
 import { NPlusOneWatch } from "./n-plus-one-watch.ts";
-import { NodeWatch } from "./node-watch.ts";
+import { type FencePorts, NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
@@ -32,6 +35,8 @@ export type FleetRuntimePorts = {
   /** How this process signs the lease (leaseHolder): its own signature in the row is a dead predecessor's. */
   readonly instance: string;
   readonly leaderTtlMs: number;
+  /** Cuts silent nodes off from power; absent: nothing does. */
+  readonly fenceHook?: FenceHook | null;
 };
 
 const HEALTH_FLUSH_MS = 5_000;
@@ -110,6 +115,7 @@ export class FleetRuntime implements CoordinatorStatus {
       heartbeatsBack: (nodeId) =>
         this.loop.submit((work) => work.tellNode(nodeId, { type: "HEARTBEATS_BACK", at: work.atMs })),
       leaseOver: (nodeId, lastHeartbeatAt) => this.#declareDead(nodeId, lastHeartbeatAt),
+      fence: this.#fencePorts(),
     });
     this.#groups = new GroupKeeper({
       clock,
@@ -314,9 +320,26 @@ export class FleetRuntime implements CoordinatorStatus {
   }
 
   async #declareDead(nodeId: string, lastHeartbeatAt: number | null): Promise<number> {
-    const waitedMs = Math.max(0, this.#ports.clock.wallMs() - (lastHeartbeatAt ?? this.#ports.clock.wallMs()));
+    const waitMs = Math.max(0, this.#ports.clock.wallMs() - (lastHeartbeatAt ?? this.#ports.clock.wallMs()));
+    return this.#endSession(nodeId, (at) => ({ type: "LEASE_OVER", at, lastHeartbeatAt, waitMs }));
+  }
+
+  #fencePorts(): FencePorts | null {
+    const { fenceHook: hook, log } = this.#ports;
+    if (!hook) return null;
+    const isSilent = (nodeId: string): boolean => this.#watch.isSilent(nodeId);
+    return {
+      hook,
+      log,
+      requestOf: (nodeId, silentForMs) => fenceRequest(this.state, nodeId, silentForMs, isSilent),
+      fenced: (nodeId, lastHeartbeatAt, tookMs) =>
+        this.#endSession(nodeId, (at) => ({ type: "FENCED", at, lastHeartbeatAt, hook: hook.name, tookMs })),
+    };
+  }
+
+  async #endSession(nodeId: string, eventAt: (at: number) => NodeEvent): Promise<number> {
     const present = await this.loop.submit((work) => {
-      work.tellNode(nodeId, { type: "LEASE_OVER", at: work.atMs, lastHeartbeatAt, waitMs: waitedMs });
+      work.tellNode(nodeId, eventAt(work.atMs));
       return work.node(nodeId)?.snapshot.context.session ?? 0;
     });
     this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");

@@ -40,6 +40,7 @@ beforeEach(() => {
     return then();
   };
   watch = new NodeWatch({
+    fence: null,
     clock,
     historyOf: () => history,
     heartbeatsMissing: (nodeId) => (nodeId === "n" ? note("missing", missing) : nothing()),

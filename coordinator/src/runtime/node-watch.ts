@@ -14,7 +14,10 @@ import {
 import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 import type { AgentHeartbeat } from "./agent-intake.ts";
 import type { Clock } from "./clock.ts";
+import type { FenceHook, FenceRequest } from "./fence-hook.ts";
+import { NodeFencing } from "./node-fencing.ts";
 import type { LiveNode } from "./operations.ts";
+import type { RuntimeLog } from "./runtime-log.ts";
 import { NO_SIGNS, type NodeSigns } from "./voting-group.ts";
 
 /** What the watch asks to be decided. Each resolves when committed, and rejects when it is not known to be. */
@@ -26,6 +29,17 @@ export type NodeWatchPorts = {
   readonly heartbeatsBack: (nodeId: string) => Promise<void>;
   /** Resolves to the lowest session of the node that has not ended. */
   readonly leaseOver: (nodeId: string, lastHeartbeatAtMs: number | null) => Promise<number>;
+  /** Null: nothing can cut a node off, W alone decides. */
+  readonly fence: FencePorts | null;
+};
+
+export type FencePorts = {
+  readonly hook: FenceHook;
+  readonly log: RuntimeLog;
+  /** What the hook is to be told of a silent node; null when nothing would be won by fencing it. */
+  readonly requestOf: (nodeId: string, silentForMs: number) => FenceRequest | null;
+  /** The host is off, so its session is over. Resolves to the lowest session of the node that has not ended. */
+  readonly fenced: (nodeId: string, lastHeartbeatAtMs: number | null, tookMs: number) => Promise<number>;
 };
 
 export type NodeStanding =
@@ -50,6 +64,8 @@ type Watched = {
   usage: Resources;
   /** W is over, and the majority that would prove the death is missing. */
   blocked: BlockedDeath | null;
+  /** Set once the fence hook has said that the host is off, to how long that took: only the decision is missing. */
+  offAfterMs: number | null;
   cancel: (() => void) | null;
 };
 
@@ -66,14 +82,24 @@ export type BlockedDeath = {
 export class NodeWatch {
   readonly #ports: NodeWatchPorts;
   readonly #nodes = new Map<string, Watched>();
+  readonly #fencing: NodeFencing | null;
 
   constructor(ports: NodeWatchPorts) {
     this.#ports = ports;
+    this.#fencing =
+      ports.fence &&
+      new NodeFencing({
+        hook: ports.fence.hook,
+        log: ports.fence.log,
+        clock: ports.clock,
+        requestOf: (nodeId) => this.#fenceRequest(nodeId),
+        confirmedOff: (nodeId, tookMs) => this.#confirmedOff(nodeId, tookMs),
+      });
   }
 
   /**
-   * Begins a term: every node's W starts afresh. What was last heard is kept for show; a node that is shown as silent stays so
-   * until it is heard.
+   * Begins a term: every node's W starts afresh, and what a fence hook of an older term said does not count. What was last
+   * heard is kept for show; a node that is shown as silent stays so until it is heard.
    */
   beginTerm(
     nodes: Iterable<{
@@ -96,9 +122,15 @@ export class NodeWatch {
         lastHeartbeatWallMs: old?.lastHeartbeatWallMs ?? lastHeartbeatAtMs,
         usage: old?.usage ?? NO_RESOURCES,
         blocked: null,
+        offAfterMs: null,
         cancel: null,
       });
       this.#arm(nodeId);
+      // One that was silent before is given the time in which another one would have become so.
+      if (shown === "silent") {
+        const { unhealthyMs } = presentEpoch(history).policy;
+        this.#fencing?.wishLater(nodeId, Math.max(unhealthyMs, TERM_START_GRACE_MS / 2));
+      }
     }
   }
 
@@ -111,7 +143,11 @@ export class NodeWatch {
     for (const [nodeId, watched] of this.#nodes) {
       if (watched.ledger.phase === "deciding") {
         const phase = isDead(nodeId) ? "dead" : "silent";
-        if (phase === "dead") dead.push(nodeId);
+        if (phase === "dead") {
+          dead.push(nodeId);
+          watched.offAfterMs = null;
+          this.#fencing?.forget(nodeId);
+        }
         watched.ledger = {
           ...watched.ledger,
           phase,
@@ -123,7 +159,9 @@ export class NodeWatch {
     return dead;
   }
 
+  /** Watches nobody any more; hooks that are being called are ended. */
   clear(): void {
+    this.#fencing?.clear();
     for (const watched of this.#nodes.values()) watched.cancel?.();
     this.#nodes.clear();
   }
@@ -148,6 +186,7 @@ export class NodeWatch {
         lastHeartbeatWallMs: null,
         usage: NO_RESOURCES,
         blocked: null,
+        offAfterMs: null,
         cancel: null,
       });
     }
@@ -157,7 +196,8 @@ export class NodeWatch {
   /** True when the heartbeat is to be acknowledged. */
   heartbeat(nodeId: string, incarnation: string, heartbeat: AgentHeartbeat): boolean {
     const watched = this.#nodes.get(nodeId);
-    if (!watched) return false;
+    // While its host is being cut off a node is granted nothing: what it holds must be over when its containers move.
+    if (!watched || watched.offAfterMs !== null || this.#fencing?.holds(nodeId)) return false;
     const { clock } = this.#ports;
     const history = this.#ports.historyOf(nodeId);
     // An epoch that was let go of: the node was dead then, and serves again once it has taken up the present one.
@@ -186,6 +226,8 @@ export class NodeWatch {
   sessionEnded(nodeId: string, present: number): void {
     const watched = this.#nodes.get(nodeId);
     if (!watched) return;
+    this.#fencing?.forget(nodeId);
+    watched.offAfterMs = null;
     if (watched.session >= present) {
       if (watched.ledger.phase !== "deciding") return;
       watched.ledger = { ...watched.ledger, phase: "live", countsFromMs: this.#ports.clock.bootMs() };
@@ -255,6 +297,12 @@ export class NodeWatch {
     return { nodeId, sinceMs, verdict: { kind: "majority_lost", epoch, needed, confirmed: 0, missing: [] } };
   }
 
+  /** True while a node that is not dead is not heard. */
+  isSilent(nodeId: string): boolean {
+    const phase = this.#nodes.get(nodeId)?.ledger.phase;
+    return phase === "silent" || phase === "deciding";
+  }
+
   /** How a node stands towards somebody's word that it is off. */
   standing(nodeId: string): NodeStanding {
     const watched = this.#nodes.get(nodeId);
@@ -302,6 +350,10 @@ export class NodeWatch {
     watched.cancel?.();
     watched.cancel = null;
     const { clock } = this.#ports;
+    if (watched.offAfterMs !== null && watched.ledger.phase !== "dead") {
+      watched.cancel = clock.schedule(0, () => this.#look(nodeId));
+      return;
+    }
     const next = nextDueMs(watched.ledger, this.#ports.historyOf(nodeId), TERM_START_GRACE_MS, clock.bootMs());
     if (next === null) return;
     watched.cancel = clock.schedule(Math.max(0, next - clock.bootMs()), () => this.#look(nodeId));
@@ -310,12 +362,12 @@ export class NodeWatch {
   #look(nodeId: string): void {
     const watched = this.#nodes.get(nodeId);
     if (!watched) return;
+    if (watched.offAfterMs !== null) return this.#declareFenced(nodeId, watched, watched.offAfterMs);
     const { clock } = this.#ports;
     const what = due(watched.ledger, this.#ports.historyOf(nodeId), TERM_START_GRACE_MS, clock.bootMs());
     if (what === "silent") {
-      watched.ledger = { ...watched.ledger, phase: "silent" };
+      this.#goneSilent(nodeId, watched);
       this.#arm(nodeId);
-      this.#ports.heartbeatsMissing(nodeId, watched.lastHeartbeatWallMs).catch(() => undefined);
     } else if (what === "wait_over") {
       const verdict = this.#verdictOn(nodeId, watched.ledger);
       if (verdict.kind !== "may") return this.#lookAgain(nodeId, watched, verdict);
@@ -330,6 +382,40 @@ export class NodeWatch {
     }
   }
 
+  #goneSilent(nodeId: string, watched: Watched): void {
+    watched.ledger = { ...watched.ledger, phase: "silent" };
+    this.#ports.heartbeatsMissing(nodeId, watched.lastHeartbeatWallMs).catch(() => undefined);
+    this.#fencing?.wish(nodeId);
+  }
+
+  #fenceRequest(nodeId: string): FenceRequest | null {
+    const watched = this.#nodes.get(nodeId);
+    if (watched?.ledger.phase !== "silent") return null;
+    const silentForMs = this.#ports.clock.bootMs() - watched.ledger.countsFromMs;
+    return this.#ports.fence?.requestOf(nodeId, silentForMs) ?? null;
+  }
+
+  #confirmedOff(nodeId: string, tookMs: number): void {
+    const watched = this.#nodes.get(nodeId);
+    if (!watched || watched.ledger.phase === "dead") return;
+    watched.offAfterMs = tookMs;
+    // A death that is being decided already needs no other reason, unless its decision fails.
+    if (watched.ledger.phase !== "deciding") this.#declareFenced(nodeId, watched, tookMs);
+  }
+
+  // Neither W nor a majority is asked: nothing was granted since before the hook was called, and the host ran nothing since.
+  #declareFenced(nodeId: string, watched: Watched, tookMs: number): void {
+    const { fence } = this.#ports;
+    if (!fence || watched.ledger.phase === "dead") return;
+    watched.cancel?.();
+    watched.cancel = null;
+    watched.ledger = { ...watched.ledger, phase: "deciding" };
+    fence.fenced(nodeId, watched.lastHeartbeatWallMs, tookMs).then(
+      (present) => this.sessionEnded(nodeId, present),
+      () => this.#lookLater(nodeId),
+    );
+  }
+
   #verdictOn(nodeId: string, ledger: NodeLedger): DeathVerdict {
     const coverageOf = (voterId: string): LeaseCoverage | null => this.coverageOf(voterId);
     return deathVerdict(nodeId, ledger, this.#ports.historyOf(nodeId), coverageOf, this.#ports.clock.bootMs());
@@ -340,10 +426,7 @@ export class NodeWatch {
   #lookAgain(nodeId: string, watched: Watched, verdict: Exclude<DeathVerdict, { kind: "may" }>): void {
     const { clock } = this.#ports;
     const { intervalMs } = presentEpoch(this.#ports.historyOf(nodeId)).policy;
-    if (watched.ledger.phase === "live") {
-      watched.ledger = { ...watched.ledger, phase: "silent" };
-      this.#ports.heartbeatsMissing(nodeId, watched.lastHeartbeatWallMs).catch(() => undefined);
-    }
+    if (watched.ledger.phase === "live") this.#goneSilent(nodeId, watched);
     if (verdict.kind === "majority_lost") {
       watched.blocked = { nodeId, sinceMs: watched.blocked?.sinceMs ?? clock.bootMs(), verdict };
     }

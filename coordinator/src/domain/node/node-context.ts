@@ -26,6 +26,13 @@ export type NodeEvent = { readonly at: number } & (
   | { readonly type: "HEARTBEATS_BACK" }
   /** W is over: by the protocol's arithmetic nothing of the node's session runs any more. */
   | { readonly type: "LEASE_OVER"; readonly lastHeartbeatAt: number | null; readonly waitMs: number }
+  /** The fence hook has seen the host off, so nothing of the node's session runs any more. */
+  | {
+      readonly type: "FENCED";
+      readonly lastHeartbeatAt: number | null;
+      readonly hook: string;
+      readonly tookMs: number;
+    }
   /** The agent closed its session by intent, so nothing of it runs any more. */
   | { readonly type: "GOODBYE"; readonly session: number; readonly lastHeartbeatAt: number | null }
 );

@@ -19,7 +19,11 @@ const say = (
   message: (context: NodeContext, event: NodeEvent) => string,
 ) =>
   s.enqueueActions(({ context, event, enqueue }) => {
-    const data = { session: context.session, ...("waitMs" in event ? { waitMs: event.waitMs } : {}) };
+    const data = {
+      session: context.session,
+      ...("waitMs" in event ? { waitMs: event.waitMs } : {}),
+      ...("hook" in event ? { hook: event.hook, tookMs: event.tookMs } : {}),
+    };
     enqueue({ type: "effect", params: { kind: "event", type, severity, message: message(context, event), data } });
   });
 
@@ -56,7 +60,24 @@ const endUnusedSession = s.assign({ session: ({ context }) => context.session + 
 const confirmsSession = ({ context, event }: { context: NodeContext; event: NodeEvent }) =>
   event.type === "CONFIRMED" && event.session === context.session;
 
+const sayFenced = say("node.fenced", "warning", (context, event) =>
+  event.type === "FENCED"
+    ? `${context.name} was fenced: ${event.hook} confirmed after ${(event.tookMs / 1000).toFixed(1)} s that its host is off`
+    : "",
+);
+
 const dies = {
+  FENCED: {
+    target: "dead",
+    actions: [
+      noteHeartbeat,
+      noteFlap,
+      sayFenced,
+      say("node.dead", "error", (context) => `${context.name} was fenced; no HA container runs there any more`),
+      alertDeath("error", "was fenced", "look why it fell silent, then start the host and its agent"),
+      endSession,
+    ],
+  },
   LEASE_OVER: {
     target: "dead",
     actions: [
@@ -122,6 +143,14 @@ export const nodeMachine = s.createMachine({
           target: "dead",
           actions: [
             say("node.dead", "warning", (context) => `${context.name} left before it had rejoined`),
+            endUnusedSession,
+          ],
+        },
+        FENCED: {
+          target: "dead",
+          actions: [
+            sayFenced,
+            say("node.dead", "warning", (context) => `${context.name} was fenced before it had rejoined`),
             endUnusedSession,
           ],
         },
