@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Migration, MigrationSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type Migration, MigrationSchema, MigrationTrigger } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ListMigrationsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
@@ -76,7 +76,12 @@ function addCancel(group: Command, context: CliContext): void {
     if (options.output === "json") context.print(jsonText(MigrationSchema, migration, true));
     else {
       const source = migration.sourceNodeName || "its source";
-      context.print(`${migration.containerName} goes back to ${source}; follow it: lormas migration show ${id}`);
+      context.print(`${migration.containerName} stays on ${source}; follow it: lormas migration show ${id}`);
+      if (migration.trigger === MigrationTrigger.DRAIN) {
+        context.warn(
+          `${source} is being emptied and will send it again: lormas node uncordon ${source} calls that off`,
+        );
+      }
     }
   });
 }

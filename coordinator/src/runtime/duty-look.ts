@@ -6,6 +6,7 @@ import {
   NO_TARGET_RETRY_MS,
   RETURN_ATTEMPTS_MAX,
   type Resident,
+  WAITS_FOR_ITS_TURN,
 } from "../domain/maintenance/drain-judgement.ts";
 import type { DrainItem, DrainSurvey, DutyContext, MovedContainer } from "../domain/maintenance/duty-context.ts";
 import type { ContainerRecord, NodeRecord } from "./fleet-view.ts";
@@ -21,6 +22,13 @@ const NAMES_MAX = 200;
  */
 export function lookAtDuty(work: UnitOfWork, node: NodeRecord): { survey: DrainSurvey; leftNow: number } {
   return node.duty.value === "returning" ? lookAtWayBack(work, node) : lookAtDrain(work, node);
+}
+
+/** The item of a container that was sent just now: moving, or waiting for its turn. */
+export function withTurn(work: UnitOfWork, item: DrainItem): DrainItem {
+  const container = item.state === "moving" ? work.container(item.containerId) : undefined;
+  if (!container || migrationStep(container) !== "queued") return item;
+  return { ...item, state: "waiting", message: WAITS_FOR_ITS_TURN };
 }
 
 function lookAtDrain(work: UnitOfWork, node: NodeRecord): { survey: DrainSurvey; leftNow: number } {

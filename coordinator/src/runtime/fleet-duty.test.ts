@@ -57,6 +57,23 @@ test("a cordoned node takes nothing new, keeps what it has, and is used again on
   expect((await migrations()).length).toBe(0);
 });
 
+test("a drain says at once which containers are on their way and which wait for their turn", async () => {
+  rig = await fleetRig(2);
+  const [first = ""] = rig.nodeIds;
+  await onlyOn(first, async () => {
+    await create("a");
+    await create("b");
+  });
+  await rig.runtime().clusters.updateCluster(rig.clusterId, { limits: { migrationsAtOnce: 1 } }, "test");
+  await rig.runtime().operators.drain(first, "test");
+  expect(items(first).map(({ name, state: how, message }) => [name, how, message])).toEqual([
+    ["a", "moving", "its migration is under way"],
+    ["b", "waiting", "its migration waits for its turn"],
+  ]);
+  await rig.settle();
+  expect(state(first)).toBe("drained");
+});
+
 test("a container that waits for room takes it when the node is uncordoned", async () => {
   rig = await fleetRig(1);
   const [only = ""] = rig.nodeIds;
@@ -114,7 +131,7 @@ test("a drain names what blocks each container, and goes on by itself when room 
       name: "big",
       state: "blocked",
       code: "no_target",
-      message: expect.stringContaining("needs 1000 m, 500 m of 2000 m"),
+      message: expect.stringContaining("needs 1 cores, 0.5 of 2"),
     },
     { name: "data", state: "blocked", code: "data_stays_behind" },
   ]);

@@ -11,6 +11,9 @@ export type GroupReadingParts = {
   readonly clock: Clock;
 };
 
+/** node-2 comes before node-10. */
+const byName = new Intl.Collator("en", { numeric: true });
+
 /** How a cluster's voting group stands; null before its first epoch. */
 export function readGroup({ state, watch, clock }: GroupReadingParts, clusterId: string): GroupReading | null {
   const history = state.membership(clusterId);
@@ -20,18 +23,20 @@ export function readGroup({ state, watch, clock }: GroupReadingParts, clusterId:
     epoch,
     policy,
     epochsKept: history.length,
-    voters: voters.map((voter): VoterReading => {
-      const chart = state.node(voter.nodeId)?.snapshot.value;
-      const { confirmed, confirmedEpoch } = watch.signsOf(voter.nodeId);
-      const coverage = watch.coverageOf(voter.nodeId);
-      const dead = chart === undefined || chart === "dead" || chart === "pending";
-      return {
-        ...voter,
-        state: dead ? "dead" : chart === "unhealthy" ? "silent" : confirmed ? "holds_lease" : "not_heard",
-        heldMs: confirmed && coverage ? Math.max(0, Math.floor(clock.bootMs() - coverage.fromMs)) : null,
-        confirmedEpoch,
-      };
-    }),
+    voters: voters
+      .map((voter): VoterReading => {
+        const chart = state.node(voter.nodeId)?.snapshot.value;
+        const { confirmed, confirmedEpoch } = watch.signsOf(voter.nodeId);
+        const coverage = watch.coverageOf(voter.nodeId);
+        const dead = chart === undefined || chart === "dead" || chart === "pending";
+        return {
+          ...voter,
+          state: dead ? "dead" : chart === "unhealthy" ? "silent" : confirmed ? "holds_lease" : "not_heard",
+          heldMs: confirmed && coverage ? Math.max(0, Math.floor(clock.bootMs() - coverage.fromMs)) : null,
+          confirmedEpoch,
+        };
+      })
+      .sort((a, b) => byName.compare(a.nodeName, b.nodeName)),
     suspension: readSuspension(state, clusterId),
   };
 }

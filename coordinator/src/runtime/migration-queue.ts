@@ -83,7 +83,9 @@ export class MigrationQueue {
       const name = this.#work.cluster(clusterId)?.name ?? clusterId;
       return this.#hold(
         id,
-        `${migrationsAtOnce} migrations away from cluster ${name} are under way, as many as may be at once`,
+        migrationsAtOnce === 1
+          ? `1 migration away from cluster ${name} is under way, and no more may be at once`
+          : `${migrationsAtOnce} migrations away from cluster ${name} are under way, as many as may be at once`,
       );
     }
     const busyNodeIds = this.#busy(down);

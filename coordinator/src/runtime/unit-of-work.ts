@@ -12,7 +12,7 @@ import { actorStep } from "./actor-step.ts";
 import { alertEvent } from "./alert-event.ts";
 import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
-import { lookAtDuty } from "./duty-look.ts";
+import { lookAtDuty, withTurn } from "./duty-look.ts";
 import { dutiesToLookAt } from "./duty-rounds.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
@@ -167,7 +167,10 @@ export class UnitOfWork extends FleetOverlay {
     this.#advanceQueue(roomFreed);
     for (const node of dutiesToLookAt(this, roomFreed, this.#looks)) {
       const { survey, leftNow } = lookAtDuty(this, node);
-      this.tellDuty(node.facts.id, { type: "LOOKED", at: this.atMs, survey, leftNow });
+      // What was sent just now may have to wait for its turn, and is told as it stands after that.
+      this.#advanceQueue(false);
+      const items = survey.items.map((item) => withTurn(this, item));
+      this.tellDuty(node.facts.id, { type: "LOOKED", at: this.atMs, survey: { ...survey, items }, leftNow });
     }
     this.#advanceQueue(false);
     this.#roomFreed = false;

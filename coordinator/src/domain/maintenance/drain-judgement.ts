@@ -25,6 +25,9 @@ export type Resident = {
 /** What is to be done with it: nothing, because it stays or rests; nothing now, for the reason of the item; or a try. */
 export type Judgement = "stays" | "rests" | "try" | DrainItem;
 
+/** Said of what was sent and is held back by the limits of its cluster. */
+export const WAITS_FOR_ITS_TURN = "its migration waits for its turn";
+
 const RETRY_FIRST_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 /** What is blocked for want of room is looked at whenever room comes, and this often in any case. */
@@ -44,7 +47,7 @@ export function judgeResident(resident: Resident, before: DrainItem | undefined,
   if (!resident.ha) return "stays";
   if (resident.migration === "from_here") {
     const own = resident.ownMigration;
-    if (resident.queued) return { ...base, own, state: "waiting", message: "its migration waits for its turn" };
+    if (resident.queued) return { ...base, own, state: "waiting", message: WAITS_FOR_ITS_TURN };
     return { ...base, own, state: "moving", message: "its migration is under way" };
   }
   if (resident.migration === "to_here") return { ...base, state: "waiting", message: "it is just being moved here" };

@@ -5,7 +5,7 @@ import { leaseView } from "./lease-view.ts";
 import { passwordProblem } from "./new-password.ts";
 import { plainText, shortId } from "./plain-text.ts";
 import { formatBytes, formatCores, formatCount, formatReserved, formatShare } from "./quantity.ts";
-import { formatAge, formatSpan, toMs } from "./time.ts";
+import { formatAge, formatBound, formatSpan, toMs } from "./time.ts";
 
 describe("quantities", () => {
   test("carry their unit", () => {
@@ -42,6 +42,13 @@ describe("times", () => {
     ).toEqual(["0 ms", "840 ms", "7.4 s", "59.9 s", "1 min", "2 min 3 s", "1 h", "1 h 4 min", "1 d 1 h", "3 d"]);
     expect(formatSpan(-5)).toBe("0 ms");
     expect(formatSpan(840, "s")).toBe("0.8 s");
+    expect([0, 300, 6_601, 59_950, 171_316].map(formatBound)).toEqual([
+      "0.0 s",
+      "0.3 s",
+      "6.7 s",
+      "1 min",
+      "2 min 52 s",
+    ]);
   });
 
   test("are told by their age, in the future too", () => {

@@ -23,6 +23,12 @@ export function formatSpan(ms: number, finest: "ms" | "s" = "ms"): string {
   return pair(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
+/** formatSpan of a bound: rounded up, since a bound is never shown shorter than it is. */
+export function formatBound(ms: number): string {
+  const step = ms > 59_900 ? 1_000 : 100;
+  return formatSpan(Math.ceil(ms / step) * step, "s");
+}
+
 /** How long ago, in one unit: "now", "12 s ago", "5 min ago", "3 h ago", "4 d ago"; what lies ahead: "in 12 s". */
 export function formatAge(nowMs: number, thenMs: number): string {
   const ms = nowMs - thenMs;
