@@ -173,7 +173,7 @@ test("a container that finds no room waits, says why, and is placed when room co
     );
   await rig.settle();
   expect(status(containerId)).toBe("unplaced");
-  expect(rig.runtime().state.container(containerId)?.snapshot.context.reason).toContain("needs 200 m, 100 m of 2000 m");
+  expect(rig.runtime().state.container(containerId)?.snapshot.context.reason).toContain("needs 0.2 cores, 0.1 of 2");
   const big = rig.runtime().state.containerByName("big");
   await rig.runtime().operations.setDesired(big?.facts.id ?? "", "removed", "test");
   await rig.settle();

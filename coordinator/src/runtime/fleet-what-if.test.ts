@@ -63,7 +63,7 @@ test("the answer for all nodes is kept until the fleet changes, and names who wo
   const [blocked] = board.one(nodeOf(made.containerId)).containers;
   expect(blocked?.blocker).toMatchObject({
     code: "no_target",
-    message: expect.stringContaining("needs 1500 m, 500 m of"),
+    message: expect.stringContaining("needs 1.5 cores, 0.5 of"),
   });
 });
 
