@@ -31,6 +31,8 @@ const USAGE_REPORT_MS = 10_000;
 /** A connection that held this long was a good one: the next dial comes soon. */
 const GOOD_LINK_MS = 5_000;
 const GOODBYE_MS = 2_000;
+/** Why the work of a connection is given up; without a reason each end would make an error that nobody reads. */
+const LINK_OVER = "the connection is over";
 /** Longest grace at the end of the agent; a container that needs more is killed. */
 export const LEAVE_GRACE_MAX_MS = 60_000;
 
@@ -174,7 +176,10 @@ export class NodeAgent {
     const client = this.#options.connect();
     this.#client = client;
     const linkEnd = new AbortController();
-    const signal = AbortSignal.any([this.#end.signal, linkEnd.signal]);
+    const { signal } = linkEnd;
+    const stop = (): void => linkEnd.abort(LINK_OVER);
+    if (this.#end.signal.aborted) stop();
+    this.#end.signal.addEventListener("abort", stop, { once: true });
     let welcomed = 0n;
     let commands: Promise<void> = Promise.resolve();
     try {
@@ -218,7 +223,8 @@ export class NodeAgent {
         signal: this.#end.signal,
       });
     } finally {
-      linkEnd.abort();
+      this.#end.signal.removeEventListener("abort", stop);
+      stop();
       this.#stream = null;
       this.#logs.closeAll();
       await commands;

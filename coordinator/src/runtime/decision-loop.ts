@@ -67,6 +67,11 @@ export class DecisionLoop {
     });
   }
 
+  /** Nothing waits and nothing is being committed: a decision would be taken on the state as it is now. */
+  get quiet(): boolean {
+    return this.#running === null && !this.#broken && this.#ports.term() !== null;
+  }
+
   /** Goes on after the committed state has been read anew. */
   mend(): void {
     this.#broken = false;

@@ -1,4 +1,5 @@
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
+import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type {
@@ -19,8 +20,11 @@ import { NO_SIGNS, regroup } from "./voting-group.ts";
 
 const ORPHAN_REMOVE_TIMEOUT_MS = 60_000;
 
+/** What a node says of a container, as far as decisions depend on it. */
+type Report = Pick<ObservedWorkload, "epoch" | "state" | "detail"> & { readonly nodeId: string };
+
 export type FleetIntakePorts = {
-  readonly loop: Pick<DecisionLoop, "submit">;
+  readonly loop: Pick<DecisionLoop, "submit" | "quiet">;
   readonly state: FleetState;
   readonly watch: Pick<
     NodeWatch,
@@ -38,6 +42,8 @@ export class FleetIntake implements AgentIntake {
   readonly #ports: FleetIntakePorts;
   /** Nodes of which a change of their guard is being decided. */
   readonly #noting = new Set<string>();
+  /** Reports that changed nothing of a container as it was. */
+  readonly #known = new WeakMap<ContainerSnapshot, Report>();
 
   constructor(ports: FleetIntakePorts) {
     this.#ports = ports;
@@ -181,17 +187,21 @@ export class FleetIntake implements AgentIntake {
 
   async report(nodeId: string, incarnation: string, observed: ObservedWorkload): Promise<void> {
     this.#refuseStranger(nodeId, incarnation);
-    if (!this.#ports.state.container(observed.containerId)) return;
-    await this.#ports.loop.submit((work) =>
-      work.tellContainer(observed.containerId, {
-        type: "OBSERVED",
-        at: work.atMs,
-        nodeId,
-        epoch: observed.epoch,
-        state: observed.state,
-        detail: observed.detail,
-      }),
-    );
+    const { containerId, epoch, state, detail } = observed;
+    const { loop, state: fleet } = this.#ports;
+    const present = fleet.container(containerId)?.snapshot;
+    if (!present) return;
+    // Every container is reported again and again, for its usage; what says nothing new needs no decision.
+    const known = this.#known.get(present);
+    const repeats =
+      known?.nodeId === nodeId && known.epoch === epoch && known.state === state && known.detail === detail;
+    if (repeats && loop.quiet) return;
+    await loop.submit((work) => {
+      const before = work.container(containerId)?.snapshot;
+      work.tellContainer(containerId, { type: "OBSERVED", at: work.atMs, nodeId, epoch, state, detail });
+      const same = before && work.container(containerId)?.snapshot === before;
+      if (same) this.#known.set(before, { nodeId, epoch, state, detail });
+    });
   }
 
   async goodbye(nodeId: string, incarnation: string, session: number): Promise<void> {

@@ -18,6 +18,9 @@ export class DatabaseSession {
   readonly #down: Pipe;
   /** The transaction that the server keeps open for this session. */
   transaction: Transaction | null = null;
+  readonly #forget: () => void;
+  /** Statements without an answer. */
+  #asked = 0;
   #open = true;
 
   constructor(process: SimulatedProcess, host: string, network: Network, database: SimulatedDatabase) {
@@ -25,11 +28,12 @@ export class DatabaseSession {
     this.#database = database;
     this.#up = network.pipe(host, DATABASE_HOST);
     this.#down = network.pipe(DATABASE_HOST, host);
-    process.atEnd(() => this.close());
+    this.#forget = process.atEnd(() => this.close());
   }
 
   /** Sends a statement and waits for its answer; rejects when none comes in time, which ends the session. */
   ask<T>(what: string, work: (answer: Answer<T>) => void): Promise<T> {
+    this.#asked += 1;
     return new Promise<T>((resolve, reject) => {
       const cancel = this.#process.after(ANSWER_BOUND_MS, () => {
         this.close();
@@ -39,6 +43,7 @@ export class DatabaseSession {
         this.#down.send("answer", () =>
           this.#process.enter(() => {
             cancel();
+            this.#asked -= 1;
             if ("error" in outcome) reject(outcome.error);
             else resolve(outcome.value);
           }),
@@ -47,10 +52,19 @@ export class DatabaseSession {
     });
   }
 
-  /** The connection is given back, or lost: a transaction that is still open is rolled back once the server hears of it. */
+  /**
+   * The connection is given back, or lost: a transaction that is still open is rolled back once the server hears of it. Of
+   * a session that has nothing open the server need not hear.
+   */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#forget();
+    if (this.transaction === null && this.#asked === 0) {
+      this.#up.close();
+      this.#down.close();
+      return;
+    }
     this.#up.send("end of session", () => {
       this.transaction?.rollback();
       this.#up.close();

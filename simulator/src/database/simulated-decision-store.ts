@@ -150,6 +150,7 @@ export class SimulatedDecisionStore implements DecisionStore {
     return session.ask<void>("commit", (answer) => {
       const fate = database.fateOfCommit();
       const { transaction } = session;
+      session.transaction = null; // Over on the server, in whichever way.
       if (fate === "lost") {
         transaction?.rollback();
         return answer({ error: new Error("terminating connection due to administrator command") });

@@ -14,9 +14,10 @@ import type {
 } from "@lormas/coordinator/runtime/fleet-view.ts";
 import { EMPTY_ROOM, withHolding } from "@lormas/coordinator/runtime/node-room.ts";
 import type { MembershipEpoch, MembershipHistory } from "@lormas/lease/membership.ts";
+import { StoredText } from "./stored-text.ts";
 
-type StoredActor<Facts> = { readonly facts: Facts; readonly snapshot: string };
-type StoredNode = StoredActor<NodeFacts> & { readonly duty: string };
+type StoredActor<Facts> = { readonly facts: Facts; readonly snapshot: StoredText };
+type StoredNode = StoredActor<NodeFacts> & { readonly duty: StoredText };
 type StoredPending = { readonly position: number; readonly nodeId: string; readonly text: string };
 type Held = { readonly nodeId: string; readonly holding: Holding };
 
@@ -73,12 +74,12 @@ export class StoredFleet {
       const stored = { ...facts, runtimeReady: true };
       this.nodes.set(facts.id, {
         facts: stored,
-        snapshot: JSON.stringify(nodeMachine.getPersistedSnapshot(snapshot)),
-        duty: JSON.stringify(dutyMachine.getPersistedSnapshot(duty)),
+        snapshot: new StoredText(() => nodeMachine.getPersistedSnapshot(snapshot)),
+        duty: new StoredText(() => dutyMachine.getPersistedSnapshot(duty)),
       });
     }
     for (const { facts, snapshot } of changes.containers) {
-      const text = JSON.stringify(containerMachine.getPersistedSnapshot(snapshot));
+      const text = new StoredText(() => containerMachine.getPersistedSnapshot(snapshot));
       this.containers.set(facts.id, { facts, snapshot: text });
     }
     for (const pending of changes.commands) {
@@ -136,12 +137,12 @@ export class StoredFleet {
       confirmedEpochs: new Map([...this.#confirmedEpochs].filter(([, epoch]) => epoch > 0)),
       nodes: [...this.nodes.values()].map(({ facts, snapshot, duty }) => ({
         facts,
-        snapshot: nodeMachine.resolveState(JSON.parse(snapshot)),
-        duty: dutyMachine.resolveState(JSON.parse(duty)),
+        snapshot: nodeMachine.resolveState(JSON.parse(snapshot.text)),
+        duty: dutyMachine.resolveState(JSON.parse(duty.text)),
       })),
       containers: [...this.containers.values()].map(({ facts, snapshot }) => ({
         facts,
-        snapshot: containerMachine.resolveState(JSON.parse(snapshot)),
+        snapshot: containerMachine.resolveState(JSON.parse(snapshot.text)),
       })),
       rooms,
       pending: [...this.#pending.values()]

@@ -62,7 +62,8 @@ export class Connection {
   readonly #serverCalls = new Map<number, ServerCall<unknown, unknown>>();
   /** Calls that carry heartbeats. */
   readonly #heartbeats = new Set<number>();
-  readonly #stopWatching: () => void;
+  /** Lets go of what the connection waits for at others. */
+  readonly #watching: (() => void)[];
   #server: (End & { readonly accept: Accept }) | null = null;
   #calls = 0;
   #clientOpen = true;
@@ -75,12 +76,14 @@ export class Connection {
     this.#downLink = network.link(serverHost, client.host);
     this.#up = network.pipe(client.host, serverHost);
     this.#down = network.pipe(serverHost, client.host);
-    client.process.atEnd(() => this.closeClient());
-    client.process.atStop(() => this.expectSilence());
-    this.#stopWatching = network.onCut((from, to) => {
-      const ends = [client.host, serverHost];
-      if (ends.includes(from) && ends.includes(to)) this.expectSilence();
-    });
+    this.#watching = [
+      client.process.atEnd(() => this.closeClient()),
+      client.process.atStop(() => this.expectSilence()),
+      network.onCut((from, to) => {
+        const ends = [client.host, serverHost];
+        if (ends.includes(from) && ends.includes(to)) this.expectSilence();
+      }),
+    ];
     // A peer that was unreachable before the connection began is silent from its first segment on.
     this.expectSilence();
   }
@@ -181,8 +184,10 @@ export class Connection {
       if (listening === "gone") return;
       if (listening === null) return this.#down.send("refused", () => this.#loseClient("connection refused"));
       this.#server = listening;
-      listening.process.atEnd(() => this.closeServer());
-      listening.process.atStop(() => this.expectSilence());
+      this.#watching.push(
+        listening.process.atEnd(() => this.closeServer()),
+        listening.process.atStop(() => this.expectSilence()),
+      );
     }
     if (!this.#serverOpen) return;
     const { process } = this.#server;
@@ -257,7 +262,7 @@ export class Connection {
 
   #tidy(): void {
     if (this.#clientOpen || this.#serverOpen) return;
-    this.#stopWatching();
+    for (const stop of this.#watching.splice(0)) stop();
     this.#up.close();
     this.#down.close();
   }

@@ -34,7 +34,8 @@ const DUPLICATE_LATE_MAX_MS = 30_000;
 export class Network {
   readonly time: SimulatedClock;
   readonly #random: SeededRandom;
-  readonly #links = new Map<string, Link>();
+  /** By the host it begins at, then by the one it ends at. */
+  readonly #links = new Map<string, Map<string, Link>>();
   readonly #onCut = new Set<(from: string, to: string) => void>();
 
   constructor(time: SimulatedClock, random: SeededRandom) {
@@ -91,11 +92,15 @@ export class Network {
 
   /** The same object for the same two hosts. */
   link(from: string, to: string): Link {
-    const key = `${from}>${to}`;
-    let link = this.#links.get(key);
+    let links = this.#links.get(from);
+    if (!links) {
+      links = new Map();
+      this.#links.set(from, links);
+    }
+    let link = links.get(to);
     if (!link) {
       link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, pipes: new Set() };
-      this.#links.set(key, link);
+      links.set(to, link);
     }
     return link;
   }

@@ -22,8 +22,8 @@ export class SimulatedProcess {
   readonly #parts: ProcessParts;
   readonly #held: (() => void)[] = [];
   readonly #unsent: (() => void)[] = [];
-  readonly #atEnd: (() => void)[] = [];
-  readonly #atStop: (() => void)[] = [];
+  readonly #atEnd = new Set<() => void>();
+  readonly #atStop = new Set<() => void>();
   #state: "running" | "stopped" | "dead" = "running";
   #stopsInNextTurn = false;
 
@@ -66,7 +66,7 @@ export class SimulatedProcess {
     if (!this.running) return;
     if (midTurn) this.#stopsInNextTurn = true;
     else this.#state = "stopped";
-    for (const callback of this.#atStop) callback();
+    for (const callback of [...this.#atStop]) callback();
   }
 
   /** SIGCONT: what it was about to do is done first, then it takes up what has come, in order. */
@@ -84,17 +84,21 @@ export class SimulatedProcess {
     this.#state = "dead";
     this.#held.length = 0;
     this.#unsent.length = 0;
-    for (const callback of this.#atEnd.splice(0)) callback();
+    const callbacks = [...this.#atEnd];
+    this.#atEnd.clear();
+    for (const callback of callbacks) callback();
   }
 
-  /** What the kernel does when the process has ended, however that came. */
-  atEnd(callback: () => void): void {
-    this.#atEnd.push(callback);
+  /** What the kernel does when the process has ended, however that came; the answer lets go of it. */
+  atEnd(callback: () => void): () => void {
+    this.#atEnd.add(callback);
+    return () => this.#atEnd.delete(callback);
   }
 
-  /** Others look whether they still hear of the process. */
-  atStop(callback: () => void): void {
-    this.#atStop.push(callback);
+  /** Others look whether they still hear of the process; the answer lets go of it. */
+  atStop(callback: () => void): () => void {
+    this.#atStop.add(callback);
+    return () => this.#atStop.delete(callback);
   }
 
   /** A timer on this host's clock. */
@@ -102,13 +106,10 @@ export class SimulatedProcess {
     const { time, clock, random } = this.#parts;
     let due = true;
     const lateMs = random.next() * TIMER_LATE_MAX_MS;
-    const cancel = time.after(clock.trueMs(Math.max(0, delayMs)) + lateMs, this.name, "timer", () =>
-      this.enter(() => {
-        if (!due) return;
-        due = false;
-        run();
-      }),
-    );
+    const fire = (): void => {
+      if (due) run();
+    };
+    const cancel = time.after(clock.trueMs(Math.max(0, delayMs)) + lateMs, this.name, "timer", () => this.enter(fire));
     return () => {
       due = false;
       cancel();

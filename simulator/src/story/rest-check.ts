@@ -8,7 +8,10 @@ import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 export function restProblems(fleet: SimulatedFleet, operator: Operator): string[] {
   const stored = fleet.database.fleet;
   const problems: string[] = [];
-  for (const { facts, snapshot: text } of stored.containers.values()) {
+  for (const {
+    facts,
+    snapshot: { text },
+  } of stored.containers.values()) {
     const snapshot = containerMachine.resolveState(JSON.parse(text));
     const life = lifeState(snapshot);
     const { context } = snapshot;
@@ -35,11 +38,11 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator): string[
   }
   for (const { name, nodeId } of fleet.nodes) {
     const node = stored.nodes.get(nodeId);
-    if (node && !node.duty.includes('"value":"in_service"')) {
+    if (node && !node.duty.text.includes('"value":"in_service"')) {
       problems.push(`${name} is not in service`);
       operator.putIntoService(nodeId);
     }
-    if (node && !node.snapshot.includes('"value":"healthy"')) problems.push(`${name} is not healthy`);
+    if (node && !node.snapshot.text.includes('"value":"healthy"')) problems.push(`${name} is not healthy`);
     const pending = stored.pendingOf(nodeId);
     if (pending.length > 0) problems.push(`${name} has ${pending.length} commands without a result: ${pending[0]}`);
   }

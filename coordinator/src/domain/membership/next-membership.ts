@@ -78,11 +78,12 @@ function withPolicy(policy: LeasePolicy, voters: readonly Voter[]): NextMembersh
 
 const voterOf = ({ nodeId, nodeName, peerAddress }: Voter): Voter => ({ nodeId, nodeName, peerAddress });
 
-const voterKey = (voter: Voter): string => `${voter.nodeId} ${voter.nodeName} ${voter.peerAddress}`;
+const sameVoter = (a: Voter, b: Voter): boolean =>
+  a.nodeId === b.nodeId && a.nodeName === b.nodeName && a.peerAddress === b.peerAddress;
 
+// Groups are small: nothing is made for a look that finds them as they were.
 function sameVoters(a: readonly Voter[], b: readonly Voter[]): boolean {
-  const keys = new Set(a.map(voterKey));
-  return a.length === b.length && b.every((voter) => keys.has(voterKey(voter)));
+  return a.length === b.length && b.every((voter) => a.some((other) => sameVoter(voter, other)));
 }
 
 const POLICY_KEYS = [

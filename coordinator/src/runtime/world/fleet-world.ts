@@ -57,7 +57,7 @@ export class FleetWorld {
   #containers = 0;
 
   constructor() {
-    const loop = { submit: <T>(decide: (work: UnitOfWork) => T): Promise<T> => this.submit(decide) };
+    const loop = { quiet: true, submit: <T>(decide: (work: UnitOfWork) => T): Promise<T> => this.submit(decide) };
     this.operations = new FleetOperations({
       loop,
       newId: () => `container-${++this.#containers}`,
