@@ -14,6 +14,7 @@ export type CommandErrorCode =
   | "unsupported_runtime"
   | "disk_full"
   | "refused"
+  | "timed_out"
   | "unknown_command";
 
 /** What the agent holds at this moment, as far as commands depend on it. */

@@ -1,33 +1,28 @@
 import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { type Command, type CommandResult, CommandResultSchema } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
-import { type WorkloadSpec, WorkloadSpecSchema, type WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { WorkloadSpec, WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
 import { containerRecord, unackedResults } from "../journal/journal-state.ts";
-import {
-  type ContainerRuntime,
-  type GuardedGroup,
-  type ObservedContainer,
-  RuntimeFault,
-} from "../runtime/container-runtime.ts";
+import { type ContainerRuntime, type ObservedContainer, RuntimeFault } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
+import { CommandTime } from "./command-time.ts";
 import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
 import { CrashRestarts } from "./crash-restarts.ts";
 import { healthProbe, healthTimes } from "./health-check.ts";
-import { awaitHealthy, watchHealth } from "./health-watch.ts";
+import { watchHealth } from "./health-watch.ts";
 import { awaitLease } from "./lease-wait.ts";
 import { parallelLimit } from "./parallel-limit.ts";
-import { whyEnded } from "./start-failure.ts";
-import { releaseStart } from "./start-release.ts";
 import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
+import { startWorkload, type WorkloadStartParts } from "./workload-start.ts";
 import { reportKey, workloadStatus } from "./workload-status.ts";
 
 /** Prepares, creations and starts that run at once. Waiting for health and for a stop's grace does not count. */
 export const PARALLEL_STARTS_MAX = 8;
-/** A process without a health check must live this long to count as started. */
-const SETTLE_MS = 100;
+/** Of a stop's time, what is kept for SIGKILL and for looking whether everything has ended. */
+const KILL_RESERVE_MS = 1_000;
 
 export type ExecutorOptions = {
   readonly runtime: ContainerRuntime;
@@ -117,10 +112,15 @@ export class Executor {
 
   /** Takes one command; its result is journalled and then handed to the listener. Never throws. */
   submit(command: Command): void {
-    // A repeated command whose first copy is still at work is answered by that one's result.
-    if (this.#running.has(command.commandId)) return;
+    const { journal, clock, timers } = this.#options;
+    const stored = journal.state.results.get(command.commandId);
+    const known = stored !== undefined;
+    // A repeated command whose first copy is still at work is answered by that one's result; if its time is up, by that now.
+    if (this.#running.has(command.commandId)) {
+      if (stored) this.#onResult(fromJson(CommandResultSchema, stored.result as JsonValue));
+      return;
+    }
     const slot = this.#slot(command.containerId);
-    const known = this.#options.journal.state.results.has(command.commandId);
     if (slot.full && !known) {
       this.#onResult(
         this.#result(
@@ -133,14 +133,16 @@ export class Executor {
     }
     this.#running.add(command.commandId);
     const kind = command.action.case;
-    // What ends a container does not wait for a start that still hopes to become healthy.
+    // What ends a container does not wait for a preparation, or for a start that still hopes to become healthy.
     if (!known && (kind === "stop" || kind === "remove") && this.#gate(command).kind === "run") slot.cutWait();
+    const time = new CommandTime(known ? 0 : command.timeoutMs, clock, timers, () => {
+      void this.#answer(command, timedOut(command), command.timeoutMs).catch(this.#lost(command));
+    });
     void slot
-      .enqueue(() => this.#carryOut(command, slot))
-      .catch((error: unknown) =>
-        this.#options.log.error({ err: error, commandId: command.commandId }, "a command was lost"),
-      )
+      .enqueue(() => this.#carryOut(command, slot, time))
+      .catch(this.#lost(command))
       .finally(() => {
+        time.end();
         this.#running.delete(command.commandId);
         // What changed while the operation ran is looked at now.
         this.#observeSoon(command.containerId);
@@ -212,8 +214,10 @@ export class Executor {
     return gate(command, { journal: journal.state, mayStart: mayStart(), leaving: this.#leaving });
   }
 
-  async #carryOut(command: Command, slot: ContainerSlot): Promise<void> {
-    const { journal, clock, log } = this.#options;
+  async #carryOut(command: Command, slot: ContainerSlot, time: CommandTime): Promise<void> {
+    const { clock, log } = this.#options;
+    // Its time was up while it waited in line: it is answered, and nothing of it may take effect any more.
+    if (time.isUp) return;
     const startedMs = clock.nowMs();
     await awaitLease(() => this.#gate(command), clock, this.#options.timers);
     const decision = this.#gate(command);
@@ -226,12 +230,14 @@ export class Executor {
       outcome = failed(decision.code, decision.reason);
     } else {
       try {
-        outcome = await this.#act(command, slot);
+        outcome = await this.#act(command, slot, time);
       } catch (error) {
         outcome =
           error instanceof RuntimeFault ? failed(error.code, error.message) : failed("runtime_error", messageOf(error));
       }
     }
+    if (time.isUp) return this.#late(command, slot, outcome);
+    time.end();
     const tookMs = clock.nowMs() - startedMs;
     let status: WorkloadStatus | undefined;
     try {
@@ -243,6 +249,25 @@ export class Executor {
         "a container could not be looked at after its command",
       );
     }
+    await this.#answer(command, outcome, tookMs, status);
+  }
+
+  /** What ends after its time: the coordinator counts it as failed, so no copy of it may run on. */
+  async #late(command: Command, slot: ContainerSlot, { ok }: CommandOutcome): Promise<void> {
+    const { runtime, log } = this.#options;
+    const { commandId, containerId, action } = command;
+    log.warn({ commandId, containerId, action: action.case, ok }, "a command came to its end after its time was up");
+    if (action.case !== "start") return;
+    const now = await runtime.inspect(containerId);
+    if (now && now.epoch === command.epoch && now.session === command.session) await this.#stop(command, slot, 0);
+  }
+
+  #lost(command: Command): (error: unknown) => void {
+    return (error) => this.#options.log.error({ err: error, commandId: command.commandId }, "a command was lost");
+  }
+
+  async #answer(command: Command, outcome: CommandOutcome, tookMs: number, status?: WorkloadStatus): Promise<void> {
+    const { journal, log } = this.#options;
     const result = this.#result(command, outcome, tookMs, status);
     log.info(
       {
@@ -259,18 +284,23 @@ export class Executor {
     this.#onResult(result);
   }
 
-  async #act(command: Command, slot: ContainerSlot): Promise<CommandOutcome> {
+  async #act(command: Command, slot: ContainerSlot, time: CommandTime): Promise<CommandOutcome> {
     const { action } = command;
     switch (action.case) {
       case "prepare": {
         const spec = checkedSpec(command, action.value.spec);
-        await this.#limit(() => this.#options.runtime.prepare(spec));
-        return SUCCEEDED;
+        const wait = slot.openWait();
+        const cut = AbortSignal.any([wait, time.signal]);
+        const prepared = this.#limit(() => this.#options.runtime.prepare(spec, cut), cut).then(() => SUCCEEDED);
+        return prepared.catch((error: unknown) => {
+          if (!wait.aborted) throw error;
+          return failed("refused", `the preparation of container ${spec.containerName} was cut by its stop or removal`);
+        });
       }
       case "start":
-        return this.#start(command, checkedSpec(command, action.value.spec), slot);
+        return startWorkload(command, checkedSpec(command, action.value.spec), slot, time, this.#startParts());
       case "stop":
-        await this.#stop(command, slot, action.value.graceMs);
+        await this.#stop(command, slot, Math.min(action.value.graceMs, Math.max(0, time.leftMs - KILL_RESERVE_MS)));
         return SUCCEEDED;
       case "remove":
         await this.#stop(command, slot, 0);
@@ -284,72 +314,15 @@ export class Executor {
     }
   }
 
-  async #start(command: Command, spec: WorkloadSpec, slot: ContainerSlot): Promise<CommandOutcome> {
-    const { runtime, journal, guard, clock, timers } = this.#options;
-    const containerId = command.containerId;
-    const before = await runtime.inspect(containerId);
-    const isThisCopy =
-      before?.state === "running" && before.epoch === command.epoch && before.session === command.session;
-    const wait = slot.openWait();
-    if (!isThisCopy) {
-      slot.endWatch();
-      if (before?.state === "running") {
-        await runtime.stop(containerId, "SIGKILL", 0);
-        await guard.forget(containerId);
-      }
-      await journal.append({
-        kind: "started",
-        containerId,
-        epoch: String(command.epoch),
-        session: String(command.session),
-        spec: toJson(WorkloadSpecSchema, spec),
-      });
-      const release = async (group: GuardedGroup | null) => {
-        await releaseStart(command, spec, group, { ...this.#options, leaving: () => this.#leaving });
-        slot.appearing = true;
-      };
-      const request = { spec, epoch: command.epoch, session: command.session, release };
-      await this.#limit(() => runtime.start(request)).finally(() => {
-        slot.appearing = false;
-      });
-      this.crashes.settled(containerId);
-    }
-    const probe = healthProbe(spec, this.#options.address, runtime, timers);
-    if (!probe) {
-      await timers.sleep(SETTLE_MS, wait);
-      const after = await runtime.inspect(containerId);
-      if (after?.state !== "running") return failed("start_failed", await whyEnded(runtime, spec, after));
-      slot.health = { kind: "none", detail: "" };
-      return SUCCEEDED;
-    }
-    slot.health = { kind: "starting", detail: "" };
-    await this.#observe(slot);
-    const times = healthTimes(spec.health ?? noHealthCheck());
-    const ended = new AbortController();
-    const stopListening = runtime.onChange((changed) => {
-      if (changed !== containerId) return;
-      void runtime.inspect(containerId).then(
-        (now) => now?.state !== "running" && ended.abort(),
-        () => undefined,
-      );
-    });
-    const outcome = await awaitHealthy(probe, times, clock, timers, AbortSignal.any([wait, ended.signal])).finally(
-      stopListening,
-    );
-    if (outcome.kind === "healthy") {
-      this.#watch(spec, "healthy");
-      return SUCCEEDED;
-    }
-    const now = await runtime.inspect(containerId);
-    if (now?.state !== "running") return failed("start_failed", await whyEnded(runtime, spec, now));
-    if (wait.aborted)
-      return failed("start_failed", `container ${spec.containerName} was stopped before it was healthy`);
-    this.#watch(spec, "unhealthy", outcome.lastProblem);
-    return failed(
-      "health_timeout",
-      `container ${spec.containerName} runs but was not healthy within ${times.startBudgetMs} ms: ${outcome.lastProblem}; ` +
-        "look at its logs, or give its health check a longer start budget",
-    );
+  #startParts(): WorkloadStartParts {
+    return {
+      ...this.#options,
+      leaving: () => this.#leaving,
+      limit: this.#limit,
+      settled: (containerId) => this.crashes.settled(containerId),
+      watch: (spec, kind, detail) => this.#watch(spec, kind, detail),
+      observe: (slot) => this.#observe(slot),
+    };
   }
 
   /** Closes the epoch on disk first, so that no start of it is obeyed any more, and then ends what runs. */
@@ -438,6 +411,12 @@ export class Executor {
     await slot.enqueue(() => operation(slot));
   }
 }
+
+const timedOut = ({ timeoutMs }: Command): CommandOutcome =>
+  failed(
+    "timed_out",
+    `it was not done within the ${timeoutMs} ms that it had: look at the load of the node, or try again`,
+  );
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

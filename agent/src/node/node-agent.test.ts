@@ -212,6 +212,29 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     expect(coordinator.results.filter((result) => result.commandId === command.commandId)).toHaveLength(1);
   });
 
+  test("results outlive the agent, and a command that it had obeyed before its restart has no second effect", async () => {
+    await attached();
+    const spec = testSpec();
+    const start = testCommand(spec.containerId, { case: "start", value: { spec } });
+    const first = await run(start);
+    const refused = testCommand(spec.containerId, { case: "start", value: { spec } }, { session: 7n });
+    expect(await run(refused)).toMatchObject({ ok: false, errorCode: "stale_session" });
+    await endAgent();
+    coordinator.heard.messages.length = 0;
+    await startAgent();
+    await attached();
+    // Nobody acknowledged them: both come again by themselves.
+    await waitFor("the results again", () => coordinator.resultOf(refused.commandId));
+    const again = await waitFor("the results again", () => coordinator.resultOf(start.commandId));
+    expect(again).toEqual(first);
+    coordinator.heard.messages.length = 0;
+    // It has crashed since, so a second effect would be seen.
+    runtime.crash(spec.containerId, 1);
+    expect(await run(start)).toEqual(first);
+    expect(runtime.calls.filter((call) => call.startsWith("start"))).toHaveLength(1);
+    expect((await runtime.inspect(spec.containerId))?.state).toBe("exited");
+  });
+
   test("a new session removes every container of the old one, keeps volumes and is confirmed after that", async () => {
     await attached();
     const spec = testSpec({ volumes: [create(VolumeMountSchema, { name: "data", path: "/data", kind: "local" })] });

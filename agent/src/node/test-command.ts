@@ -26,7 +26,7 @@ export function testSpec(init: MessageInitShape<typeof WorkloadSpecSchema> = {})
 export function testCommand(
   containerId: string,
   action: MessageInitShape<typeof CommandSchema>["action"],
-  init: { epoch?: bigint; session?: bigint; term?: bigint; commandId?: string } = {},
+  init: { epoch?: bigint; session?: bigint; term?: bigint; commandId?: string; timeoutMs?: number } = {},
 ): Command {
   return create(CommandSchema, {
     commandId: init.commandId ?? testId(),
@@ -34,7 +34,7 @@ export function testCommand(
     session: init.session ?? 1n,
     containerId,
     epoch: init.epoch ?? 1n,
-    timeoutMs: 10_000,
+    timeoutMs: init.timeoutMs ?? 10_000,
     ...(action ? { action } : {}),
   });
 }

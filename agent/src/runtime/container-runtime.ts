@@ -9,7 +9,8 @@ export type RuntimeFaultCode =
   | "start_failed"
   | "unsupported_runtime"
   | "disk_full"
-  | "no_lease";
+  | "no_lease"
+  | "timed_out";
 
 /** A refusal or failure of a runtime; the message names the thing, the reason and the next step. */
 export class RuntimeFault extends Error {
@@ -53,6 +54,8 @@ export type StartRequest = {
   readonly spec: WorkloadSpec;
   readonly epoch: bigint;
   readonly session: bigint;
+  /** Aborted when the start is not wanted any more; a runtime cuts what it can of what comes before the release. */
+  readonly cut?: AbortSignal;
   /**
    * Called at the last moment, before the first instruction of the workload runs; when it throws, nothing is started. A
    * runtime whose processes the guard cannot find by itself hands over what to kill; that group waits at its gate, and who
@@ -82,8 +85,8 @@ export type ContainerRuntime = {
   readonly kind: "docker" | "exec" | "simulated";
   /** True while the engine answers. */
   ready(): Promise<boolean>;
-  /** Pulls the image, makes volumes; nothing runs. Calling it again does nothing more. */
-  prepare(spec: WorkloadSpec): Promise<void>;
+  /** Pulls the image, makes volumes; nothing runs. Calling it again does nothing more. Rejects soon after `cut` is aborted. */
+  prepare(spec: WorkloadSpec, cut?: AbortSignal): Promise<void>;
   /** Creates and starts a copy, removing an ended one of the same id first; resolves when its process runs. */
   start(request: StartRequest): Promise<void>;
   /** Ends every process of the container: the signal, SIGKILL after `graceMs`. Resolves when none is left; absent is fine. */

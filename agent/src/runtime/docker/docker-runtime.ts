@@ -90,9 +90,9 @@ export class DockerRuntime implements ContainerRuntime {
     );
   }
 
-  async prepare(spec: WorkloadSpec): Promise<void> {
+  async prepare(spec: WorkloadSpec, cut?: AbortSignal): Promise<void> {
     this.#require(spec);
-    await this.#pullIfAbsent(spec.image);
+    await this.#pullIfAbsent(spec.image, cut);
     for (const volume of spec.volumes) {
       if (volume.kind === "shared") {
         await mkdir(sharedSource(spec.containerId, volume.name, this.#options.sharedDir), { recursive: true });
@@ -104,9 +104,9 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  async start({ spec, epoch, session, release }: StartRequest): Promise<void> {
+  async start({ spec, epoch, session, cut, release }: StartRequest): Promise<void> {
     const what = `container ${spec.containerName}`;
-    await this.prepare(spec);
+    await this.prepare(spec, cut);
     const options = dockerCreateOptions(spec, epoch, session, this.#place);
     for (const old of await this.#find(spec.containerId)) await this.#removeContainer(old.Id);
     const container = await this.#call(what, START_MS, () => this.#docker.createContainer(options));
@@ -248,7 +248,8 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  async #pullIfAbsent(image: string): Promise<void> {
+  // An engine ends a pull when the connection that has asked for it is cut; the layers that it has stay.
+  async #pullIfAbsent(image: string, cut?: AbortSignal): Promise<void> {
     try {
       await this.#call(`image ${image}`, CALL_MS, () => this.#docker.getImage(image).inspect());
       return;
@@ -257,7 +258,7 @@ export class DockerRuntime implements ContainerRuntime {
     }
     try {
       await this.#call(`image ${image}`, PULL_MS, async () => {
-        const progress = await this.#docker.pull(image);
+        const progress = await this.#docker.pull(image, cut ? { abortSignal: cut } : {});
         await new Promise<void>((resolve, reject) =>
           this.#docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve())),
         );

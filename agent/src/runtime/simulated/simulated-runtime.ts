@@ -35,6 +35,8 @@ export class SimulatedRuntime implements ContainerRuntime {
   readonly kind = "simulated";
   /** How long a start takes, and the calls it has had, in order. */
   startMs = 0;
+  /** How long a preparation takes; it can be cut. */
+  prepareMs = 0;
   engineUp = true;
   readonly calls: string[] = [];
   /** The next starts fail with this, until it is null again. */
@@ -82,8 +84,10 @@ export class SimulatedRuntime implements ContainerRuntime {
     return this.engineUp;
   }
 
-  async prepare(spec: WorkloadSpec): Promise<void> {
+  async prepare(spec: WorkloadSpec, cut?: AbortSignal): Promise<void> {
     this.#call(`prepare ${spec.containerId}`);
+    if (this.prepareMs > 0) await this.#timers.sleep(this.prepareMs, cut);
+    if (cut?.aborted) throw new RuntimeFault("runtime_error", `the preparation of ${spec.containerName} was cut`);
     if (spec.volumes.length > 0) this.#volumes.add(spec.containerId);
   }
 

@@ -4,7 +4,7 @@ import { migrationId } from "../deterministic-id.ts";
 import { haContainer } from "../fleet-rig.ts";
 import { FleetWorld, migrationStep, seeded } from "./fleet-world.ts";
 
-const FAULTS = ["start_failed", "health_timeout", "image_unavailable", "disk_full", "runtime_error"];
+const FAULTS = ["start_failed", "health_timeout", "image_unavailable", "disk_full", "runtime_error", "timed_out"];
 /** Steps of the quiet end; a fleet that is not at rest by then never will be. */
 const QUIET_STEPS_MAX = 20_000;
 

@@ -819,7 +819,7 @@ export type CommandResult = Message<"lormas.agent.v1.CommandResult"> & {
 
   /**
    * When not: one of "stale_epoch", "stale_session", "no_lease", "image_unavailable", "port_taken", "runtime_error",
-   * "start_failed", "health_timeout", "unsupported_runtime", "disk_full", "refused", "unknown_command".
+   * "start_failed", "health_timeout", "unsupported_runtime", "disk_full", "refused", "unknown_command", "timed_out".
    *
    * @generated from field: string error_code = 3;
    */
@@ -1062,7 +1062,9 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
   epoch: bigint;
 
   /**
-   * Milliseconds within which a result is awaited.
+   * Milliseconds within which a result is awaited, counted by the agent from the receipt; 0: as long as it takes. When they are
+   * over the agent answers "timed_out", once: it cuts what can be cut, does not begin what waits, and what ends later than
+   * that has no other result. A copy whose start ends late is stopped, and its epoch closed.
    *
    * @generated from field: uint32 timeout_ms = 6;
    */
