@@ -16,12 +16,32 @@ export function agentTimers(process: SimulatedProcess): Timers {
       return new Promise((resolve) => {
         const done = (): void => {
           cancel();
-          signal?.removeEventListener("abort", done);
+          if (signal) sleepersOf(signal).delete(done);
           resolve();
         };
         const cancel = process.after(delayMs, done);
-        signal?.addEventListener("abort", done, { once: true });
+        if (signal) sleepersOf(signal).add(done);
       });
     },
   };
+}
+
+/** Who is to be woken when a signal is aborted: agents sleep by the thousand under the same few signals. */
+const sleepers = new WeakMap<AbortSignal, Set<() => void>>();
+
+function sleepersOf(signal: AbortSignal): Set<() => void> {
+  let waiting = sleepers.get(signal);
+  if (!waiting) {
+    const woken = new Set<() => void>();
+    signal.addEventListener(
+      "abort",
+      () => {
+        for (const wake of [...woken]) wake();
+      },
+      { once: true },
+    );
+    sleepers.set(signal, woken);
+    waiting = woken;
+  }
+  return waiting;
 }
