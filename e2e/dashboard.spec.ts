@@ -146,6 +146,35 @@ test("a coordinator that was killed is back on the open page by itself", async (
   expect(await isMarked()).toBe(true);
 });
 
+/** The node that a test has put into maintenance. */
+let maintained = "";
+
+test("a node is put into maintenance from its page, and says what stands in the way", async () => {
+  // More than half of a node each, so that none of them fits beside another.
+  const { nodes } = await fleet.api().nodes.listNodes({});
+  const cpuMillis = Math.floor(((nodes[0]?.capacity?.cpuMillis ?? 0) * 3) / 5);
+  for (const name of ["big-1", "big-2", "big-3"]) {
+    await fleet.cli("container", "create", name, "--egg", "hello-http", "--ha", "--cpu", `${cpuMillis}m`);
+  }
+  await room("Alerts").click();
+  const alert = page.getByTestId("alert-n_plus_one_lost").first();
+  await expect(alert).toContainText("N+1 does not hold in local");
+  await alert.getByRole("button", { name: "Take it on" }).click();
+  await expect(alert).toContainText("taken on by session:admin@lormas.local");
+
+  const big = (await fleet.api().containers.getContainer({ id: "big-1" })).container;
+  maintained = String(big?.nodeName);
+  await room("Nodes").click();
+  await page.getByRole("link", { name: maintained }).first().click();
+  await page.getByRole("button", { name: "Maintenance", exact: true }).click();
+  const dialog = page.getByRole("alertdialog", { name: `Put ${maintained} into maintenance?` });
+  await dialog.getByLabel("Minutes until it is in service again by itself").fill("30");
+  await dialog.getByRole("button", { name: "Maintenance" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole("row", { name: /big-\d.*blocked.*no node can take big-\d/s })).toBeVisible();
+  expect(await isMarked()).toBe(true);
+});
+
 for (const [colorScheme, width] of [
   ["light", 1280],
   ["dark", 1280],
@@ -153,6 +182,7 @@ for (const [colorScheme, width] of [
   ["dark", 375],
 ] as const) {
   test(`${colorScheme} at ${width} px: no serious fault of accessibility, nothing wider than the screen`, async () => {
+    test.setTimeout(300_000);
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.setViewportSize({ width, height: 800 });
     const { containers } = await fleet.api().containers.listContainers({});
@@ -161,12 +191,15 @@ for (const [colorScheme, width] of [
     const pages = {
       overview: "/",
       nodes: "/nodes",
-      node: `/nodes/${nodes[0]?.id}`,
+      node: `/nodes/${nodes.find(({ name }) => name === maintained)?.id}`,
+      "what-if": "/nodes/what-if",
+      clusters: "/clusters",
       containers: "/containers",
       container: `/containers/${containers.find(({ name }) => name === "web")?.id}`,
       "new-container": "/containers/new",
       migrations: "/migrations",
       migration: `/migrations/${migrations[0]?.id}`,
+      alerts: "/alerts",
     };
     for (const [name, path] of Object.entries(pages)) {
       await page.goto(path);
@@ -179,8 +212,27 @@ for (const [colorScheme, width] of [
       const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
       expect(overflow, `${name} is wider than the screen`).toBeLessThanOrEqual(0);
     }
+    // The phone's bar is fixed, so that what does not fit there is cut instead of making the page wider.
+    for (const narrow of [width, 320]) {
+      await page.setViewportSize({ width: narrow, height: 800 });
+      for (const name of ["Overview", "Nodes", "Clusters", "Containers", "Migrations", "Alerts"]) {
+        const box = await room(name).boundingBox();
+        expect(box && box.x >= 0 && box.x + box.width <= narrow, `${name} is outside of ${narrow} px`).toBe(true);
+      }
+    }
   });
 }
+
+test("the maintenance is ended from the node's page", async () => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await room("Nodes").click();
+  await page.getByRole("link", { name: maintained }).first().click();
+  await page.getByRole("button", { name: "End maintenance" }).click();
+  const dialog = page.getByRole("alertdialog", { name: `End the maintenance of ${maintained}?` });
+  await dialog.getByRole("button", { name: "End maintenance" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole("button", { name: "Cordon", exact: true })).toBeVisible();
+});
 
 test("signing out shuts the pages", async () => {
   await page.setViewportSize({ width: 1280, height: 800 });

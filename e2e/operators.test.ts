@@ -59,7 +59,7 @@ test("a drain empties a node, a maintenance keeps its death quiet, and what it m
   expect(foretold.stdout).toContain(`N+1 holds for ${victim}`);
 
   const began = await cli("node", "maintenance", victim, "--failback", "--wait", "--timeout", "120");
-  expect(began.stdout).toMatch(new RegExp(`${victim}: maintenance, by token:admin; [1-3] moved, 0 moving`));
+  expect(began.stdout).toMatch(new RegExp(`${victim}: in maintenance, by token:admin; [1-3] moved, 0 moving`));
   expect(await duty(victim)).toBe("DUTY_STATE_MAINTENANCE");
   expect(await nodeOf("web-1")).not.toBe(victim);
 

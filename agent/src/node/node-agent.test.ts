@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -373,6 +373,19 @@ async function shortLived(): Promise<string> {
 }
 
 describe("enrolment", () => {
+  test("has its key on disk before anybody is asked, and uses it again after a crash", async () => {
+    for (const name of ["node.json", "key.pem"]) rmSync(join(dataDir, name));
+    let onDisk = "";
+    const first = await enrolNow(coordinator.joinToken, () => {
+      onDisk = readFileSync(join(dataDir, "key.pem"), "utf8");
+      return coordinator.address;
+    });
+    expect(first.keyPem).toBe(onDisk);
+    // The answer came, and nothing of it was stored.
+    for (const name of ["node.json", "cert.pem", "ca.pem"]) rmSync(join(dataDir, name));
+    expect(await enrolNow()).toMatchObject({ keyPem: first.keyPem, nodeId: first.nodeId });
+  });
+
   test("is refused with the reason and the next step when the token is used up", async () => {
     const used = coordinator.joinToken.replace("secret-for-one-enrolment", "another-secret-entirely");
     await expect(enrolNow(used)).rejects.toThrow(EnrolmentRefused);

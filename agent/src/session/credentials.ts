@@ -42,6 +42,23 @@ export async function loadCredentials(dataDir: string): Promise<Credentials | nu
   }
 }
 
+/**
+ * The key to enrol with: the one in the folder, else a new one, stored before anybody is asked to certify it. A claim whose
+ * answer was lost in a crash is then made again with the same key, which is what the coordinator answers again.
+ */
+export async function enrolmentKey(dataDir: string, newKey: () => Promise<string>): Promise<string> {
+  const path = join(dataDir, FILES.key);
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const keyPem = await newKey();
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await writeDurably(path, keyPem);
+  return keyPem;
+}
+
 /** Stores credentials, each file 0600; node.json comes last, so that it exists only when all others do. */
 export async function saveCredentials(dataDir: string, credentials: Credentials): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });

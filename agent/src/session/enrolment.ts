@@ -9,7 +9,7 @@ import { backOffMs } from "./back-off.ts";
 import { discoverCa } from "./ca-discovery.ts";
 import { certificateRequest, newKeyPem } from "./certificate-request.ts";
 import { enrolCall } from "./coordinator-client.ts";
-import { type Credentials, saveCredentials } from "./credentials.ts";
+import { type Credentials, enrolmentKey, saveCredentials } from "./credentials.ts";
 import { parseJoinToken } from "./join-token.ts";
 
 /** Enrolment was refused for good; the message says why and what to do. */
@@ -46,7 +46,7 @@ export async function enrol(options: {
   const token = parseJoinToken(options.token);
   if (!token)
     throw new EnrolmentRefused("the join token is not one of Lormas (lormas1.<secret>.<digest>): copy it whole");
-  const keyPem = await newKeyPem();
+  const keyPem = await enrolmentKey(options.dataDir, newKeyPem);
   const csr = await certificateRequest(options.name, keyPem);
   for (let attempt = 0; ; attempt += 1) {
     if (options.signal.aborted) throw new EnrolmentRefused("stopped before this node was enrolled");

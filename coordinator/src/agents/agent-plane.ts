@@ -105,7 +105,7 @@ export class AgentPlane {
         log,
         gate: new PeerGate(authority.certificate, this.#known, clock, refusals),
         enrolment: new EnrolmentService({
-          ...{ authority, operations, joinTokens, validator, limiter, counters, refusals, log, clock, random },
+          ...{ authority, operations, joinTokens, validator, limiter, counters, refusals, log, clock },
         }),
         heartbeats: new HeartbeatService(streamParts),
         commands: new CommandService(streamParts),

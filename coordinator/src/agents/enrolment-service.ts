@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
@@ -16,10 +17,9 @@ import { hashJoinSecret } from "./join-token.ts";
 import type { JoinTokenRegister } from "./join-token-register.ts";
 import type { MessageValidator } from "./message-validator.ts";
 import { addressKey, peerHost } from "./peer-address.ts";
-import type { CertificateAuthority } from "./pki/certificate-authority.ts";
+import { BadCertificateRequest, type CertificateAuthority, requestedKeyDigest } from "./pki/certificate-authority.ts";
 import type { PlaneCounterName, PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLog } from "./plane-log.ts";
-import type { RandomSource } from "./random-source.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
 import { text } from "./wire-mapping.ts";
@@ -36,12 +36,12 @@ export type EnrolmentParts = {
   readonly refusals: RefusalLog;
   readonly log: PlaneLog;
   readonly clock: Clock;
-  readonly random: RandomSource;
 };
 
 /**
  * Exchanges a join token for a node certificate. The node and the use of its token are committed before the certificate
- * leaves: an answer that is lost costs a token, never leaves a certificate without a node.
+ * leaves. A node's id is made of its token and its key: whoever did not receive the answer and claims the same token with the
+ * same key and name, while the token lives, is given another certificate of the same node.
  */
 export class EnrolmentService {
   readonly #parts: EnrolmentParts;
@@ -52,7 +52,7 @@ export class EnrolmentService {
 
   /** Rejects with an RpcStatus: what the proto's comment on Enrol lists, RESOURCE_EXHAUSTED, UNAVAILABLE. */
   async enrol(request: EnrolRequest, remote: string): Promise<EnrolResponse> {
-    const { authority, validator, limiter, counters, log, random } = this.#parts;
+    const { authority, validator, limiter, counters, log } = this.#parts;
     const address = addressKey(peerHost(remote));
     const waitMs = limiter.take(address);
     if (waitMs > 0) {
@@ -63,8 +63,8 @@ export class EnrolmentService {
     }
     validator.check(EnrolRequestSchema, request);
     const tokenHash = hashJoinSecret(request.token);
-    await this.#checkToken(tokenHash, request.nodeName, remote);
-    const nodeId = random.uuid();
+    const nodeId = claimedNodeId(tokenHash, request.csr);
+    await this.#checkToken(tokenHash, nodeId, request.nodeName, remote);
     const issued = await issue(authority, request.csr, nodeId, request.nodeName);
     const { clusterName } = await this.#commit(
       {
@@ -88,23 +88,24 @@ export class EnrolmentService {
     });
   }
 
-  async #checkToken(tokenHash: string, nodeName: string, remote: string): Promise<void> {
+  async #checkToken(tokenHash: string, nodeId: string, nodeName: string, remote: string): Promise<void> {
     const { joinTokens, clock } = this.#parts;
-    const { kind } = await joinTokens.find(tokenHash, clock.wallMs()).catch((error: unknown) => {
+    const token = await joinTokens.find(tokenHash, clock.wallMs()).catch((error: unknown) => {
       throw unavailable("the database does not answer: try again", undefined, error);
     });
-    switch (kind) {
+    switch (token.kind) {
       case "usable":
         return;
       case "unknown":
         throw this.#refuse("enrolments_token_unknown", nodeName, remote, "the join token is not known");
       case "used":
+        if (token.nodeId === nodeId) return;
         // Whoever comes second may be the rightful one: a person should look.
         throw this.#refuse("enrolments_token_used", nodeName, remote, "the join token has been used already");
       case "expired":
         throw this.#refuse("enrolments_token_expired", nodeName, remote, "the join token has expired");
       default:
-        return kind satisfies never;
+        return token satisfies never;
     }
   }
 
@@ -118,9 +119,11 @@ export class EnrolmentService {
         case "name_taken":
           this.#parts.refusals.refused("enrolments_refused", { node: node.name, remote }, text);
           throw new RpcStatus(status.ALREADY_EXISTS, text);
+        case "busy":
+          throw unavailable(text, error.retryAfterMs, error);
         case "invalid_argument":
-          // Two claims at once passed the look-up above; the transaction let one through.
-          throw this.#refuse("enrolments_token_used", node.name, remote, error.message);
+          // Two claims at once passed the look-up above and the transaction let one through, or the name is another.
+          throw this.#refuse("enrolments_token_used", node.name, remote, "the join token has been used already");
         default:
           throw error;
       }
@@ -131,4 +134,19 @@ export class EnrolmentService {
     this.#parts.refusals.refused(counter, { node, remote }, `enrolment refused: ${reason}`);
     return new RpcStatus(status.UNAUTHENTICATED, `${reason}: ${ANOTHER_TOKEN}`);
   }
+}
+
+/** The id of the node that claims this token with this key: a UUID of version 8, the same for the same claim. */
+function claimedNodeId(tokenHash: string, csr: Uint8Array): string {
+  let key: Buffer;
+  try {
+    key = requestedKeyDigest(csr);
+  } catch (error) {
+    if (error instanceof BadCertificateRequest) throw new RpcStatus(status.INVALID_ARGUMENT, error.message);
+    throw error;
+  }
+  const bytes = createHash("sha256").update(tokenHash).update(key).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

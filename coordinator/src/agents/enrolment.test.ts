@@ -39,6 +39,48 @@ test("the second claim of a token is refused, counted and logged", async () => {
   expect(rig.enrolled).toHaveLength(1);
 });
 
+test("a claim whose answer was lost is answered again, with a certificate of the same node", async () => {
+  rig = await PlaneRig.start();
+  const secret = await rig.joinSecret();
+  const { csr } = await certificateRequest();
+  const lost = await rig.agent(null).enrol(secret, "node-1", csr);
+  rig.clock.offsetMs = JOIN_TOKEN_LIFE_MS - 10_000;
+  const again = await rig.agent(null).enrol(secret, "node-1", csr);
+  expect(again).toMatchObject({ nodeId: lost.nodeId, clusterName: "local" });
+  const certificate = new X509Certificate(again.certificate);
+  expect(certificate.subjectAltName).toBe(`URI:lormas://node/${lost.nodeId}`);
+  expect(certificate.serialNumber).not.toBe(new X509Certificate(lost.certificate).serialNumber);
+  expect(rig.nodes.nodes.size).toBe(1);
+  expect(rig.plane.counters.values).toMatchObject({ enrolments_token_used: 0 });
+});
+
+test("only the key and name that have claimed a token are answered again, and only while it lives", async () => {
+  rig = await PlaneRig.start();
+  const secret = await rig.joinSecret();
+  const { csr } = await certificateRequest();
+  await rig.agent(null).enrol(secret, "node-1", csr);
+  const refused = { code: status.UNAUTHENTICATED };
+  const other = await certificateRequest();
+  await expect(rig.agent(null).enrol(secret, "node-1", other.csr)).rejects.toMatchObject(refused);
+  await expect(rig.agent(null).enrol(secret, "node-2", csr)).rejects.toMatchObject(refused);
+  const unproven = csr.with(csr.length - 1, (csr.at(-1) ?? 0) ^ 1);
+  await expect(rig.agent(null).enrol(secret, "node-1", unproven)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+  });
+  rig.clock.offsetMs = JOIN_TOKEN_LIFE_MS;
+  await expect(rig.agent(null).enrol(secret, "node-1", csr)).rejects.toMatchObject(refused);
+  expect(rig.enrolled).toHaveLength(1);
+});
+
+test("the same claim twice at the same moment makes one node", async () => {
+  rig = await PlaneRig.start();
+  const secret = await rig.joinSecret();
+  const { csr } = await certificateRequest();
+  const claims = await Promise.all([1, 2].map(() => rig.agent(null).enrol(secret, "node-1", csr)));
+  expect(new Set(claims.map(({ nodeId }) => nodeId)).size).toBe(1);
+  expect(rig.nodes.nodes.size).toBe(1);
+});
+
 test("of two claims at the same moment one is let through", async () => {
   rig = await PlaneRig.start();
   const secret = await rig.joinSecret();

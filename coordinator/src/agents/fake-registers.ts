@@ -4,7 +4,7 @@ import type { NodeRegister, RegisteredNode } from "./node-register.ts";
 /** Join tokens in memory. */
 export class FakeJoinTokens implements JoinTokenRegister {
   readonly #tokens = new Map<string, NewJoinToken>();
-  readonly #used = new Set<string>();
+  readonly #used = new Map<string, string>();
 
   async create(token: NewJoinToken): Promise<void> {
     this.#tokens.set(token.secretHash, token);
@@ -13,14 +13,16 @@ export class FakeJoinTokens implements JoinTokenRegister {
   async find(secretHash: string, nowMs: number): Promise<JoinTokenState> {
     const token = this.#tokens.get(secretHash);
     if (token === undefined) return { kind: "unknown" };
-    if (this.#used.has(secretHash)) return { kind: "used" };
-    return nowMs < token.expiresAtMs ? { kind: "usable", clusterId: token.clusterId } : { kind: "expired" };
+    const nodeId = this.#used.get(secretHash);
+    const ended = nowMs >= token.expiresAtMs;
+    if (nodeId !== undefined) return { kind: "used", nodeId: ended ? null : nodeId };
+    return ended ? { kind: "expired" } : { kind: "usable", clusterId: token.clusterId };
   }
 
   /** What Operations.enrolNode does in its transaction; false when it was used before. */
-  consume(secretHash: string): boolean {
+  consume(secretHash: string, nodeId: string): boolean {
     if (!this.#tokens.has(secretHash) || this.#used.has(secretHash)) return false;
-    this.#used.add(secretHash);
+    this.#used.set(secretHash, nodeId);
     return true;
   }
 }

@@ -1,7 +1,9 @@
 /** What is known of a join token whose hash was presented. */
 export type JoinTokenState =
   | { readonly kind: "usable"; readonly clusterId: string }
-  | { readonly kind: "unknown" | "used" | "expired" };
+  /** By whom, while the token lives: that node may ask again for what it did not receive. Null afterwards. */
+  | { readonly kind: "used"; readonly nodeId: string | null }
+  | { readonly kind: "unknown" | "expired" };
 
 export type NewJoinToken = {
   readonly secretHash: string;

@@ -126,10 +126,12 @@ export class PlaneRig {
   }
 
   async #enrol(node: EnrolledNode): Promise<{ clusterName: string }> {
+    const known = this.nodes.nodes.get(node.nodeId);
+    if (known?.name === node.name) return { clusterName: "local" };
     if ([...this.nodes.nodes.values()].some((known) => known.name === node.name)) {
       throw new Refusal("name_taken", `a node named ${node.name} is enrolled`, "choose another name");
     }
-    if (!this.joinTokens.consume(node.tokenHash)) {
+    if (!this.joinTokens.consume(node.tokenHash, node.nodeId)) {
       throw new Refusal("invalid_argument", "the join token has been used", "make another one");
     }
     this.nodes.nodes.set(node.nodeId, { name: node.name, revoked: false });

@@ -35,7 +35,7 @@ const CONTRARY_JOBS = {
 export class FleetOperations implements Operations {
   readonly #ports: FleetOperationsPorts;
   /** Tokens whose use is being decided: two claims of one token cannot both get as far as the transaction. */
-  readonly #claimed = new Set<string>();
+  readonly #claimed = new Map<string, string>();
 
   constructor(ports: FleetOperationsPorts) {
     this.#ports = ports;
@@ -178,8 +178,10 @@ export class FleetOperations implements Operations {
   }
 
   async enrolNode(node: EnrolledNode): Promise<{ clusterName: string }> {
-    if (this.#claimed.has(node.tokenHash)) throw tokenRefused();
-    this.#claimed.add(node.tokenHash);
+    const claimedBy = this.#claimed.get(node.tokenHash);
+    if (claimedBy === node.nodeId) throw beingEnrolled(node.name);
+    if (claimedBy !== undefined) throw tokenRefused();
+    this.#claimed.set(node.tokenHash, node.nodeId);
     try {
       const clusterId = await this.#ports.tokenCluster(node.tokenHash);
       return await this.#storeNode(node, clusterId);
@@ -190,8 +192,14 @@ export class FleetOperations implements Operations {
 
   #storeNode(node: EnrolledNode, clusterId: string | null): Promise<{ clusterName: string }> {
     return this.#ports.loop.submit((work) => {
+      const known = work.node(node.nodeId)?.facts;
+      if (known?.name === node.name) {
+        // It did not receive the answer. Its id says that token and key are those of the first time.
+        work.changeNode(node.nodeId, { certificateSerial: node.certificateSerial });
+        return { clusterName: work.cluster(known.clusterId)?.name ?? "" };
+      }
       const cluster = clusterId === null ? undefined : work.cluster(clusterId);
-      if (!cluster) throw tokenRefused();
+      if (known || !cluster) throw tokenRefused();
       for (const other of work.nodes()) {
         if (other.facts.name === node.name) {
           throw new Refusal("name_taken", `a node named ${node.name} is enrolled already`, "choose another node name", {
@@ -225,6 +233,9 @@ export class FleetOperations implements Operations {
     });
   }
 }
+
+const beingEnrolled = (name: string): Refusal =>
+  new Refusal("busy", `${name} is being enrolled by another call`, "ask again", { retryAfterMs: 500 });
 
 const tokenRefused = (): Refusal =>
   new Refusal("invalid_argument", "the join token is unknown, used or expired", "make another token", {

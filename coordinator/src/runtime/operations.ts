@@ -48,7 +48,10 @@ export interface Operations {
    * not_cancellable (it has ended, or the container is committed to its target).
    */
   cancelMigration(migrationId: string, containerId: string, requestedBy: string): Promise<void>;
-  /** Stores a node that enrolled, in the cluster of its token. Refusals: name_taken, invalid_argument (token used or expired). */
+  /**
+   * Stores a node that enrolled, in the cluster of its token. One that is stored already, under this id and name, only has its
+   * certificate noted. Refusals: name_taken, invalid_argument (token used or expired), busy (the same call is under way).
+   */
   enrolNode(node: EnrolledNode): Promise<{ clusterName: string }>;
 }
 

@@ -30,8 +30,9 @@ export class JoinTokenStore implements JoinTokenRegister {
   async find(secretHash: string, nowMs: number): Promise<JoinTokenState> {
     const token = await this.#database.orm.em.fork().findOne(JoinTokenEntity, { secretHash });
     if (token === null) return { kind: "unknown" };
-    if (token.usedAt !== null) return { kind: "used" };
-    if (nowMs >= token.expiresAt.getTime()) return { kind: "expired" };
+    const ended = nowMs >= token.expiresAt.getTime();
+    if (token.usedAt !== null) return { kind: "used", nodeId: ended ? null : (token.usedByNodeId ?? null) };
+    if (ended) return { kind: "expired" };
     return { kind: "usable", clusterId: token.clusterId };
   }
 }

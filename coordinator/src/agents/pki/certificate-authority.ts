@@ -184,6 +184,19 @@ async function selfSign(keys: webcrypto.CryptoKeyPair, clock: Clock, random: Ran
   return certificate.toString("pem");
 }
 
+/** SHA-256 of the public key (DER) that a request names, which need not be proven yet. Throws BadCertificateRequest. */
+export function requestedKeyDigest(csrDer: Uint8Array): Buffer {
+  try {
+    const { publicKey } = new x509.Pkcs10CertificateRequest(Uint8Array.from(csrDer));
+    return createHash("sha256").update(new Uint8Array(publicKey.rawData)).digest();
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+const unreadable = (cause: unknown) =>
+  new BadCertificateRequest("the certificate request cannot be read: send PKCS #10 in DER", { cause });
+
 /** The key of a request that is signed by it: who sends the request holds the private half. */
 async function provenKey(csrDer: Uint8Array): Promise<webcrypto.CryptoKey> {
   let request: x509.Pkcs10CertificateRequest;
@@ -197,7 +210,7 @@ async function provenKey(csrDer: Uint8Array): Promise<webcrypto.CryptoKey> {
     proven = await request.verify();
   } catch (error) {
     if (error instanceof BadCertificateRequest) throw error;
-    throw new BadCertificateRequest("the certificate request cannot be read: send PKCS #10 in DER", { cause: error });
+    throw unreadable(error);
   }
   if (!proven) {
     throw new BadCertificateRequest("the certificate request is not signed by its own key: make a new request");

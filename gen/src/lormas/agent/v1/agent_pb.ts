@@ -1377,9 +1377,10 @@ export const PushLogsResponseSchema: GenMessage<PushLogsResponse> = /*@__PURE__*
  */
 export const EnrolmentService: GenService<{
   /**
-   * Exchanges a one-time join token and a certificate request for a certificate.
+   * Exchanges a one-time join token and a certificate request for a certificate. Who did not receive the answer asks again
+   * with the same token, key and name, while the token lives, and is given a certificate of the same node.
    *
-   * Errors: UNAUTHENTICATED (token unknown, used or expired: make another one), INVALID_ARGUMENT (the request is not
+   * Errors: UNAUTHENTICATED (token unknown, expired or used with another key: make another one), INVALID_ARGUMENT (the request is not
    * signed by its key), ALREADY_EXISTS (a node of this name is enrolled).
    *
    * @generated from rpc lormas.agent.v1.EnrolmentService.Enrol
