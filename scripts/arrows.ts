@@ -23,7 +23,7 @@ const under =
   (...folders: readonly string[]) =>
   (path: string): boolean =>
     folders.some((folder) => path.startsWith(folder));
-const isTest = (file: string): boolean => /\.(test|spec)\.ts$/.test(file);
+const isTest = (file: string): boolean => /\.(test|faults|spec)\.ts$/.test(file);
 const isTestPackage = (target: ImportTarget): boolean =>
   target.kind === "package" && ["vitest", "fast-check"].includes(target.name);
 const isRoom = (target: ImportTarget, ...folders: readonly string[]): boolean =>
