@@ -123,7 +123,9 @@ export function addClusterCommands(program: Command, context: CliContext): void 
       const { cluster } = await context
         .api(options)
         .clusters.overrideSuspension({ id, nodes: options.node, reason: options.reason });
-      print(context, options, cluster, id);
+      if (options.output === "json") return print(context, options, cluster, id);
+      // The cluster as it is shown in the answer is suspended still: that ends with the next look at it, in a moment.
+      context.print(`declared dead: ${options.node.join(", ")}; what they ran moves now: lormas migration ls --active`);
     });
 }
 
