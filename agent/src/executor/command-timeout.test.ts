@@ -210,6 +210,31 @@ test("what waits in line when its time is up is answered then, and never takes e
   expect((await runtime.inspect(spec.containerId))?.state).toBe("running");
 });
 
+test("a stop whose time was up in line neither ends the copy nor closes its epoch", async () => {
+  let appear: () => void = () => undefined;
+  const begin = runtime.start.bind(runtime);
+  runtime.start = async (request) => {
+    await begin(request);
+    await new Promise<void>((resolve) => {
+      appear = resolve;
+    });
+  };
+  const spec = testSpec();
+  const begun = testCommand(spec.containerId, start(spec), { timeoutMs: 0 });
+  executor.submit(begun);
+  await waitFor("the copy", async () => (await runtime.inspect(spec.containerId))?.state === "running");
+  const end = testCommand(spec.containerId, stop(), { timeoutMs: 1_000 });
+  executor.submit(end);
+  clock.advance(1_000);
+  expect(await answerTo(end)).toMatchObject({ errorCode: "timed_out" });
+  appear();
+  expect(await answerTo(begun)).toMatchObject({ ok: true });
+  await idle(spec.containerId);
+  expect((await runtime.inspect(spec.containerId))?.state).toBe("running");
+  expect(journal.state.containers.get(spec.containerId)?.closedEpoch).toBe(0n);
+  expect(answersTo(end)).toHaveLength(1);
+});
+
 test("a start that waits for its place among many is cut at its time, and takes no place", async () => {
   runtime.startMs = 10_000;
   for (let n = 0; n < PARALLEL_STARTS_MAX; n++) {
@@ -226,6 +251,15 @@ test("a start that waits for its place among many is cut at its time, and takes 
   await idle(spec.containerId);
   clock.advance(9_000);
   expect(runtime.calls.filter((call) => call.startsWith("start"))).toHaveLength(PARALLEL_STARTS_MAX);
+  for (let n = 0; n < PARALLEL_STARTS_MAX; n++) {
+    const next = testSpec();
+    executor.submit(testCommand(next.containerId, start(next), { timeoutMs: 0 }));
+  }
+  const all = 2 * PARALLEL_STARTS_MAX;
+  await waitFor(
+    "all places taken again",
+    () => runtime.calls.filter((call) => call.startsWith("start")).length === all,
+  );
 });
 
 test("a stop's grace ends early enough for SIGKILL within the command's time", async () => {
