@@ -17,7 +17,7 @@ const seeds = ["--seeds", "2000", "--from", "commit", "--nodes", "5", "--faults"
 
 /** Every campaign, in the order in which they run. */
 export const FAULT_SUITES: readonly FaultSuite[] = [
-  { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 15 * 60_000 },
+  { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 20 * 60_000 },
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 5 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { NodeStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { NodeStatus, VoterState, type VotingGroup } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { CliContext } from "../cli-context.ts";
 import { createApiClient } from "../client/api-client.ts";
 import { findCoordinator } from "../client/coordinator-access.ts";
@@ -173,12 +173,27 @@ function localFleet(context: CliContext, ready: CoordinatorReady, dataDir: DataD
     createJoinToken: async () => (await api.nodes.createJoinToken({ cluster })).token,
     nodes: async () => {
       const { nodes } = await api.nodes.listNodes({ pageSize: 1000 });
+      const group = nodes.length > 1 ? (await api.clusters.getCluster({ id: cluster })).cluster?.group : undefined;
       return nodes.map((node) => ({
         id: node.id,
         name: node.name,
-        healthy: node.status === NodeStatus.HEALTHY,
+        healthy: node.status === NodeStatus.HEALTHY && (nodes.length === 1 || failsOver(group, node.id)),
         heardAt: node.lastHeartbeat === undefined ? "" : `${node.lastHeartbeat.seconds}.${node.lastHeartbeat.nanos}`,
       }));
     },
   };
+}
+
+/** Members of a group that large ask its voters and are none themselves. */
+const votersMax = 9;
+
+/**
+ * True once the death of the node would move what it runs: its voting group stands, and it has confirmed to belong to it. A
+ * fleet begins with one node, which has no failover; one that is killed before it has heard of the others is not moved.
+ */
+function failsOver(group: VotingGroup | undefined, nodeId: string): boolean {
+  if (group === undefined || !group.selfFencing) return false;
+  const voter = group.voters.find((one) => one.nodeId === nodeId);
+  if (voter === undefined) return group.voters.length >= votersMax;
+  return voter.state === VoterState.HOLDS_LEASE && voter.confirmedEpoch >= group.epoch;
 }
