@@ -24,12 +24,17 @@ const signIn: Interceptor = (next) => (request) => {
 };
 
 /** What the fleet holds, to see that a refusal has left no trace in it. */
+/** All that a refused wish could have changed; what the coordinator notes of the fleet by itself meanwhile is no part of it. */
 async function everything(): Promise<unknown> {
-  const { events } = fleet.api();
   const { body } = await fleet.rest().get("/api/v1/containers");
-  const { asOf } = await events.listEvents({ pageSize: 1 });
+  // REST answers objects here whenever it answers 200.
+  const containers = (body["containers"] as Record<string, unknown>[]).map(({ asOf: _asOf, ...rest }) => rest);
+  const { events } = await fleet.api().events.listEvents({ pageSize: 100 });
+  const ofContainers = events
+    .filter(({ type }) => /^(container|migration)\./.test(type))
+    .map(({ sequence }) => sequence);
   const nodes = (await fleet.api().nodes.listNodes({})).nodes.map(({ name, allocated }) => [name, allocated]);
-  return { containers: body["containers"], asOf, nodes };
+  return { containers, ofContainers, nodes };
 }
 
 const HTTP_OF: Partial<Record<Code, number>> = {
