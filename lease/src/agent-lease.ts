@@ -1,4 +1,4 @@
-import { type LeasePolicy, softLeaseMs } from "./lease-policy.ts";
+import { softLeaseMs } from "./lease-policy.ts";
 import { isVoter, type MembershipEpoch, othersNeededToSurvive } from "./membership.ts";
 
 /** The agent's side of the lease: what it has sent, what was granted, when that ends. All times on its own boot clock. */
@@ -161,9 +161,4 @@ export function confirmation(lease: AgentLease, nowMs: number): { heldForMs: num
   const { softEndMs, heldSinceMs } = lease;
   if (softEndMs === null || heldSinceMs === null || nowMs >= softEndMs) return { heldForMs: 0, remainingMs: 0 };
   return { heldForMs: Math.max(0, Math.floor(nowMs - heldSinceMs)), remainingMs: Math.floor(softEndMs - nowMs) };
-}
-
-/** The policy under which this node serves; null before the first. */
-export function policyOf(lease: AgentLease): LeasePolicy | null {
-  return lease.membership?.policy ?? null;
 }
