@@ -15,15 +15,16 @@ import { fenceRequest } from "./fence-request.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
-import { GroupKeeper } from "./group-keeper.ts";
+import { groupKeeper } from "./group-keeper.ts";
 import { readGroup } from "./group-reading.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
 import { NPlusOneWatch } from "./n-plus-one-watch.ts";
 import { type FencePorts, NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
+import type { RepeatedDecision } from "./repeated-decision.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
-import { SuspensionKeeper } from "./suspension-keeper.ts";
+import { suspensionKeeper } from "./suspension-keeper.ts";
 import { WhatIfBoard } from "./what-if-board.ts";
 
 export type FleetRuntimePorts = {
@@ -62,8 +63,8 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly #nPlusOne: NPlusOneWatch;
   readonly #leadership: LeadershipKeeper;
   readonly #sender: CommandSender;
-  readonly #groups: GroupKeeper;
-  readonly #suspensions: SuspensionKeeper;
+  readonly #groups: RepeatedDecision;
+  readonly #suspensions: RepeatedDecision;
   readonly #listeners = new Set<(newestSequence: bigint) => void>();
   #databaseReady = false;
   #stopped = false;
@@ -117,7 +118,7 @@ export class FleetRuntime implements CoordinatorStatus {
       leaseOver: (nodeId, lastHeartbeatAt) => this.#declareDead(nodeId, lastHeartbeatAt),
       fence: this.#fencePorts(),
     });
-    this.#groups = new GroupKeeper({
+    this.#groups = groupKeeper({
       clock,
       loop: this.loop,
       state: this.state,
@@ -125,7 +126,7 @@ export class FleetRuntime implements CoordinatorStatus {
       term,
       log,
     });
-    this.#suspensions = new SuspensionKeeper({
+    this.#suspensions = suspensionKeeper({
       clock,
       loop: this.loop,
       state: this.state,

@@ -3,6 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type { FleetView, NodeRecord } from "./fleet-view.ts";
+import { RepeatedDecision } from "./repeated-decision.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import { groupView, regroup, type SignsOf } from "./voting-group.ts";
 
@@ -19,54 +20,22 @@ export type GroupKeeperPorts = {
 };
 
 /** Keeps the voting groups: has their next epochs decided when one is due, and lets go of those nobody believes in. */
-export class GroupKeeper {
-  readonly #ports: GroupKeeperPorts;
-  #cancel: (() => void) | null = null;
-  #deciding = false;
-  #stopped = true;
-
-  constructor(ports: GroupKeeperPorts) {
-    this.#ports = ports;
-  }
-
-  start(): void {
-    this.#stopped = false;
-    this.#later();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#cancel?.();
-    this.#cancel = null;
-  }
-
-  /** Looks at every group now. One decision at a time, however long a commit takes. */
-  look(): void {
-    const { state, term, loop, signsOf, log } = this.#ports;
-    if (this.#deciding || term() === null) return;
-    const due = dueGroups(state, signsOf);
-    if (due.length === 0) return;
-    this.#deciding = true;
-    loop
-      .submit((work) => {
+export function groupKeeper({ state, signsOf, ...ports }: GroupKeeperPorts): RepeatedDecision {
+  return new RepeatedDecision({
+    ...ports,
+    everyMs: LOOK_MS,
+    complaint: "the voting groups could not be changed; trying again",
+    due: () => {
+      const due = dueGroups(state, signsOf);
+      if (due.length === 0) return null;
+      return (work) => {
         for (const clusterId of due) {
           prune(work, clusterId, signsOf);
           regroup(work, clusterId, signsOf);
         }
-      })
-      .catch((error: unknown) => log.warn({ error }, "the voting groups could not be changed; trying again"))
-      .finally(() => {
-        this.#deciding = false;
-      });
-  }
-
-  #later(): void {
-    if (this.#stopped) return;
-    this.#cancel = this.#ports.clock.schedule(LOOK_MS, () => {
-      this.look();
-      this.#later();
-    });
-  }
+      };
+    },
+  });
 }
 
 function dueGroups(state: FleetState, signsOf: SignsOf): string[] {

@@ -6,6 +6,7 @@ import type { DecisionLoop } from "./decision-loop.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type { ClusterRecord, FleetView } from "./fleet-view.ts";
 import type { BlockedDeath } from "./node-watch.ts";
+import { RepeatedDecision } from "./repeated-decision.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 import type { SignsOf } from "./voting-group.ts";
@@ -36,71 +37,41 @@ export type Suspension = {
  * elsewhere. Said one W after it was noticed, since a voter that has just come back needs as long to prove its lease; taken
  * back by itself once every silent node is heard, or has been declared dead.
  */
-export class SuspensionKeeper {
-  readonly #ports: SuspensionKeeperPorts;
-  #cancel: (() => void) | null = null;
-  #deciding = false;
-  #stopped = true;
-
-  constructor(ports: SuspensionKeeperPorts) {
-    this.#ports = ports;
-  }
-
-  start(): void {
-    this.#stopped = false;
-    this.#later();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#cancel?.();
-    this.#cancel = null;
-  }
-
-  look(): void {
-    const { state, loop, term, log } = this.#ports;
-    if (this.#deciding || term() === null) return;
-    const changes = [...state.clusters()].flatMap((cluster) => this.#changeOf(cluster) ?? []);
-    if (changes.length === 0) return;
-    this.#deciding = true;
-    loop
-      .submit((work) => {
+export function suspensionKeeper(ports: SuspensionKeeperPorts): RepeatedDecision {
+  const { clock, loop, term, log, state } = ports;
+  return new RepeatedDecision({
+    ...{ clock, loop, term, log },
+    everyMs: LOOK_MS,
+    complaint: "a suspension could not be stored; trying again",
+    due: () => {
+      const changes = [...state.clusters()].flatMap((cluster) => changeOf(ports, cluster) ?? []);
+      if (changes.length === 0) return null;
+      return (work) => {
         for (const change of changes) change(work);
-      })
-      .catch((error: unknown) => log.warn({ error }, "a suspension could not be stored; trying again"))
-      .finally(() => {
-        this.#deciding = false;
-      });
-  }
+      };
+    },
+  });
+}
 
-  #changeOf(cluster: ClusterRecord): ((work: UnitOfWork) => void) | null {
-    const { state, clock, blockedDeaths, signsOf } = this.#ports;
-    const standing = suspensionAlert(state, cluster.id);
-    const history = state.membership(cluster.id);
-    if (!history) return null;
-    const blocked = blockedDeaths().filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
-    const wait = waitMs(presentEpoch(history).policy);
-    if (blocked.some(({ sinceMs }) => clock.bootMs() - sinceMs >= wait)) {
-      const suspension = suspensionBy(state, blocked);
-      if (standing && sameSuspension(standing, suspension)) return null;
-      return (work) => suspend(work, cluster, suspension);
-    }
-    if (!standing || blocked.length > 0) return null;
-    // A node that is silent still, at the beginning of a term for example, may be what it was suspended for.
-    for (const { facts, snapshot } of state.nodes()) {
-      const silent = snapshot.value === "unhealthy" || signsOf(facts.id).undecided;
-      if (facts.clusterId === cluster.id && silent) return null;
-    }
-    return (work) => resume(work, cluster);
+function changeOf(ports: SuspensionKeeperPorts, cluster: ClusterRecord): ((work: UnitOfWork) => void) | null {
+  const { state, clock, blockedDeaths, signsOf } = ports;
+  const standing = suspensionAlert(state, cluster.id);
+  const history = state.membership(cluster.id);
+  if (!history) return null;
+  const blocked = blockedDeaths().filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
+  const wait = waitMs(presentEpoch(history).policy);
+  if (blocked.some(({ sinceMs }) => clock.bootMs() - sinceMs >= wait)) {
+    const suspension = suspensionBy(state, blocked);
+    if (standing && sameSuspension(standing, suspension)) return null;
+    return (work) => suspend(work, cluster, suspension);
   }
-
-  #later(): void {
-    if (this.#stopped) return;
-    this.#cancel = this.#ports.clock.schedule(LOOK_MS, () => {
-      this.look();
-      this.#later();
-    });
+  if (!standing || blocked.length > 0) return null;
+  // A node that is silent still, at the beginning of a term for example, may be what it was suspended for.
+  for (const { facts, snapshot } of state.nodes()) {
+    const silent = snapshot.value === "unhealthy" || signsOf(facts.id).undecided;
+    if (facts.clusterId === cluster.id && silent) return null;
   }
+  return (work) => resume(work, cluster);
 }
 
 /** The unresolved alert that says that a group moves nothing by itself. */
