@@ -169,7 +169,7 @@ export class PeerDialler {
       "grpc.enable_http_proxy": 0,
       "grpc.use_local_subchannel_pool": 1,
       "grpc.service_config_disable_resolution": 1,
-    }) as unknown as PeerClient;
+    }) as unknown as PeerClient; // grpc-js makes the methods of the service at run time, its type does not show them
   }
 }
 

@@ -131,7 +131,7 @@ test("a drain names what blocks each container, and goes on by itself when room 
       name: "big",
       state: "blocked",
       code: "no_target",
-      message: expect.stringContaining("needs 1 cores, 0.5 of 2"),
+      message: expect.stringContaining("needs 1 core, 0.5 of 2"),
     },
     { name: "data", state: "blocked", code: "data_stays_behind" },
   ]);

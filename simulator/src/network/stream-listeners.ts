@@ -17,6 +17,7 @@ export class StreamListeners {
     if (!listeners) return;
     for (const listener of [...listeners]) {
       if (listener.once) listeners.splice(listeners.indexOf(listener), 1);
+      // Each event has its own type of value; who listens for it has named that type.
       listener.call(value as never);
     }
   }

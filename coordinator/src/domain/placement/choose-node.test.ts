@@ -63,7 +63,7 @@ const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequ
   ["runtime", { runtime: "exec" }, {}, /it runs exec, the egg needs docker/],
   ["runtime", { runtimeReady: false }, {}, /does not answer/],
   ["unguarded", { guarded: false }, {}, /no guard/],
-  ["cpu", { allocated: { ...full, memoryBytes: 0, diskBytes: 0 } }, {}, /needs 1 cores, 0.5 of 4 are free/],
+  ["cpu", { allocated: { ...full, memoryBytes: 0, diskBytes: 0 } }, {}, /needs 1 core, 0.5 of 4 are free/],
   ["memory", { allocated: { ...full, cpuMillis: 0, diskBytes: 0 } }, {}, /needs .* MiB of memory, .* are free/],
   ["disk", { allocated: { ...full, cpuMillis: 0, memoryBytes: 0 } }, {}, /needs .* MiB of disk, .* are free/],
   ["port", { takenPorts: new Set(["tcp/443"]) }, { ports: [port("https", 443)] }, /host port tcp\/443 is taken/],

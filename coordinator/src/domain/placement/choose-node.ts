@@ -220,7 +220,9 @@ function shortage(
   unit: string,
 ): string {
   const free = Math.max(0, node.capacity[name] - node.allocated[name]);
-  return `needs ${show(request.resources[name])} ${unit}, ${show(free)} of ${show(node.capacity[name])} are free`;
+  const needed = show(request.resources[name]);
+  const named = needed === "1" && unit === "cores" ? "core" : unit;
+  return `needs ${needed} ${named}, ${show(free)} of ${show(node.capacity[name])} are free`;
 }
 
 /** Gives every demanded port a host port, or says which cannot be had. */
