@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
+import { SCENE_NAMES } from "../faults/scene.ts";
+import type { SceneName } from "../faults/scenes.ts";
 import type { StoryOptions } from "../story/run-story.ts";
 import { commitSeed } from "./commit-seed.ts";
 
@@ -21,6 +23,7 @@ export const USAGE = `npm run simulate -- [options]
   --keep 0,3,7     with --seed: only these faults of its schedule
   --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
+  --scenes NAME,NAME   only these scenes of faults, one after another: ${SCENE_NAMES.join(", ")}
   --profile P      ${Object.keys(LEASE_PROFILES).join(", ")} or random (default)
   --workers N      processes (2)
   --brief          tell of what was broken, without looking for its shortest schedule`;
@@ -39,6 +42,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
         keep: { type: "string" },
         nodes: { type: "string", default: "5" },
         faults: { type: "string", default: "all" },
+        scenes: { type: "string" },
         profile: { type: "string", default: "default" },
         workers: { type: "string", default: "2" },
         brief: { type: "boolean", default: false },
@@ -53,6 +57,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
       workers: whole("workers", values.workers),
       brief: values.brief,
       kinds: kindsOf(values.faults),
+      scenes: values.scenes === undefined ? null : scenesOf(values.scenes),
       profile: profileOf(values.profile),
       keep: values.keep === undefined ? null : values.keep.split(",").filter(Boolean).map(Number),
     };
@@ -74,6 +79,14 @@ function kindsOf(text: string): readonly FaultKind[] {
     const kind = FAULT_KINDS.find((known) => known === name.trim());
     if (kind) return kind;
     throw new Error(`--faults names "${name}", which is none of: ${FAULT_KINDS.join(", ")}`);
+  });
+}
+
+function scenesOf(text: string): readonly SceneName[] {
+  return text.split(",").map((name) => {
+    const scene = SCENE_NAMES.find((known) => known === name.trim());
+    if (scene) return scene;
+    throw new Error(`--scenes names "${name}", which is none of: ${SCENE_NAMES.join(", ")}`);
   });
 }
 

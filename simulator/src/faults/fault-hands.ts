@@ -13,6 +13,10 @@ const DELAY_MAX_MS = 20_000;
 const DISK_SLOW_MAX_MS = 3_000;
 const ENGINE_SLOW_MAX_MS = 15_000;
 const DATABASE_SLOW_MAX_MS = 2_500;
+const REGISTRY_SLOW_MAX_MS = 40_000;
+/** From this severity on everything comes again together, so much later; below it each message by itself. */
+const LOOP_SEVERITY = 0.5;
+const LOOP_LATE_MAX_MS = 30_000;
 
 type Undo = () => void;
 
@@ -22,6 +26,8 @@ export class FaultHands {
   readonly #fleet: SimulatedFleet;
   readonly #operator: Operator;
   readonly #undo = new Set<Undo>();
+  /** Gives up what waits for its moment. */
+  readonly #waits = new Set<() => void>();
 
   constructor(fleet: SimulatedFleet, operator: Operator) {
     this.#fleet = fleet;
@@ -32,14 +38,27 @@ export class FaultHands {
   schedule(faults: readonly Fault[]): void {
     const { time } = this.#fleet;
     for (const fault of faults) {
-      time.after(fault.atMs - time.nowMs(), "world", fault.kind, () => this.#bring(fault));
+      time.after(fault.atMs - time.nowMs(), "world", fault.kind, () => this.#bringOrWait(fault));
     }
   }
 
   /** Ends every fault that still lasts. */
   healAll(): void {
     this.#fleet.log.note("world", "all faults end");
+    for (const giveUp of this.#waits) giveUp();
+    this.#waits.clear();
     for (const undo of [...this.#undo]) undo();
+  }
+
+  #bringOrWait(fault: Fault): void {
+    const { cues, time } = this.#fleet;
+    if (fault.on === undefined) return this.#bring(fault);
+    const giveUp = cues.next(fault.on, this.#node(fault).name, () => {
+      this.#waits.delete(giveUp);
+      // In an event of its own: what the moment belongs to is done first.
+      time.after(0, "world", fault.kind, () => this.#bring(fault));
+    });
+    this.#waits.add(giveUp);
   }
 
   #bring(fault: Fault): void {
@@ -112,6 +131,13 @@ export class FaultHands {
           "both",
         );
       }
+      case "island": {
+        const leader = this.#fleet.leader();
+        if (!leader) return null;
+        const island = [leader.name, this.#node(fault).name];
+        const mainland = this.#fleet.hosts().filter((host) => !island.includes(host));
+        return this.#cut(this.#pairs(island, mainland), "both");
+      }
       case "cut coordinator from database":
         return this.#cut(
           this.#pairs([this.#coordinator(fault)?.name ?? ""], [DATABASE_HOST]),
@@ -125,7 +151,15 @@ export class FaultHands {
         this.#node(fault).resetConnections();
         return nothing;
       case "duplicate heartbeats":
-        return this.#disturb(fault, { duplicates: 0.05 + severity * 0.5 }, { duplicates: 0 });
+        return this.#disturb(
+          fault,
+          severity < LOOP_SEVERITY
+            ? { duplicates: 0.05 + severity, duplicatesLateMs: null }
+            : { duplicates: 1, duplicatesLateMs: Math.min(LOOP_LATE_MAX_MS, severity * fault.lastsMs) },
+          { duplicates: 0, duplicatesLateMs: null },
+        );
+      case "late commands":
+        return this.#disturb(fault, { lateCommands: 0.05 + severity * 0.5 }, { lateCommands: 0 });
       case "change policy":
         this.#operator.changePolicy(fault.pick);
         return nothing;
@@ -143,6 +177,12 @@ export class FaultHands {
         });
       case "pause guard":
         return this.#disturbGuard(this.#node(fault), (guard) => pause(guard, severity));
+      case "lose guard record":
+        return this.#disturbGuard(this.#node(fault), (guard) => {
+          guard.kill();
+          this.#node(fault).loseGuardRecord();
+          return nothing;
+        });
       case "power off": {
         const node = this.#node(fault);
         if (!node.powered) return null;
@@ -171,6 +211,13 @@ export class FaultHands {
         return this.#engine(fault, (engine) => {
           engine.restart();
           return nothing;
+        });
+      case "slow registry":
+        return this.#engine(fault, (engine) => {
+          engine.pullMaxMs = 2 + severity ** 2 * REGISTRY_SLOW_MAX_MS;
+          return () => {
+            engine.pullMaxMs = 0;
+          };
         });
       case "crash container": {
         const { containers } = this.#operator;

@@ -2,13 +2,16 @@ import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { WISHES } from "../fleet/operator.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind } from "./fault.ts";
-import { drawScene } from "./scene.ts";
+import { drawScene, SCENE_NAMES } from "./scene.ts";
+import type { SceneName } from "./scenes.ts";
 
 export type PlanOptions = {
   readonly fromMs: number;
   readonly untilMs: number;
   /** Kinds that may be drawn. */
   readonly kinds: readonly FaultKind[];
+  /** These scenes alone, one after another; null: what the run's theme says. */
+  readonly scenes: readonly SceneName[] | null;
   readonly policy: LeasePolicy;
 };
 
@@ -30,21 +33,21 @@ const SCENE_PAUSE = [2, 8] as const;
  */
 export function faultPlan(random: SeededRandom, options: PlanOptions): Fault[] {
   const kind = random.next();
+  const { untilMs, scenes: wanted } = options;
   const faults = [
-    ...(kind < SCENES_ALONE ? [] : singleFaults(random, options)),
-    ...(kind < SCENES_ALONE + SCENES_AMONG ? scenes(random, options) : []),
+    ...(wanted || kind < SCENES_ALONE ? [] : singleFaults(random, options)),
+    ...(wanted || kind < SCENES_ALONE + SCENES_AMONG ? scenes(random, options) : []),
   ];
-  const { untilMs } = options;
   return faults
     .filter(({ atMs }) => atMs < untilMs)
     .map((fault) => ({ ...fault, lastsMs: Math.min(fault.lastsMs, untilMs - fault.atMs) }))
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds }: PlanOptions): Fault[] {
+function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds, scenes }: PlanOptions): Fault[] {
   const faults: Fault[] = [];
   for (let atMs = fromMs; atMs < untilMs; atMs += random.between(...SCENE_PAUSE) * policy.leaseMs) {
-    faults.push(...drawScene(random, atMs, policy, kinds));
+    faults.push(...drawScene(random, atMs, policy, kinds, scenes ?? SCENE_NAMES));
   }
   return faults;
 }

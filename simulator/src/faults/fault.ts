@@ -1,4 +1,5 @@
 import type { Wish } from "../fleet/operator.ts";
+import type { CueName } from "./cue.ts";
 
 /** Everything that can go wrong, and what people wish for meanwhile. */
 export const FAULT_KINDS = [
@@ -13,20 +14,24 @@ export const FAULT_KINDS = [
   "cut node from coordinators",
   "cut coordinators",
   "split network",
+  "island",
   "cut coordinator from database",
   "lossy link",
   "slow link",
   "reset connections",
   "duplicate heartbeats",
+  "late commands",
   "crash agent",
   "pause agent",
   "crash guard",
   "pause guard",
+  "lose guard record",
   "power off",
   "leave",
   "stop engine",
   "slow engine",
   "restart engine",
+  "slow registry",
   "crash container",
   "slow disk",
   "freeze database",
@@ -68,11 +73,14 @@ export type Fault = {
   readonly lastsMs: number;
   /** From [0, 1): how bad it is, where that can be chosen. */
   readonly severity: number;
+  /** From then on it waits for this moment of whom it is to befall, and comes right after it. */
+  readonly on?: CueName;
   readonly wish?: Wish;
 };
 
 /** A fault in a few words. */
-export function faultText({ atMs, kind, pick, lastsMs, severity, wish }: Fault): string {
+export function faultText({ atMs, kind, pick, lastsMs, severity, on, wish }: Fault): string {
   const what = wish === undefined ? `${kind}, lasts ${Math.round(lastsMs)} ms` : `wish: ${wish}`;
-  return `${(atMs / 1_000).toFixed(3)} s ${what} (pick ${pick}, severity ${severity.toFixed(2)})`;
+  const when = on === undefined ? "" : ` at the next ${on}`;
+  return `${(atMs / 1_000).toFixed(3)} s${when} ${what} (pick ${pick}, severity ${severity.toFixed(2)})`;
 }

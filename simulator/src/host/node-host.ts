@@ -4,6 +4,7 @@ import type { GuardConnection, GuardDoor } from "@lormas/agent/guard-client/guar
 import type { PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
+import type { CueName } from "../faults/cue.ts";
 import type { Connection, ConnectionParts } from "../network/connection.ts";
 import { SimulatedProcess } from "../process/simulated-process.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
@@ -37,6 +38,8 @@ export type NodeHostParts = {
   readonly random: (concern: string) => SeededRandom;
   readonly log: RunLog;
   readonly onExecuting: (copy: ContainerCopy) => void;
+  /** A moment that a fault may wait for has come on this host. */
+  readonly onCue: (name: CueName) => void;
   /** Opens a connection of this node to a coordinator. */
   readonly dial: (client: ConnectionParts["client"], turn: number) => Connection;
   readonly peers: (process: SimulatedProcess) => PeerPlane;
@@ -67,14 +70,21 @@ export class NodeHost {
   #parked = false;
 
   constructor(parts: NodeHostParts) {
-    const { time, clock, random, name, onExecuting } = parts;
+    const { time, clock, random, name, onExecuting, onCue } = parts;
     this.#parts = parts;
     this.nodeId = parts.nodeId;
     this.name = name;
     this.#random = random("host");
     this.#runDirOnDisk = this.#random.chance(0.5);
-    this.engine = new ContainerEngine({ host: name, time, clock, random: random("engine"), onExecuting });
-    this.disk = new JournalDisk(time, random("disk"), name);
+    this.engine = new ContainerEngine({
+      host: name,
+      time,
+      clock,
+      random: random("engine"),
+      onExecuting,
+      onStartAsked: () => onCue("start"),
+    });
+    this.disk = new JournalDisk(time, random("disk"), name, () => onCue("goodbye"));
   }
 
   get powered(): boolean {
@@ -148,6 +158,11 @@ export class NodeHost {
   resetConnections(): void {
     for (const connection of this.#connections) connection.reset();
     this.#connections.clear();
+  }
+
+  /** What the guard keeps of its lease is lost: somebody has emptied the folder. */
+  loseGuardRecord(): void {
+    this.#guardFile = null;
   }
 
   /** The power goes: every process ends without a word, tmpfs is empty, and boot time will begin anew. */

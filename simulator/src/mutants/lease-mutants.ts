@@ -124,6 +124,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "vote-after-restart",
     rule: "A restarted agent gives no vote until what it may have held has run out",
+    ground: { scenes: ["a voter restarts while it is asked"], nodes: 3, profile: "large" },
     edits: [
       {
         file: GIVER,
@@ -157,6 +158,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "only-the-present-set",
     rule: "The leader asks every set that the node may still believe in",
+    ground: { scenes: ["a voter joins while two are cut off"], nodes: 4, profile: "default" },
     edits: [
       {
         file: DEATH,
@@ -190,6 +192,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "coverage-from-receipt",
     rule: "What a heartbeat confirms ahead counts from the acknowledgement that it had seen, not from its receipt",
+    ground: { scenes: ["heartbeats arrive late together"], nodes: 3, profile: "default" },
     edits: [
       {
         file: COVERAGE,
@@ -201,6 +204,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "duplicates-acknowledged",
     rule: "A heartbeat whose number does not rise is dropped, not acknowledged again",
+    ground: { scenes: ["heartbeats come again"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEDGER,
@@ -252,6 +256,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "record-of-another-boot",
     rule: "The guard's record counts in the boot in which it was made only",
+    ground: { scenes: ["a node reboots while it is cut off"], nodes: 3, profile: "default" },
     edits: [
       { file: GUARD, find: "if (!record || record.bootId !== bootId || ", replace: "if (!record || bootId === '' || " },
     ],
@@ -259,6 +264,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "guard-without-lease-lets-run",
     rule: "Without a valid record the guard kills",
+    ground: { scenes: ["the guard loses its record"], nodes: 3, profile: "default" },
     edits: [
       {
         file: GUARD,

@@ -12,6 +12,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "old-sessions-obeyed",
     rule: "A command is obeyed only in its own session",
+    ground: { scenes: ["an image comes late"], nodes: 3, profile: "fast" },
     edits: [
       {
         file: GATE,
@@ -28,6 +29,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "closed-epochs-started",
     rule: "Nothing is started of an epoch that the journal has closed or passed",
+    ground: { scenes: ["commands overtake each other"], nodes: 3, profile: "fast" },
     edits: [
       { file: GATE, find: "if (command.epoch < container.epoch) {", replace: "if (command.epoch < 0n) {" },
       {
@@ -45,6 +47,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "old-copies-kept",
     rule: "A session is confirmed only after every container of an older one is removed",
+    ground: { scenes: ["a start waits in the engine"], nodes: 3, profile: "fast" },
     edits: [{ file: NODE_AGENT, find: "await this.#executor.removeOlder(session);", replace: "" }],
   },
   {
@@ -88,6 +91,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "goodbye-of-any-session",
     rule: "A goodbye closes the session that it names, and no later one",
+    ground: { scenes: ["a goodbye waits on an old connection"], nodes: 3, profile: "fast" },
     edits: [
       {
         file: NODE,
@@ -99,6 +103,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "takeover-without-waiting",
     rule: "A standby takes over only after the row has not changed for TTL (1 + ρ)/(1 − ρ)",
+    ground: { scenes: ["the leader on an island with a node"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEADER,
@@ -110,6 +115,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "leader-without-end",
     rule: "A leader grants, decides and sends nothing once its own lease is over",
+    ground: { scenes: ["the leader on an island with a node"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEADER,

@@ -112,8 +112,10 @@ export class Connection {
     this.#server?.process.emit(() =>
       this.#down.send(`${frame.kind} down`, () => {
         if (frame.kind === "end") this.#server?.process.enter(() => this.#serverCallOver(frame.call));
-        this.#parts.client.process.enter(() => this.#takeDown(frame));
-        this.#again(frame, "down", () => this.#parts.client.process.enter(() => this.#takeDown(frame)));
+        const take = (): void => this.#parts.client.process.enter(() => this.#takeDown(frame));
+        if (isCommand(frame)) return this.#commandArrives(take);
+        take();
+        this.#again(frame, "down", take);
       }),
     );
   }
@@ -195,6 +197,15 @@ export class Connection {
     this.#again(frame, "up", () => process.enter(() => this.#takeUp(frame)));
   }
 
+  // Against what TCP promises, like the duplicates: agents are to bear commands in any order.
+  #commandArrives(take: () => void): void {
+    const { network } = this.#parts;
+    for (const lateMs of network.commandAfterMs(this.#downLink)) {
+      if (lateMs === 0) take();
+      else network.time.after(lateMs, "network", "late command", take);
+    }
+  }
+
   // A heartbeat or acknowledgement that comes once more, long after it was overtaken.
   #again(frame: UpFrame | DownFrame, way: "up" | "down", deliver: () => void): void {
     if (frame.kind !== "data" || !this.#heartbeats.has(frame.call)) return;
@@ -266,4 +277,8 @@ export class Connection {
     this.#up.close();
     this.#down.close();
   }
+}
+
+function isCommand(frame: DownFrame): boolean {
+  return frame.kind === "data" && (frame.message as CommandsResponse).message?.case === "command";
 }

@@ -21,14 +21,22 @@ export type Link = {
   delayMaxMs: number;
   /** Share of heartbeats and acknowledgements that come once more, late, and of those that come late alone. */
   duplicates: number;
+  /** By how much all of those are late; null: each by as much as it happens to be. */
+  duplicatesLateMs: number | null;
+  /** Share of commands that are late, so that others overtake them, or come once more. */
+  lateCommands: number;
   readonly pipes: Set<Pipe>;
 };
 
 /** What a link does besides carrying. */
-export type Disturbance = { readonly loss?: number; readonly delayMaxMs?: number; readonly duplicates?: number };
+export type Disturbance = Partial<
+  Pick<Link, "loss" | "delayMaxMs" | "duplicates" | "duplicatesLateMs" | "lateCommands">
+>;
 
-/** How late a duplicate comes at most. */
-const DUPLICATE_LATE_MAX_MS = 30_000;
+/** How late a duplicate, or a command that others overtake, comes at most. */
+const LATE_MAX_MS = 30_000;
+/** Of commands that are late: those that have come in time as well. */
+const LATE_AGAIN = 0.3;
 
 /** What lies between hosts: a link a direction, which may be cut, lossy or slow. Whoever is not named here is never cut. */
 export class Network {
@@ -82,8 +90,16 @@ export class Network {
   }
 
   /** How late one more copy of a message comes; null: there is none. TCP makes none: this is against what it promises. */
-  duplicateAfterMs({ duplicates }: Link): number | null {
-    return duplicates > 0 && this.#random.chance(duplicates) ? this.#random.logBetween(1, DUPLICATE_LATE_MAX_MS) : null;
+  duplicateAfterMs({ duplicates, duplicatesLateMs }: Link): number | null {
+    if (duplicates === 0 || !this.#random.chance(duplicates)) return null;
+    return duplicatesLateMs ?? this.#random.logBetween(1, LATE_MAX_MS);
+  }
+
+  /** When a command that arrives now is taken up, each time: once and now, where nothing is wrong. */
+  commandAfterMs({ lateCommands }: Link): readonly number[] {
+    if (lateCommands === 0 || !this.#random.chance(lateCommands)) return [0];
+    const lateMs = this.#random.logBetween(1, LATE_MAX_MS);
+    return this.#random.chance(LATE_AGAIN) ? [0, lateMs] : [lateMs];
   }
 
   healingMs(): number {
@@ -99,7 +115,15 @@ export class Network {
     }
     let link = links.get(to);
     if (!link) {
-      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, pipes: new Set() };
+      link = {
+        cuts: 0,
+        loss: 0,
+        delayMaxMs: 0,
+        duplicates: 0,
+        duplicatesLateMs: null,
+        lateCommands: 0,
+        pipes: new Set(),
+      };
       links.set(to, link);
     }
     return link;

@@ -12,6 +12,7 @@ const STORY: Omit<StoryOptions, "seed"> = {
   nodes: 5,
   profile: "random",
   kinds: FAULT_KINDS,
+  scenes: null,
   logged: false,
   keep: null,
 };

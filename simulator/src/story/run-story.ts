@@ -2,6 +2,7 @@ import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts"
 import { FAULT_KINDS, type Fault, type FaultKind } from "../faults/fault.ts";
 import { FaultHands } from "../faults/fault-hands.ts";
 import { faultPlan } from "../faults/fault-plan.ts";
+import type { SceneName } from "../faults/scenes.ts";
 import { Operator } from "../fleet/operator.ts";
 import type { RunCounts } from "../fleet/run-counts.ts";
 import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
@@ -14,6 +15,8 @@ export type StoryOptions = {
   readonly nodes: number | "random";
   readonly profile: keyof typeof LEASE_PROFILES | "random";
   readonly kinds: readonly FaultKind[];
+  /** These scenes alone, one after another; null: whatever the seed draws. */
+  readonly scenes: readonly SceneName[] | null;
   /** Keeps a log with its digest; what happens is the same without. */
   readonly logged: boolean;
   /** Plays these faults of the seed's plan, by their place in it; null plays all. */
@@ -52,10 +55,10 @@ const REST_BOUND_MS = 180_000;
 
 /** Plays one seed from its first event to its rest, or to the first promise that is broken. */
 export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
-  const { seed, nodes, kinds, logged, keep } = options;
+  const { seed, nodes, kinds, scenes, logged, keep } = options;
   const policy = policyOf(options);
   const healMs = CALM_MS + FAULTS_MS;
-  const plan = faultPlan(new SeededRandom(seed, "plan"), { fromMs: CALM_MS, untilMs: healMs, kinds, policy });
+  const plan = faultPlan(new SeededRandom(seed, "plan"), { fromMs: CALM_MS, untilMs: healMs, kinds, scenes, policy });
   const fleet = new SimulatedFleet({
     seed,
     nodes: nodes === "random" ? NODES_MIN + (Math.abs(seed) % (NODES_MAX - NODES_MIN + 1)) : nodes,
