@@ -154,6 +154,17 @@ export const SCENES = {
     { kind: "wish", wish: "start", after: [0.4, 1.5], lasts: [0, 0] },
     { kind: "wish", wish: "migrate", after: [0.4, 1.5], lasts: [0, 0] },
   ],
+  "an agent dies with a restart in the engine": [
+    { kind: "crash coordinators", after: [0, 0], lasts: [0.5, 0.9] },
+    { kind: "crash container", after: [0.05, 0.1], lasts: [0, 0] },
+    { kind: "crash container", after: [0.05, 0.1], lasts: [0, 0], victim: 1 },
+    { kind: "slow engine", after: [0.15, 0.2], lasts: [1, 3], severity: [0.6, 1] },
+    { kind: "crash agent", on: "start", after: [0.15, 0.2], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [0.8, 1.6], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [0.8, 1.6], lasts: [0, 0], victim: 1 },
+    { kind: "wish", wish: "stop", after: [0.8, 1.6], lasts: [0, 0] },
+    { kind: "wish", wish: "start", after: [1.2, 2], lasts: [0, 0] },
+  ],
   "commands overtake each other": [
     { kind: "late commands", after: [0, 0], lasts: [4, 8] },
     { kind: "late commands", after: [0, 0], lasts: [4, 8], victim: 1 },

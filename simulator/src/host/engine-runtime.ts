@@ -65,6 +65,7 @@ export class EngineRuntime implements ContainerRuntime {
   async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
     const { engine } = this.#parts;
     for (const { engineId, state } of await this.#find(containerId)) {
+      if (state === "created") await this.#remove(engineId);
       if (state !== "running") continue;
       if (graceMs > 0) {
         await this.#call("kill", CALL_MS, () => engine.kill(engineId, signal || "SIGTERM"));
