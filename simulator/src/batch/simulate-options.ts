@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
 import { SCENE_NAMES } from "../faults/scene.ts";
 import type { SceneName } from "../faults/scenes.ts";
 import type { StoryOptions } from "../story/run-story.ts";
+import { STORY_POLICIES } from "../story/story-policies.ts";
 import { commitSeed } from "./commit-seed.ts";
 
 export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
@@ -24,7 +24,7 @@ export const USAGE = `npm run simulate -- [options]
   --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
   --scenes NAME,NAME   only these scenes of faults, one after another: ${SCENE_NAMES.join(", ")}
-  --profile P      ${Object.keys(LEASE_PROFILES).join(", ")} or random (default)
+  --profile P      ${Object.keys(STORY_POLICIES).join(", ")} or random (default)
   --workers N      processes (2)
   --brief          tell of what was broken, without looking for its shortest schedule`;
 
@@ -92,6 +92,6 @@ function scenesOf(text: string): readonly SceneName[] {
 
 function profileOf(text: string): SimulateOptions["profile"] {
   if (text === "random") return text;
-  if (Object.hasOwn(LEASE_PROFILES, text)) return text as keyof typeof LEASE_PROFILES; // Just looked up.
-  throw new Error(`--profile is "${text}": give ${Object.keys(LEASE_PROFILES).join(", ")} or random`);
+  if (Object.hasOwn(STORY_POLICIES, text)) return text as keyof typeof STORY_POLICIES; // Just looked up.
+  throw new Error(`--profile is "${text}": give ${Object.keys(STORY_POLICIES).join(", ")} or random`);
 }

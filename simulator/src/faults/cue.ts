@@ -1,8 +1,8 @@
-/** Moments that a fault may wait for, so that it comes right after them. */
+/** Moments that a fault may wait for, so that it comes in them. */
 export type CueName =
   /** The engine of a host is asked to start a copy. */
   | "start"
-  /** A node has closed its session on disk, and is about to say goodbye. */
+  /** The agent of a node is about to say goodbye. */
   | "goodbye"
   /** A voting group's new epoch was committed. */
   | "epoch";

@@ -51,12 +51,11 @@ export class FaultHands {
   }
 
   #bringOrWait(fault: Fault): void {
-    const { cues, time } = this.#fleet;
+    const { cues } = this.#fleet;
     if (fault.on === undefined) return this.#bring(fault);
     const giveUp = cues.next(fault.on, this.#node(fault).name, () => {
       this.#waits.delete(giveUp);
-      // In an event of its own: what the moment belongs to is done first.
-      time.after(0, "world", fault.kind, () => this.#bring(fault));
+      this.#bring(fault);
     });
     this.#waits.add(giveUp);
   }

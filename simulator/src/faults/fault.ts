@@ -73,7 +73,7 @@ export type Fault = {
   readonly lastsMs: number;
   /** From [0, 1): how bad it is, where that can be chosen. */
   readonly severity: number;
-  /** From then on it waits for this moment of whom it is to befall, and comes right after it. */
+  /** From then on it waits for this moment of whom it is to befall, and comes in it. */
   readonly on?: CueName;
   readonly wish?: Wish;
 };

@@ -7,7 +7,7 @@ export type Act = {
   readonly kind: FaultKind;
   readonly after: readonly [number, number];
   readonly lasts: readonly [number, number];
-  /** From then on it waits for this moment of its victim, and comes right after it. */
+  /** From then on it waits for this moment of its victim, and comes in it. */
   readonly on?: CueName;
   /** Which of the scene's victims; most scenes have one. */
   readonly victim?: number;
@@ -100,9 +100,9 @@ export const SCENES = {
     { kind: "crash leader", after: [0, 4], lasts: [0.1, 1] },
   ],
   "a voter restarts while it is asked": [
-    { kind: "cut node from coordinators", after: [0, 0], lasts: [2.5, 3.5] },
-    { kind: "cut node from coordinators", after: [0.8, 0.95], lasts: [1, 2], victim: 1 },
-    { kind: "crash agent", after: [0.85, 1], lasts: [0, 0], victim: 1 },
+    { kind: "cut node from coordinators", after: [0, 0], lasts: [1.5, 2] },
+    { kind: "cut node from coordinators", after: [0.82, 0.92], lasts: [0.5, 0.9], victim: 1 },
+    { kind: "crash agent", after: [0.86, 0.93], lasts: [0, 0], victim: 1 },
   ],
   "a voter joins while two are cut off": [
     { kind: "power off", after: [0, 0], lasts: [2, 2.2], victim: 2 },
@@ -177,11 +177,15 @@ export const SCENES = {
   ],
   "a goodbye waits on an old connection": [
     { kind: "leave", after: [0, 0], lasts: [0, 0.1] },
-    { kind: "cut node from coordinators", on: "goodbye", after: [0, 0], lasts: [0.05, 0.4] },
-    { kind: "wish", wish: "create", after: [0.3, 2], lasts: [0, 0] },
-    { kind: "wish", wish: "create", after: [0.3, 2], lasts: [0, 0] },
-    { kind: "wish", wish: "migrate", after: [0.3, 2], lasts: [0, 0] },
-    { kind: "wish", wish: "migrate", after: [0.3, 2], lasts: [0, 0], victim: 1 },
+    { kind: "cut node from coordinators", on: "goodbye", after: [0, 0], lasts: [1.5, 3.5] },
+    { kind: "wish", wish: "create", after: [2.5, 4], lasts: [0, 0] },
+    { kind: "wish", wish: "create", after: [3, 5], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [2.5, 5], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [2.5, 5], lasts: [0, 0], victim: 1 },
+  ],
+  "an agent is back before its goodbye has arrived": [
+    { kind: "leave", after: [0, 0], lasts: [0, 0.1] },
+    { kind: "cut node from coordinators", on: "goodbye", after: [0, 0], lasts: [0.3, 0.8] },
   ],
   "the leader on an island with a node": [{ kind: "island", after: [0, 0.2], lasts: [4, 8] }],
 } as const satisfies Readonly<Record<string, readonly Act[]>>;

@@ -187,7 +187,7 @@ export class SimulatedFleet {
         }
         this.witness.see(copy);
       },
-      onCue: (cue) => this.cues.tell(cue, name),
+      onStartAsked: () => this.cues.tell("start", name),
       dial: (client, turn) => this.#dial(client, turn, nodeId, name, dialling),
       peers: (process) => this.#peers.plane(name, process),
       onVotes: (votes) => {
@@ -222,6 +222,7 @@ export class SimulatedFleet {
         const { present } = host;
         return present && { process: present.process, host: host.name, accept: present.accept(nodeId, nodeName) };
       },
+      onGoodbye: () => this.cues.tell("goodbye", nodeName),
       onMessage: (from, to, message) => this.exchanges.see(nodeId, from, to, message, this),
     });
   }

@@ -7,9 +7,6 @@ import type { SeededRandom } from "../random/seeded-random.ts";
 const SYNC_MIN_MS = 0.3;
 const SYNC_MAX_MS = 25;
 
-/** In a record that is appended. */
-const SESSION_CLOSED = '"kind":"session_closed"';
-
 type Write = { readonly before: string; readonly text: string; readonly whole: boolean };
 
 /**
@@ -25,14 +22,10 @@ export class JournalDisk {
   /** Syncs take up to so much longer. */
   slowMaxMs = 0;
 
-  readonly #onGoodbye: () => void;
-
-  /** `onGoodbye` is told when the journal has closed its session. */
-  constructor(time: SimulatedClock, random: SeededRandom, host: string, onGoodbye: () => void) {
+  constructor(time: SimulatedClock, random: SeededRandom, host: string) {
     this.#time = time;
     this.#random = random;
     this.#host = host;
-    this.#onGoodbye = onGoodbye;
   }
 
   /** The journal's file as one process has it open. */
@@ -65,7 +58,6 @@ export class JournalDisk {
           if (this.#writing !== write) return;
           this.#writing = null;
           this.#content = write.before + write.text;
-          if (!write.whole && write.text.includes(SESSION_CLOSED)) this.#onGoodbye();
           process.enter(resolve);
         });
       });

@@ -4,7 +4,6 @@ import type { GuardConnection, GuardDoor } from "@lormas/agent/guard-client/guar
 import type { PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
-import type { CueName } from "../faults/cue.ts";
 import type { Connection, ConnectionParts } from "../network/connection.ts";
 import { SimulatedProcess } from "../process/simulated-process.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
@@ -38,8 +37,8 @@ export type NodeHostParts = {
   readonly random: (concern: string) => SeededRandom;
   readonly log: RunLog;
   readonly onExecuting: (copy: ContainerCopy) => void;
-  /** A moment that a fault may wait for has come on this host. */
-  readonly onCue: (name: CueName) => void;
+  /** Told when the engine is asked to start a copy, before it does. */
+  readonly onStartAsked: () => void;
   /** Opens a connection of this node to a coordinator. */
   readonly dial: (client: ConnectionParts["client"], turn: number) => Connection;
   readonly peers: (process: SimulatedProcess) => PeerPlane;
@@ -70,7 +69,7 @@ export class NodeHost {
   #parked = false;
 
   constructor(parts: NodeHostParts) {
-    const { time, clock, random, name, onExecuting, onCue } = parts;
+    const { time, clock, random, name, onExecuting, onStartAsked } = parts;
     this.#parts = parts;
     this.nodeId = parts.nodeId;
     this.name = name;
@@ -82,9 +81,9 @@ export class NodeHost {
       clock,
       random: random("engine"),
       onExecuting,
-      onStartAsked: () => onCue("start"),
+      onStartAsked,
     });
-    this.disk = new JournalDisk(time, random("disk"), name, () => onCue("goodbye"));
+    this.disk = new JournalDisk(time, random("disk"), name);
   }
 
   get powered(): boolean {

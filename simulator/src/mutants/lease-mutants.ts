@@ -124,7 +124,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "vote-after-restart",
     rule: "A restarted agent gives no vote until what it may have held has run out",
-    ground: { scenes: ["a voter restarts while it is asked"], nodes: 3, profile: "large" },
+    ground: { scenes: ["a voter restarts while it is asked"], nodes: 3, profile: "dense" },
     edits: [
       {
         file: GIVER,

@@ -40,6 +40,8 @@ export type ConnectionParts = {
   readonly client: End;
   readonly serverHost: string;
   readonly listening: Listening;
+  /** Told when the agent says goodbye, before that is on its way. */
+  readonly onGoodbye: () => void;
   /** Looks at a message as it is delivered, for the log of the run. */
   readonly onMessage: (from: string, to: string, message: unknown) => void;
 };
@@ -104,7 +106,10 @@ export class Connection {
 
   sendUp(frame: UpFrame): void {
     if (!this.#clientOpen) return;
-    this.#parts.client.process.emit(() => this.#up.send(`${frame.kind} up`, () => this.#arriveUp(frame)));
+    this.#parts.client.process.emit(() => {
+      if (isGoodbye(frame)) this.#parts.onGoodbye();
+      this.#up.send(`${frame.kind} up`, () => this.#arriveUp(frame));
+    });
   }
 
   sendDown(frame: DownFrame): void {
@@ -281,4 +286,8 @@ export class Connection {
 
 function isCommand(frame: DownFrame): boolean {
   return frame.kind === "data" && (frame.message as CommandsResponse).message?.case === "command";
+}
+
+function isGoodbye(frame: UpFrame): boolean {
+  return frame.kind === "data" && (frame.message as CommandsRequest).message?.case === "goodbye";
 }

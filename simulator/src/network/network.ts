@@ -8,14 +8,16 @@ const LATENCY_MAX_MS = 3;
 /** What the loss of a segment costs: TCP sends it again after its retransmission timeout, which doubles. */
 const RESEND_MIN_MS = 200;
 const RESEND_MAX_MS = 3_000;
-/** After a link is whole again, until the next retransmission. */
+/** After a link is whole again, until the next retransmission: TCP's timeout has doubled for as long as the cut lasted. */
 const HEAL_MIN_MS = 1;
-const HEAL_MAX_MS = 4_000;
+const HEAL_LEAST_MS = 1_000;
+const HEAL_MOST_MS = 60_000;
 
 /** One direction between two hosts. */
 export type Link = {
-  /** Faults that cut this direction at the moment. */
+  /** Faults that cut this direction at the moment, and since when there is one. */
   cuts: number;
+  cutSinceMs: number;
   /** Share of segments that are lost. */
   loss: number;
   delayMaxMs: number;
@@ -60,14 +62,18 @@ export class Network {
   }
 
   cut(from: string, to: string): void {
-    this.link(from, to).cuts += 1;
+    const link = this.link(from, to);
+    if (link.cuts === 0) link.cutSinceMs = this.time.nowMs();
+    link.cuts += 1;
     for (const listener of [...this.#onCut]) listener(from, to);
   }
 
   heal(from: string, to: string): void {
     const link = this.link(from, to);
     link.cuts -= 1;
-    if (link.cuts === 0) for (const pipe of [...link.pipes]) pipe.resendAfter(this.healingMs());
+    if (link.cuts > 0) return;
+    const waitMaxMs = Math.min(HEAL_MOST_MS, Math.max(HEAL_LEAST_MS, this.time.nowMs() - link.cutSinceMs));
+    for (const pipe of [...link.pipes]) pipe.resendAfter(this.#random.between(HEAL_MIN_MS, waitMaxMs));
   }
 
   /** Segments of this direction get lost, or are late, until it is set back to zero. */
@@ -102,10 +108,6 @@ export class Network {
     return this.#random.chance(LATE_AGAIN) ? [0, lateMs] : [lateMs];
   }
 
-  healingMs(): number {
-    return this.#random.logBetween(HEAL_MIN_MS, HEAL_MAX_MS);
-  }
-
   /** The same object for the same two hosts. */
   link(from: string, to: string): Link {
     let links = this.#links.get(from);
@@ -117,6 +119,7 @@ export class Network {
     if (!link) {
       link = {
         cuts: 0,
+        cutSinceMs: 0,
         loss: 0,
         delayMaxMs: 0,
         duplicates: 0,

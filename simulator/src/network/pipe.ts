@@ -22,11 +22,6 @@ export class Pipe {
     this.#onClose = onClose;
   }
 
-  /** Segments that could not leave. */
-  get held(): number {
-    return this.#held.length;
-  }
-
   send(what: string, deliver: () => void): void {
     if (this.#closed) return;
     if (this.#held.length > 0 || this.#link.cuts > 0) this.#held.push({ what, deliver });

@@ -9,11 +9,12 @@ import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import { SeededRandom } from "../random/seeded-random.ts";
 import type { LogLine } from "../report/run-log.ts";
 import { restProblems } from "./rest-check.ts";
+import { STORY_POLICIES, type StoryPolicyName } from "./story-policies.ts";
 
 export type StoryOptions = {
   readonly seed: number;
   readonly nodes: number | "random";
-  readonly profile: keyof typeof LEASE_PROFILES | "random";
+  readonly profile: StoryPolicyName | "random";
   readonly kinds: readonly FaultKind[];
   /** These scenes alone, one after another; null: whatever the seed draws. */
   readonly scenes: readonly SceneName[] | null;
@@ -102,7 +103,7 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
 }
 
 function policyOf({ seed, profile }: StoryOptions): LeasePolicy {
-  if (profile !== "random") return LEASE_PROFILES[profile];
-  const profiles = Object.values(LEASE_PROFILES);
-  return profiles[Math.abs(seed * 7 + 3) % profiles.length] ?? LEASE_PROFILES.default;
+  if (profile !== "random") return STORY_POLICIES[profile];
+  const policies = Object.values(STORY_POLICIES);
+  return policies[Math.abs(seed * 7 + 3) % policies.length] ?? STORY_POLICIES.default;
 }
