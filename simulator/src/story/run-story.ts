@@ -2,7 +2,7 @@ import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts"
 import { FAULT_KINDS, type Fault, type FaultKind } from "../faults/fault.ts";
 import { FaultHands } from "../faults/fault-hands.ts";
 import { faultPlan } from "../faults/fault-plan.ts";
-import type { SceneName } from "../faults/scenes.ts";
+import type { SceneName } from "../faults/scene.ts";
 import { Operator } from "../fleet/operator.ts";
 import type { RunCounts } from "../fleet/run-counts.ts";
 import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
