@@ -77,6 +77,12 @@ export class VoteAsker {
     return this.#counts;
   }
 
+  /** The node has taken up another epoch of its group: looks at once, and not only when something of the old one ends. */
+  regrouped(): void {
+    this.#cancel();
+    this.#look();
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel();
@@ -96,7 +102,14 @@ export class VoteAsker {
     if (asks && lease.membership) this.#askAll(lease.membership, lease.nodeId, nowMs);
     if (asks) this.#survival.asking(lease, this.#words, nowMs);
     else if (this.#survival.resting(lease, this.#words, nowMs)) this.#words.clear();
-    this.#cancel = this.#timers.after(pauseMs(lease, asks, nowMs), () => this.#look());
+    this.#cancel = this.#timers.after(this.#pauseMs(lease, asks, nowMs), () => this.#look());
+  }
+
+  /** Until the soft end, from when on peers are asked; then, while there is no lease, once a heartbeat interval. */
+  #pauseMs({ membership, softEndMs }: AgentLease, asks: boolean, nowMs: number): number {
+    if (!membership) return IDLE_PAUSE_MS;
+    if (asks || softEndMs === null || softEndMs <= nowMs) return membership.policy.intervalMs;
+    return Math.max(PAUSE_MIN_MS, Math.min(this.#timers.trustedMs, softEndMs - nowMs));
   }
 
   #askAll(membership: MembershipEpoch, nodeId: string, nowMs: number): void {
@@ -172,10 +185,3 @@ export class VoteAsker {
 
 /** Other epochs of voters that are said while this one lasts. */
 const STRANGE_EPOCHS_MAX = 64;
-
-function pauseMs(lease: AgentLease, asks: boolean, nowMs: number): number {
-  if (!lease.membership) return IDLE_PAUSE_MS;
-  const { intervalMs } = lease.membership.policy;
-  if (asks || lease.softEndMs === null || lease.softEndMs <= nowMs) return intervalMs;
-  return Math.max(PAUSE_MIN_MS, Math.min(intervalMs, lease.softEndMs - nowMs));
-}
