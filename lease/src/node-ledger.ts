@@ -188,9 +188,13 @@ function acknowledged(
  * ago. Infinite while it may believe in an epoch in which the guard does not kill.
  */
 export function nodeWaitMs(ledger: NodeLedger, history: MembershipHistory, nowMs: number): number {
-  const believed = believedEpochs(history, ledger.confirmedEpoch).map(({ policy }) => waitMs(policy));
-  const left = ledger.left.filter(({ untilMs }) => untilMs > nowMs).map((wait) => wait.waitMs);
-  return Math.max(...believed, ...left);
+  let longestMs = 0;
+  for (const { epoch, policy } of history) {
+    if (ledger.confirmedEpoch === null || epoch >= ledger.confirmedEpoch)
+      longestMs = Math.max(longestMs, waitMs(policy));
+  }
+  for (const left of ledger.left) if (left.untilMs > nowMs) longestMs = Math.max(longestMs, left.waitMs);
+  return longestMs;
 }
 
 function longestLeaseMs(ledger: NodeLedger, history: MembershipHistory): number {

@@ -9,6 +9,11 @@ export type WallClock = { now(): Date };
 
 /** Waiting, as an argument, so that tests can move time by hand. */
 export type Timers = {
+  /**
+   * The longest that a deadline of the boot clock may be left to one timer before that clock is read again: a machine's timers
+   * stop in suspend, the boot clock does not. Infinity where they go together.
+   */
+  readonly trustedMs: number;
   /** Calls `run` once after `delayMs`; the answer cancels it (any number of times). */
   after(delayMs: number, run: () => void): () => void;
   /** Resolves after `delayMs`, or at once when the signal is aborted; never rejects. */
@@ -50,6 +55,7 @@ export const wallClock: WallClock = { now: () => new Date() };
 const TIMER_MAX_MS = 2_147_483_647;
 
 export const systemTimers: Timers = {
+  trustedMs: 500,
   after(delayMs, run) {
     const timer = setTimeout(run, Math.min(TIMER_MAX_MS, Math.max(0, delayMs)));
     return () => clearTimeout(timer);

@@ -17,6 +17,7 @@ export function handClock(startMs = 1_000): HandClock {
   return {
     nowMs: () => nowMs,
     timers: {
+      trustedMs: 500,
       after,
       sleep(delayMs, signal) {
         if (signal?.aborted) return Promise.resolve();

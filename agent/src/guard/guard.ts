@@ -7,8 +7,6 @@ import type { GuardFile } from "./guard-record.ts";
 /** How often what is left, or appears late, is killed while there is no lease. */
 export const KILLING_PAUSE_MS = 20;
 export const CALM_PAUSE_MS = 250;
-/** Machine timers stop in suspend, the boot clock does not: it is read again after this at the latest. */
-const CHECK_PAUSE_MAX_MS = 500;
 /** How often a watchdog is petted, at the least. */
 export const PET_PAUSE_MS = 200;
 /** Containers that one node's guard holds. */
@@ -151,7 +149,7 @@ export class Guard {
     if (this.#closed) return;
     const nowMs = this.#clock.nowMs();
     let left = false;
-    let pauseMs = Math.min(CHECK_PAUSE_MAX_MS, guardWaitMs(this.#lease, nowMs));
+    let pauseMs = Math.min(this.#timers.trustedMs, guardWaitMs(this.#lease, nowMs));
     if (guardMustKill(this.#lease, nowMs)) {
       const found = this.#hands.killHa(this.groups.filter((group) => group.ha));
       if (found !== this.#found || !this.#killing) this.#hands.log("no lease: killing", { processes: found });

@@ -71,6 +71,8 @@ const PEERS = {
   ask: "send",
   // What is served is the answer, below.
   serve: "read",
+  // A connection is made, and nothing is said over it.
+  prepare: "read",
   keep: "read",
 } as const satisfies Record<keyof PeerPlane, EffectKind>;
 
@@ -153,8 +155,8 @@ export function agentFailpoints(env: NodeJS.ProcessEnv, hands: Hands): AgentFail
       const { address } = peers;
       const serve = (answering: PeerAnswering) =>
         peers.serve((question) => points.around(PREFIX.answer, { vote: answering }, ANSWERS).vote(question));
-      const [ask, keep] = [peers.ask.bind(peers), peers.keep.bind(peers)];
-      return points.around<PeerPlane>(PREFIX.peers, { address, ask, serve, keep }, PEERS);
+      const [ask, prepare, keep] = [peers.ask.bind(peers), peers.prepare.bind(peers), peers.keep.bind(peers)];
+      return points.around<PeerPlane>(PREFIX.peers, { address, ask, serve, prepare, keep }, PEERS);
     },
     client: (client) => {
       const heartbeat = client.heartbeat.bind(client);

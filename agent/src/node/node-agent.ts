@@ -286,6 +286,7 @@ export class NodeAgent {
     if (membership.epoch <= (this.#lease.lease.membership?.epoch ?? 0)) return;
     await journal.append({ kind: "membership", membership });
     await this.#lease.adopt(membership);
+    this.#asker?.regrouped();
     log.info({ epoch: membership.epoch, voters: membership.voters.length }, "voting group taken up");
   }
 

@@ -120,6 +120,16 @@ describe("the peer plane", { timeout: 20_000 }, () => {
     await waitFor("the connection closed", () => asked.plane.open.askers === 0);
   });
 
+  test("has the connection to a voter before the first question to it", async () => {
+    const asked = await voter("node-2");
+    const asker = await voter("node-1");
+    asker.plane.prepare([asked.as]);
+    await waitFor("the connection", () => asked.plane.open.askers === 1);
+    asker.plane.prepare([asked.as]);
+    expect(await asker.plane.ask(asked.as, question("node-1", asked.as), 5_000)).not.toBeNull();
+    expect(asked.plane.open.askers).toBe(1);
+  });
+
   test("a voter whose certificate another authority signed is not believed", async () => {
     const foreign = await TestAuthority.create(Date.now);
     const forger = await node("node-2", foreign);

@@ -54,6 +54,10 @@ export class GrpcPeerPlane implements PeerPlane {
     return this.#dialler.ask(voter, question, timeoutMs);
   }
 
+  prepare(voters: readonly Voter[]): void {
+    this.#dialler.prepare(voters);
+  }
+
   serve(answering: PeerAnswering): void {
     this.#server.serve(answering);
   }

@@ -11,6 +11,8 @@ export class InMemoryPeers {
   readonly asked: PeerQuestion[] = [];
   /** Of each node, whom it was told to keep connections to. */
   readonly kept = new Map<string, readonly Voter[]>();
+  /** Whom each node was told that it may ask soon, oldest first. */
+  readonly prepared: { readonly nodeId: string; readonly voters: readonly Voter[] }[] = [];
   passage: PeerPassage = async (question, answering) => answering(question);
 
   /** The plane of one node. */
@@ -18,6 +20,7 @@ export class InMemoryPeers {
     return {
       address: `${nodeId}:7446`,
       serve: (answering) => this.#answering.set(nodeId, answering),
+      prepare: (voters) => void this.prepared.push({ nodeId, voters }),
       keep: (voters) => this.kept.set(nodeId, voters),
       ask: async (voter, question) => {
         this.asked.push(question);

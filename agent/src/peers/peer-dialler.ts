@@ -22,6 +22,7 @@ type PeerClient = {
     request: AskVoteRequest,
     answer: (error: ServiceError | null, response?: AskVoteResponse) => void,
   ): ClientUnaryCall;
+  getChannel(): { getConnectivityState(tryToConnect: boolean): unknown };
   close(): void;
 };
 
@@ -99,6 +100,12 @@ export class PeerDialler {
         if (error?.code === status.UNAVAILABLE) giveUp();
       });
     });
+  }
+
+  /** See PeerPlane.prepare. What becomes of a connection is seen by the first question. */
+  prepare(voters: readonly Voter[]): void {
+    if (this.#closed) return;
+    for (const voter of voters) this.#line(voter).client.getChannel().getConnectivityState(true);
   }
 
   /** Closes the connections to those who are no voters any more, or have another address. */

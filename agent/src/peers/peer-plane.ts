@@ -38,6 +38,8 @@ export type PeerPlane = {
    * never rejects. The plane says in its own log why.
    */
   ask(voter: Voter, question: PeerQuestion, timeoutMs: number): Promise<PeerAnswer | null>;
+  /** These voters may be asked soon: makes the connections to them that are not there yet, so that a question finds one. */
+  prepare(voters: readonly Voter[]): void;
   /** Who answers from now on. A plane hands on only questions whose `nodeId` is proven to be the asker's. */
   serve(answering: PeerAnswering): void;
   /** These are the voters now: connections to all others are closed. */

@@ -92,6 +92,25 @@ describe("an agent without lease", () => {
     expect(first?.asker.counts).toMatchObject({ asked: 4, declined: 4, votes: 0 });
   });
 
+  test("has the connections made before the soft end, once a lease that is not renewed, and not while it is", async () => {
+    const { nodes, peers, advance } = fleet(3);
+    const [first] = nodes;
+    await first?.renew();
+    await advance(POLICY.intervalMs);
+    await first?.renew();
+    await advance(SOFT_MS - POLICY.leaseMs / 4 - 10);
+    expect(peers.prepared).toEqual([]);
+    await advance(20);
+    const voters = group(3).voters.slice(1);
+    expect(peers.prepared).toEqual([{ nodeId: "n1", voters }]);
+    await advance(POLICY.leaseMs / 4 - 30);
+    expect(peers.prepared).toHaveLength(1);
+    expect(peers.asked).toEqual([]);
+    await first?.renew();
+    await advance(POLICY.intervalMs);
+    expect(peers.prepared).toHaveLength(1);
+  });
+
   test("goes on for as long as a majority is without lease, and says so", async () => {
     const { nodes, said, advance } = fleet(3);
     for (const node of nodes) await node.renew();

@@ -34,7 +34,7 @@ export type AskerCounts = {
 };
 
 /**
- * From the soft end of the lease on, asks every voter of the journalled group once a heartbeat interval whether it is without
+ * A quarter of the lease before its soft end has connections made to the voters. From the soft end on, asks every voter of the journalled group once a heartbeat interval whether it is without
  * lease too. One question per voter is open at a time, for less than v/2. An answer counts only for the question that is
  * open: same run, same time of asking, same voter.
  */
@@ -52,6 +52,8 @@ export class VoteAsker {
   readonly #strangeEpochs = new Set<string>();
   #counts = { asked: 0, votes: 0, declined: 0, unanswered: 0, foreign: 0 };
   #kept: MembershipEpoch | null = null;
+  /** The soft end before which the connections were made that questions will need. */
+  #preparedFor: number | null = null;
   #cancel: () => void = () => undefined;
   #closed = false;
 
@@ -77,6 +79,12 @@ export class VoteAsker {
     return this.#counts;
   }
 
+  /** The node has taken up another epoch of its group: looks at once, and not only when something of the old one ends. */
+  regrouped(): void {
+    this.#cancel();
+    this.#look();
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel();
@@ -94,9 +102,27 @@ export class VoteAsker {
     }
     const asks = this.#keeper.asksPeers();
     if (asks && lease.membership) this.#askAll(lease.membership, lease.nodeId, nowMs);
+    else this.#prepare(lease, nowMs);
     if (asks) this.#survival.asking(lease, this.#words, nowMs);
     else if (this.#survival.resting(lease, this.#words, nowMs)) this.#words.clear();
-    this.#cancel = this.#timers.after(pauseMs(lease, asks, nowMs), () => this.#look());
+    this.#cancel = this.#timers.after(this.#pauseMs(lease, asks, nowMs), () => this.#look());
+  }
+
+  /** A quarter of the lease has passed without an acknowledgement: a handshake must not use up the time for questions. */
+  #prepare({ membership, softEndMs, nodeId }: AgentLease, nowMs: number): void {
+    if (!membership || softEndMs === null || softEndMs === this.#preparedFor) return;
+    if (!membership.policy.survival || nowMs >= softEndMs || nowMs < softEndMs - membership.policy.leaseMs / 4) return;
+    this.#preparedFor = softEndMs;
+    this.#peers.prepare(membership.voters.filter((voter) => voter.nodeId !== nodeId && voter.peerAddress !== ""));
+  }
+
+  /** Until what is next: the time to prepare, the soft end; then, while there is no lease, once a heartbeat interval. */
+  #pauseMs({ membership, softEndMs }: AgentLease, asks: boolean, nowMs: number): number {
+    if (!membership) return IDLE_PAUSE_MS;
+    if (asks || softEndMs === null || softEndMs <= nowMs) return membership.policy.intervalMs;
+    const prepareMs = softEndMs - membership.policy.leaseMs / 4;
+    const nextMs = nowMs < prepareMs ? prepareMs : softEndMs;
+    return Math.max(PAUSE_MIN_MS, Math.min(this.#timers.trustedMs, nextMs - nowMs));
   }
 
   #askAll(membership: MembershipEpoch, nodeId: string, nowMs: number): void {
@@ -172,10 +198,3 @@ export class VoteAsker {
 
 /** Other epochs of voters that are said while this one lasts. */
 const STRANGE_EPOCHS_MAX = 64;
-
-function pauseMs(lease: AgentLease, asks: boolean, nowMs: number): number {
-  if (!lease.membership) return IDLE_PAUSE_MS;
-  const { intervalMs } = lease.membership.policy;
-  if (asks || lease.softEndMs === null || lease.softEndMs <= nowMs) return intervalMs;
-  return Math.max(PAUSE_MIN_MS, Math.min(intervalMs, lease.softEndMs - nowMs));
-}

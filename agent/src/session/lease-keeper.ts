@@ -19,8 +19,8 @@ import type { GuardLink } from "../guard-client/guard-link.ts";
 
 /** While the lease is over, what may appear late is looked for this often. */
 const ENFORCE_PAUSE_MS = 100;
-/** Longest pause before the clock is read again: machine timers stop in suspend, the boot clock does not. */
-const CHECK_PAUSE_MAX_MS = 500;
+/** Without a deadline, until one is looked for again. */
+const NO_DEADLINE_PAUSE_MS = 500;
 
 /**
  * Holds this node's lease. A grant counts only once the guard has stored its deadline; and at the hard end this process
@@ -133,8 +133,8 @@ export class LeaseKeeper {
     this.#cancel();
     if (this.#closed) return;
     const deadline = this.deadlineMs();
-    const leftMs = deadline === null ? CHECK_PAUSE_MAX_MS : deadline - this.#clock.nowMs();
-    const pauseMs = leftMs <= 0 ? ENFORCE_PAUSE_MS : Math.min(CHECK_PAUSE_MAX_MS, leftMs);
+    const leftMs = deadline === null ? NO_DEADLINE_PAUSE_MS : deadline - this.#clock.nowMs();
+    const pauseMs = leftMs <= 0 ? ENFORCE_PAUSE_MS : Math.min(this.#timers.trustedMs, leftMs);
     this.#cancel = this.#timers.after(pauseMs, () => {
       const end = this.deadlineMs();
       // Without a deadline there never was a lease in this boot: no HA container can have been started under one.

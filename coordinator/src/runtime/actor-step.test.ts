@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { initialTransition, transition } from "xstate";
+import { dutyMachine } from "../domain/maintenance/duty-machine.ts";
 import type { NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
-import { actorStep } from "./actor-step.ts";
+import { actorStart, actorStep } from "./actor-step.ts";
 
 const LIFE: readonly NodeEvent[] = [
   { type: "ENROLLED", at: 1 },
@@ -14,6 +15,14 @@ const LIFE: readonly NodeEvent[] = [
   { type: "CONFIRMED", at: 7, session: 1 },
   { type: "GOODBYE", at: 8, session: 2, lastHeartbeatAt: 7 },
 ];
+
+test("a beginning answers what XState's own does, with the actions of its first states", () => {
+  const [snapshot, actions] = actorStart(dutyMachine, { id: "n", name: "node" });
+  const [expected, wanted] = initialTransition(dutyMachine, { id: "n", name: "node" });
+  expect(snapshot.toJSON()).toEqual(expected.toJSON());
+  expect(actions.length).toBeGreaterThan(0);
+  expect(actions).toEqual(wanted.map(({ type, params }) => ({ type, params })));
+});
 
 test("a step answers what XState's own transition answers, event for event", () => {
   let ours = initialTransition(nodeMachine, { id: "n", name: "n" })[0];

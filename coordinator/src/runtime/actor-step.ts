@@ -1,4 +1,11 @@
-import { type AnyActorScope, type AnyStateMachine, createActor, type EventFromLogic, type SnapshotFrom } from "xstate";
+import {
+  type AnyActorScope,
+  type AnyStateMachine,
+  createActor,
+  type EventFromLogic,
+  type InputFrom,
+  type SnapshotFrom,
+} from "xstate";
 
 /** What a machine wants done: the name of an action, with plain data. */
 export type StepAction = { readonly type: string; readonly params: unknown };
@@ -21,6 +28,19 @@ export function actorStep<Machine extends AnyStateMachine>(
   // Of the machine's own kind, which the erased type of a machine does not say.
   const next = (machine as AnyStateMachine).transition(snapshot, event, scope) as SnapshotFrom<Machine>;
   return [next, actions];
+}
+
+/** A machine's first snapshot for its input and what it wants done with it, as XState's `initialTransition` answers. */
+export function actorStart<Machine extends AnyStateMachine>(
+  machine: Machine,
+  input: InputFrom<Machine>,
+): [SnapshotFrom<Machine>, StepAction[]] {
+  const actions: StepAction[] = [];
+  const scope = scopeOf(machine);
+  scope.actionExecutor = ({ type, params }) => void actions.push({ type, params });
+  // Of the machine's own kind, which the erased type of a machine does not say.
+  const snapshot = (machine as AnyStateMachine).getInitialSnapshot(scope, input) as SnapshotFrom<Machine>;
+  return [snapshot, actions];
 }
 
 function scopeOf(machine: AnyStateMachine): AnyActorScope {

@@ -24,6 +24,8 @@ export type FakeNode = {
   /** What a real agent would hold; it confirms it truthfully. */
   lease: AgentLease;
   introducedMs: number;
+  /** How fast its clock runs against the coordinator's, as its heartbeats show it. */
+  clockRate: number;
 };
 
 /**
@@ -97,7 +99,7 @@ export class FakeAgents implements AgentLink {
       guarded: node.guarded,
       runtimeReady: true,
       membershipEpoch: lease.membership?.epoch ?? 0,
-      elapsedMs: nowMs - node.introducedMs,
+      elapsedMs: (nowMs - node.introducedMs) * node.clockRate,
     });
     if (!acked) return false;
     node.lease = ackReceived(node.lease, acked.sequence, nowMs);
@@ -216,6 +218,7 @@ const fresh = (nodeId: string): FakeNode => ({
   guarded: true,
   lease: noLease(nodeId),
   introducedMs: 0,
+  clockRate: 1,
 });
 
 const observed = (containerId: string, epoch: number, session: number): ObservedWorkload => ({

@@ -254,10 +254,10 @@ export class NodeWatch {
     const { ledger, blocked } = watched;
     const nowMs = this.#ports.clock.bootMs();
     const coverage = this.coverageOf(nodeId);
-    const wait = nodeWaitMs(ledger, this.#ports.historyOf(nodeId), nowMs);
+    const waitEnds = (): boolean => Number.isFinite(nodeWaitMs(ledger, this.#ports.historyOf(nodeId), nowMs));
     return {
       confirmed: coverage !== null && coverage.fromMs <= nowMs && nowMs <= coverage.untilMs,
-      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && !blocked && Number.isFinite(wait)),
+      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && !blocked && waitEnds()),
       confirmedEpoch: ledger.confirmedEpoch,
       leaving: ledger.left.some(({ untilMs }) => untilMs > nowMs),
     };

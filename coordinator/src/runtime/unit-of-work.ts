@@ -1,4 +1,3 @@
-import { initialTransition } from "xstate";
 import type { AlertKind, AlertRaise, AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerInput, MigrationTrigger } from "../domain/container/container-context.ts";
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
@@ -8,7 +7,7 @@ import type { DutyEffect, DutyEvent } from "../domain/maintenance/duty-context.t
 import { dutyMachine } from "../domain/maintenance/duty-machine.ts";
 import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
-import { actorStep } from "./actor-step.ts";
+import { actorStart, actorStep } from "./actor-step.ts";
 import { alertEvent } from "./alert-event.ts";
 import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
@@ -59,8 +58,8 @@ export class UnitOfWork extends FleetOverlay {
   /** Stores a node that enrolled; its actor begins to live. */
   addNode(facts: NodeFacts): void {
     const { id, name } = facts;
-    const [snapshot] = initialTransition(nodeMachine, { id, name });
-    const [duty] = initialTransition(dutyMachine, { id, name });
+    const [snapshot] = actorStart(nodeMachine, { id, name });
+    const [duty] = actorStart(dutyMachine, { id, name });
     this.setNode({ facts, snapshot, duty });
   }
 
@@ -82,7 +81,7 @@ export class UnitOfWork extends FleetOverlay {
 
   /** Stores a new container; its actor begins to live. */
   addContainer(facts: ContainerFacts, input: ContainerInput): void {
-    const [snapshot] = initialTransition(containerMachine, input);
+    const [snapshot] = actorStart(containerMachine, input);
     this.setContainer(facts.id, { facts, snapshot });
   }
 

@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
 import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
-import type { SceneName } from "../faults/scene.ts";
-import { SCENE_NAMES } from "../faults/scene.ts";
+import { SCENE_NAMES, type SceneName } from "../faults/scene.ts";
 import type { StoryOptions } from "../story/run-story.ts";
 import { STORY_POLICIES } from "../story/story-policies.ts";
 import { commitSeed } from "./commit-seed.ts";

@@ -48,7 +48,10 @@ export class DatabaseSession {
             else resolve(outcome.value);
           }),
         );
-      this.#process.emit(() => this.#up.send(what, () => this.#database.take(() => work(answer))));
+      this.#process.emit(() => {
+        const taken = (): void => this.#database.take(() => work(answer));
+        this.#up.send(what, taken, this.#database.workMs());
+      });
     });
   }
 

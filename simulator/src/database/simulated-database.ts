@@ -51,18 +51,16 @@ export class SimulatedDatabase {
     for (const work of this.#held.splice(0)) this.#time.after(0, "database", "goes on", () => this.take(work));
   }
 
-  /** A statement reaches the server: its work is done after what it takes. */
+  /** What the next statement takes on the server. */
+  workMs(): number {
+    const workMs = this.#random.between(WORK_MIN_MS, WORK_MAX_MS);
+    return this.slowMaxMs > 0 ? workMs + this.#random.logBetween(1, this.slowMaxMs) : workMs;
+  }
+
+  /** The server is done with a statement, unless it was stopped meanwhile. */
   take(work: () => void): void {
-    if (this.#frozen) {
-      this.#held.push(work);
-      return;
-    }
-    let workMs = this.#random.between(WORK_MIN_MS, WORK_MAX_MS);
-    if (this.slowMaxMs > 0) workMs += this.#random.logBetween(1, this.slowMaxMs);
-    this.#time.after(workMs, "database", "statement", () => {
-      if (this.#frozen) this.#held.push(work);
-      else work();
-    });
+    if (this.#frozen) this.#held.push(work);
+    else work();
   }
 
   /**

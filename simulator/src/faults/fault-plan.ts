@@ -2,8 +2,7 @@ import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { WISHES } from "../fleet/operator.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind } from "./fault.ts";
-import type { SceneName } from "./scene.ts";
-import { drawScene, SCENE_NAMES } from "./scene.ts";
+import { drawScene, SCENE_NAMES, type SceneName } from "./scene.ts";
 
 export type PlanOptions = {
   readonly fromMs: number;

@@ -10,6 +10,8 @@ export function agentClock(clock: HostClock): BootClock {
 /** A process's timers as agent and guard take them. */
 export function agentTimers(process: SimulatedProcess): Timers {
   return {
+    // They are counted on the host's boot clock.
+    trustedMs: Number.POSITIVE_INFINITY,
     after: (delayMs, run) => process.after(delayMs, run),
     sleep(delayMs, signal) {
       if (signal?.aborted) return Promise.resolve();

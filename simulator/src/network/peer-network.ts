@@ -21,6 +21,7 @@ export class PeerNetwork {
     return {
       address: `${host}:7446`,
       serve: (answering) => void this.#listening.set(host, { process, answering }),
+      prepare: () => undefined,
       keep: () => undefined,
       ask: (voter, question, timeoutMs) =>
         new Promise<PeerAnswer | null>((resolve) => {

@@ -1,6 +1,6 @@
 import type { Link, Network } from "./network.ts";
 
-type Segment = { readonly what: string; readonly deliver: () => void };
+type Segment = { readonly what: string; readonly deliver: () => void; readonly workMs: number };
 
 /**
  * One direction of a connection, as TCP makes it: nothing is lost, doubled or overtaken while the connection lives. A cut
@@ -22,10 +22,12 @@ export class Pipe {
     this.#onClose = onClose;
   }
 
-  send(what: string, deliver: () => void): void {
+  /** `workMs` is what whoever receives it does with it before it is delivered: an event less than a wait of its own. */
+  send(what: string, deliver: () => void, workMs = 0): void {
     if (this.#closed) return;
-    if (this.#held.length > 0 || this.#link.cuts > 0) this.#held.push({ what, deliver });
-    else this.#depart({ what, deliver });
+    const segment = { what, deliver, workMs };
+    if (this.#held.length > 0 || this.#link.cuts > 0) this.#held.push(segment);
+    else this.#depart(segment);
   }
 
   /** After a cut was healed: what was held leaves with the next retransmission, unless it is cut again by then. */
@@ -45,10 +47,10 @@ export class Pipe {
     this.#onClose();
   }
 
-  #depart({ what, deliver }: Segment): void {
+  #depart({ what, deliver, workMs }: Segment): void {
     const { time } = this.#network;
     const nowMs = time.nowMs();
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#network.travelMs(this.#link));
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, nowMs + this.#network.travelMs(this.#link) + workMs);
     time.after(this.#lastArrivalMs - nowMs, this.#to, what, () => {
       if (!this.#closed) deliver();
     });
