@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
+import { FAULT_KINDS, type FaultKind, LASTING_KINDS } from "../faults/fault.ts";
 import { SCENE_NAMES, type SceneName } from "../faults/scene.ts";
 import type { StoryOptions } from "../story/run-story.ts";
 import { STORY_POLICIES } from "../story/story-policies.ts";
@@ -23,6 +23,7 @@ export const USAGE = `npm run simulate -- [options]
   --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
   --scenes NAME,NAME   only these scenes of faults, one after another: ${SCENE_NAMES.join(", ")}
+  --lasting KIND,KIND  one of these befalls a node for good; without it, in some runs: ${LASTING_KINDS.join(", ")}
   --profile P      ${Object.keys(STORY_POLICIES).join(", ")} or random (default)
   --workers N      processes (2)
   --brief          tell of what was broken, without looking for its shortest schedule`;
@@ -42,6 +43,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
         nodes: { type: "string", default: "5" },
         faults: { type: "string", default: "all" },
         scenes: { type: "string" },
+        lasting: { type: "string" },
         profile: { type: "string", default: "default" },
         workers: { type: "string", default: "2" },
         brief: { type: "boolean", default: false },
@@ -56,6 +58,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
       workers: whole("workers", values.workers),
       brief: values.brief,
       kinds: kindsOf(values.faults),
+      lasting: values.lasting === undefined ? null : kindsOf(values.lasting),
       scenes: values.scenes === undefined ? null : scenesOf(values.scenes),
       profile: profileOf(values.profile),
       keep: values.keep === undefined ? null : values.keep.split(",").filter(Boolean).map(Number),

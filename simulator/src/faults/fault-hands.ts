@@ -18,11 +18,16 @@ const REGISTRY_SLOW_MAX_MS = 40_000;
 const LOOP_SEVERITY = 0.5;
 const LOOP_LATE_MAX_MS = 30_000;
 
+/** What is to befall somebody for good comes when it can. */
+const TRY_AGAIN_MS = 1_000;
+
 type Undo = () => void;
 
 /** Brings faults over a fleet and takes them back. */
 export class FaultHands {
   readonly done = new Map<FaultKind, number>();
+  /** Hosts of nodes that have suffered something for good. */
+  readonly lost = new Set<string>();
   readonly #fleet: SimulatedFleet;
   readonly #operator: Operator;
   readonly #undo = new Set<Undo>();
@@ -42,7 +47,7 @@ export class FaultHands {
     }
   }
 
-  /** Ends every fault that still lasts. */
+  /** Ends every fault that still lasts, but for what is for good. */
   healAll(): void {
     this.#fleet.log.note("world", "all faults end");
     for (const giveUp of this.#waits) giveUp();
@@ -63,7 +68,10 @@ export class FaultHands {
   #bring(fault: Fault): void {
     const { time, log } = this.#fleet;
     const undo = this.#act(fault);
-    if (undo === null) return;
+    if (undo === null) {
+      if (fault.forGood) time.after(TRY_AGAIN_MS, "world", fault.kind, () => this.#bring(fault));
+      return;
+    }
     log.note("world", faultText(fault));
     const untouched = CONTROL_PLANE_KINDS.has(fault.kind) ? nothing : this.#fleet.survival.touched();
     this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1);
@@ -73,6 +81,7 @@ export class FaultHands {
       undo();
       untouched();
     };
+    if (fault.forGood) return void this.lost.add(this.#node(fault).name);
     this.#undo.add(once);
     time.after(fault.lastsMs, "world", `${fault.kind} ends`, once);
   }
@@ -112,6 +121,8 @@ export class FaultHands {
           ),
           "both",
         );
+      case "deafen node":
+        return this.#deafen(this.#node(fault).name);
       case "cut coordinators":
         return this.#cut(
           this.#pairs(
@@ -304,6 +315,15 @@ export class FaultHands {
     for (const [from, to] of directions) network.cut(from, to);
     return () => {
       for (const [from, to] of directions) network.heal(from, to);
+    };
+  }
+
+  /** What coordinators say does not arrive, and whoever looks after the connection does not see it: a proxy answers for them. */
+  #deafen(name: string): Undo {
+    const { network, coordinators } = this.#fleet;
+    for (const host of coordinators) network.cut(host.name, name, "unseen");
+    return () => {
+      for (const host of coordinators) network.heal(host.name, name, "unseen");
     };
   }
 

@@ -1,7 +1,7 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { WISHES } from "../fleet/operator.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
-import { FAULT_KINDS, type Fault, type FaultKind } from "./fault.ts";
+import { FAULT_KINDS, type Fault, type FaultKind, LASTING_KINDS } from "./fault.ts";
 import { drawScene, SCENE_NAMES, type SceneName } from "./scene.ts";
 
 export type PlanOptions = {
@@ -11,6 +11,8 @@ export type PlanOptions = {
   readonly kinds: readonly FaultKind[];
   /** These scenes alone, one after another; null: what the run's theme says. */
   readonly scenes: readonly SceneName[] | null;
+  /** One of these befalls a node for good; null: in some runs something does. */
+  readonly lasting: readonly FaultKind[] | null;
   readonly policy: LeasePolicy;
 };
 
@@ -23,6 +25,8 @@ const PICKS = 1_000;
 /** Of runs: scenes alone, scenes among single faults; the rest has no scenes. */
 const SCENES_ALONE = 0.35;
 const SCENES_AMONG = 0.35;
+/** Of runs: those in which one node suffers something for good. */
+const FOR_GOOD = 0.15;
 /** Between two scenes, in leases. */
 const SCENE_PAUSE = [2, 8] as const;
 
@@ -32,7 +36,7 @@ const SCENE_PAUSE = [2, 8] as const;
  */
 export function faultPlan(random: SeededRandom, options: PlanOptions): Fault[] {
   const kind = random.next();
-  const { untilMs, scenes: wanted } = options;
+  const { untilMs, scenes: wanted, lasting } = options;
   const faults = [
     ...(wanted || kind < SCENES_ALONE ? [] : singleFaults(random, options)),
     ...(wanted || kind < SCENES_ALONE + SCENES_AMONG ? scenes(random, options) : []),
@@ -40,7 +44,17 @@ export function faultPlan(random: SeededRandom, options: PlanOptions): Fault[] {
   return faults
     .filter(({ atMs }) => atMs < untilMs)
     .map((fault) => ({ ...fault, lastsMs: Math.min(fault.lastsMs, untilMs - fault.atMs) }))
+    .concat(forGood(random, options, lasting ?? (wanted === null && random.chance(FOR_GOOD) ? LASTING_KINDS : [])))
     .sort((a, b) => a.atMs - b.atMs);
+}
+
+/** At most one: with more the others might be no majority. */
+function forGood(random: SeededRandom, { fromMs, untilMs, kinds }: PlanOptions, of: readonly FaultKind[]): Fault[] {
+  const kind = random.oneOf(of.filter((one) => kinds.includes(one)));
+  if (kind === undefined) return [];
+  const atMs = random.between(fromMs, untilMs);
+  const lastsMs = Number.POSITIVE_INFINITY;
+  return [{ atMs, kind, pick: random.below(PICKS), lastsMs, severity: random.next(), forGood: true }];
 }
 
 function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds, scenes }: PlanOptions): Fault[] {

@@ -15,6 +15,7 @@ for (let seed = from; seed < from + seeds; seed += 1) {
     profile: "random",
     kinds: FAULT_KINDS,
     scenes: null,
+    lasting: null,
     logged: false,
     keep: null,
     ...ground,

@@ -226,9 +226,16 @@ export const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "deaf-nodes-acknowledged",
+    // An agent that hears nothing gives its stream up by itself after a lease: both must be missing for it to go on like that.
     rule: "A node that shows for 2 L that it hears no acknowledgement is not acknowledged any more",
+    ground: { scenes: [], lasting: ["deafen node"], nodes: 3, profile: "fast" },
     edits: [
       { file: LEDGER, find: "deafForMs > 2 * longestLeaseMs", replace: "deafForMs > 2_000_000 * longestLeaseMs" },
+      {
+        file: "agent/src/session/heartbeat-session.ts",
+        find: "if (silentMs > Math.max(SILENCE_MIN_MS, policy.leaseMs)) {",
+        replace: "if (silentMs > 1_000 * Math.max(SILENCE_MIN_MS, policy.leaseMs)) {",
+      },
     ],
   },
   {
@@ -237,8 +244,8 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEDGER,
-        find: "return Math.max(...believed, ...left);",
-        replace: "return left.length > 1e9 ? 0 : (believed.at(-1) ?? 0);",
+        find: "for (const left of ledger.left) if (left.untilMs > nowMs) longestMs = Math.max(longestMs, left.waitMs);",
+        replace: "",
       },
     ],
   },

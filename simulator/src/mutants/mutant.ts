@@ -12,7 +12,7 @@ export type Mutant = {
 };
 
 /** Which stories are played to find a mutant. */
-export type HuntGround = Partial<Pick<StoryOptions, "scenes" | "kinds" | "nodes" | "profile">>;
+export type HuntGround = Partial<Pick<StoryOptions, "scenes" | "lasting" | "kinds" | "nodes" | "profile">>;
 
 export type MutantEdit = {
   /** Path in the repository. */

@@ -180,7 +180,7 @@ export class Connection {
   // Both directions are needed for the answer to a ping; a stopped process answers none.
   #silent(side: "client" | "server"): boolean {
     const { client } = this.#parts;
-    if (this.#upLink.cuts > 0 || this.#downLink.cuts > 0) return true;
+    if (this.#upLink.cuts > this.#upLink.unseenCuts || this.#downLink.cuts > this.#downLink.unseenCuts) return true;
     if (side === "server") return !this.#clientOpen || !client.process.running;
     return this.#server === null ? this.#parts.listening() === "gone" : !this.#server.process.running;
   }

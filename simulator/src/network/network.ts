@@ -18,6 +18,8 @@ export type Link = {
   /** Faults that cut this direction at the moment, and since when there is one. */
   cuts: number;
   cutSinceMs: number;
+  /** Of these cuts: those that keepalive does not see, since something in between answers it. */
+  unseenCuts: number;
   /** Share of segments that are lost. */
   loss: number;
   delayMaxMs: number;
@@ -61,15 +63,17 @@ export class Network {
     return pipe;
   }
 
-  cut(from: string, to: string): void {
+  cut(from: string, to: string, how: "seen" | "unseen" = "seen"): void {
     const link = this.link(from, to);
+    if (how === "unseen") link.unseenCuts += 1;
     if (link.cuts === 0) link.cutSinceMs = this.time.nowMs();
     link.cuts += 1;
     for (const listener of [...this.#onCut]) listener(from, to);
   }
 
-  heal(from: string, to: string): void {
+  heal(from: string, to: string, how: "seen" | "unseen" = "seen"): void {
     const link = this.link(from, to);
+    if (how === "unseen") link.unseenCuts -= 1;
     link.cuts -= 1;
     if (link.cuts > 0) return;
     const waitMaxMs = Math.min(HEAL_MOST_MS, Math.max(HEAL_LEAST_MS, this.time.nowMs() - link.cutSinceMs));
@@ -120,6 +124,7 @@ export class Network {
       link = {
         cuts: 0,
         cutSinceMs: 0,
+        unseenCuts: 0,
         loss: 0,
         delayMaxMs: 0,
         duplicates: 0,

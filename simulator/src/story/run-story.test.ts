@@ -13,6 +13,7 @@ const STORY: Omit<StoryOptions, "seed"> = {
   profile: "random",
   kinds: FAULT_KINDS,
   scenes: null,
+  lasting: null,
   logged: false,
   keep: null,
 };

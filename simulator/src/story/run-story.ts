@@ -18,6 +18,8 @@ export type StoryOptions = {
   readonly kinds: readonly FaultKind[];
   /** These scenes alone, one after another; null: whatever the seed draws. */
   readonly scenes: readonly SceneName[] | null;
+  /** One of these befalls a node for good; null: in some runs something does. */
+  readonly lasting: readonly FaultKind[] | null;
   /** Keeps a log with its digest; what happens is the same without. */
   readonly logged: boolean;
   /** Plays these faults of the seed's plan, by their place in it; null plays all. */
@@ -56,10 +58,17 @@ const REST_BOUND_MS = 180_000;
 
 /** Plays one seed from its first event to its rest, or to the first promise that is broken. */
 export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
-  const { seed, nodes, kinds, scenes, logged, keep } = options;
+  const { seed, nodes, kinds, scenes, lasting, logged, keep } = options;
   const policy = policyOf(options);
   const healMs = CALM_MS + FAULTS_MS;
-  const plan = faultPlan(new SeededRandom(seed, "plan"), { fromMs: CALM_MS, untilMs: healMs, kinds, scenes, policy });
+  const plan = faultPlan(new SeededRandom(seed, "plan"), {
+    fromMs: CALM_MS,
+    untilMs: healMs,
+    kinds,
+    scenes,
+    lasting,
+    policy,
+  });
   const fleet = new SimulatedFleet({
     seed,
     nodes: nodes === "random" ? NODES_MIN + (Math.abs(seed) % (NODES_MAX - NODES_MIN + 1)) : nodes,
@@ -81,7 +90,7 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   let problems: string[] = ["nobody has looked yet"];
   while (problems.length > 0 && fleet.violation === null && fleet.time.nowMs() < healMs + REST_BOUND_MS) {
     await fleet.run(fleet.time.nowMs() + LOOK_MS);
-    problems = restProblems(fleet, operator);
+    problems = restProblems(fleet, operator, hands.lost);
   }
   const healedMs = fleet.time.nowMs() - healMs;
   if (problems.length > 0)
