@@ -41,6 +41,12 @@ export const MODEL_QUESTIONS: readonly ModelQuestion[] = [
   fails("confirmation", "reached: a whole window covered, and more to come", "REACH_COVERED"),
   fails("membership", "reached: a death in an epoch that the dead node never saw", "REACH_DEATH"),
   fails("membership", "reached: a node that is no voter survives by the votes of two", "REACH_OUTVOTED"),
+  fails(
+    "membership",
+    "reached: a death in the first voters' epoch of a node that only knew the one before",
+    "REACH_FIRST",
+  ),
+  fails("membership", "reached: a death of a node that was not fenced before", "REACH_FENCED_AGAIN"),
 
   fails("fencing", "broken: no soft end (a needless kill)", "CALM", "SOFT=4"),
   fails("fencing", "broken: votes end before they can be asked again (a needless kill)", "CALM", "V=1"),
@@ -65,5 +71,6 @@ export const MODEL_QUESTIONS: readonly ModelQuestion[] = [
   fails("confirmation", "broken: what was held is counted from the acknowledgement", "START_FROM_ACK"),
   fails("confirmation", "broken: a gap in the lease is passed over in silence", "HELD_THROUGH_GAP"),
   fails("membership", "broken: the leader asks the present set only", "ONLY_PRESENT_SET"),
+  fails("membership", "broken: W counts where the node may not be fenced", "UNFENCED_FORGOTTEN"),
   fails("membership", "broken: an epoch counts as confirmed without an acknowledgement", "CONFIRM_WITHOUT_ACK"),
 ];

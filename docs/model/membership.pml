@@ -1,6 +1,6 @@
 /*
- * Whom the leader must ask before it declares node 0 dead while the voting group changes: three nodes, and sets of voters
- * that follow each other as the leader likes. README.md beside this file says more; `npm run model` checks it.
+ * Whom the leader must ask before it declares node 0 dead while the voting group changes: three nodes, and sets of voters,
+ * or none, that follow each other as the leader likes. README.md beside this file says more; `npm run model` checks it.
  *
  * Of nodes 1 and 2 only this is kept: whether they hold a lease, which changes at any moment. Ages are in ticks, as in
  * fencing.pml. A run ends with the death of node 0.
@@ -16,8 +16,10 @@
 #define GONE (L + K)
 #define NO_WINDOW (W + 1)
 
-/* The group: sets of voters as bits, one a node, by epoch. The first is all three. */
-byte voters[EPOCHS] = 7;
+/* The group: sets of voters as bits, one a node, by epoch. Without voters its nodes are fenced all the same, or not. */
+#define NO_VOTERS 0
+#define UNFENCED 8
+byte voters[EPOCHS];
 byte present;
 
 /* Node 0. */
@@ -25,7 +27,8 @@ byte believes;         /* the epoch that it has journaled */
 byte sent;             /* age of the acknowledged heartbeat that is its lease */
 byte asked1 = NO_VOTE; /* age of the asking that node 1 answered with a vote, in the epoch believed in */
 byte asked2 = NO_VOTE;
-byte reach;            /* votes reach so far from now */
+byte reach;            /* votes reach so far from now, or the lease that a first fence leaves */
+bit free;              /* its lease has no end: it took it in an epoch in which nothing is killed */
 bit killing;
 bit runs = 1;
 
@@ -50,14 +53,20 @@ bit dead;
 
 /* More than half of the voters, node 0 counted if it is one. */
 #define survivesBy(a, b) (has(set0, 0) + (has(set0, 1) && (a)) + (has(set0, 2) && (b)) > size(set0) / 2)
-/* More than half of voters and leader, the leader counted and node 0 not. */
+/* More than half of voters and leader, the leader counted and node 0 not. Without voters nobody is asked. */
 #define deadIn(e) (1 + (has(voters[e], 1) && held1) + (has(voters[e], 2) && held2) > (size(voters[e]) + 1) / 2)
 #ifdef ONLY_PRESENT_SET
 #define asksOf(e) (e == present)
 #else
 #define asksOf(e) (e >= confirmed && e <= present)
 #endif
-#define mayDeclare (window == W && (!asksOf(0) || deadIn(0)) && (!asksOf(1) || deadIn(1)) && (!asksOf(2) || deadIn(2)))
+#ifdef UNFENCED_FORGOTTEN
+#define ends(e) 1
+#else
+#define ends(e) (voters[e] != UNFENCED)
+#endif
+#define deadAsOf(e) (!asksOf(e) || (deadIn(e) && ends(e)))
+#define mayDeclare (window == W && size(voters[present]) > 0 && deadAsOf(0) && deadAsOf(1) && deadAsOf(2))
 
 #define closeWindow() window = NO_WINDOW; held1 = 0; held2 = 0
 
@@ -104,10 +113,14 @@ proctype Node0() {
       killing = 0;
       asked1 = NO_VOTE;
       asked2 = NO_VOTE;
-      believes = (brings > believes -> brings : believes)
+      believes = (brings > believes -> brings : believes);
+      if
+      :: free && set0 != UNFENCED -> free = 0; reach = L
+      :: else -> free = (set0 == UNFENCED)
+      fi
     }
-  :: d_step { runs && sent >= SOFT && !killing && !leased1 && asked1 > 0 -> asked1 = 0; prolong() }
-  :: d_step { runs && sent >= SOFT && !killing && !leased2 && asked2 > 0 -> asked2 = 0; prolong() }
+  :: d_step { runs && !free && sent >= SOFT && !killing && !leased1 && asked1 > 0 -> asked1 = 0; prolong() }
+  :: d_step { runs && !free && sent >= SOFT && !killing && !leased2 && asked2 > 0 -> asked2 = 0; prolong() }
   od
 }
 
@@ -126,6 +139,8 @@ proctype Leader() {
   :: d_step { !dead && present < EPOCHS - 1 -> present = present + 1; voters[present] = 5 }
   :: d_step { !dead && present < EPOCHS - 1 -> present = present + 1; voters[present] = 6 }
   :: d_step { !dead && present < EPOCHS - 1 -> present = present + 1; voters[present] = 7 }
+  :: d_step { !dead && present < EPOCHS - 1 -> present = present + 1; voters[present] = NO_VOTERS }
+  :: d_step { !dead && present < EPOCHS - 1 -> present = present + 1; voters[present] = UNFENCED }
   :: d_step { !dead && window == NO_WINDOW -> window = 0; held1 = leased1; held2 = leased2 }
   :: d_step { window < NO_WINDOW -> closeWindow() }
   :: d_step { /* It declares node 0 dead, and somebody else starts the container. */
@@ -134,6 +149,12 @@ proctype Leader() {
       closeWindow();
 #ifdef REACH_DEATH
       assert(!(confirmed < present && believes < present));
+#endif
+#ifdef REACH_FIRST
+      assert(!(confirmed < present && voters[confirmed] == NO_VOTERS));
+#endif
+#ifdef REACH_FENCED_AGAIN
+      assert(!(confirmed > 0 && voters[confirmed - 1] == UNFENCED));
 #endif
       assert(!runs)
     }
@@ -159,13 +180,18 @@ proctype Clock() {
       :: window == W -> closeWindow()
       :: else
       fi;
-      killing = runs && sent >= L && reach == 0
+      killing = runs && !free && sent >= L && reach == 0
     }
   od
 }
 
 init {
   atomic {
+    if
+    :: voters[0] = 7
+    :: voters[0] = NO_VOTERS
+    :: voters[0] = UNFENCED; free = 1
+    fi;
     run Node0();
     run Others();
     run Leader();

@@ -11,7 +11,7 @@ export type GuardLease = {
   readonly softEndMs: number | null;
   /** K: within which the killing must be done. */
   readonly killMs: number;
-  /** False in a fleet of one node: nothing is killed for want of a lease. */
+  /** False where one node has long been alone: nothing is killed for want of a lease. */
   readonly fenced: boolean;
 };
 

@@ -16,7 +16,7 @@ export type LeasePolicy = {
   readonly unhealthyMs: number;
   /** Agents ask their peers before they kill. Off where agents cannot reach each other. */
   readonly survival: boolean;
-  /** The guard kills when the lease is over. Off only in a fleet of one node, where nothing could run twice. */
+  /** The guard kills when the lease is over. Off only where one node has long been alone, and nothing could run twice. */
   readonly selfFencing: boolean;
 };
 

@@ -13,7 +13,15 @@ import {
 } from "./agent-lease.ts";
 import { deathVerdict } from "./death-rule.ts";
 import { CLOCK_RATE_ERROR_MAX, LEASE_PROFILES } from "./lease-policy.ts";
-import { type MembershipEpoch, type MembershipHistory, presentEpoch } from "./membership.ts";
+import {
+  believedEpochs,
+  HISTORY_MAX,
+  type MembershipEpoch,
+  type MembershipHistory,
+  othersNeededToSurvive,
+  presentEpoch,
+  VOTERS_MIN,
+} from "./membership.ts";
 import { due, heartbeatArrived, introduced, ledgerAtTermStart, type NodeLedger } from "./node-ledger.ts";
 import { type VoteGiver, voteAnswer, voteGiverAtStart } from "./vote-giver.ts";
 
@@ -32,12 +40,21 @@ type Weather = {
   readonly delayMaxMs: number;
   /** Nodes whose agent restarts as this begins; its guard and its journal remember. */
   readonly restarts: number;
-  /** The voters of a new epoch; below two of them there is none. */
-  readonly voters: number;
+  /** A new epoch of the group, or none. */
+  readonly regrouped: Regrouped | null;
 };
+
+/** Below two voters there are none: then nobody may ask, and the guard kills or does not. */
+type Regrouped = { readonly voters: number; readonly survival: boolean; readonly selfFencing: boolean };
 
 const bits = fc.integer({ min: 0, max: 31 });
 const none = { weight: 4, arbitrary: fc.constant(0) };
+const mostly = fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false));
+const regrouped: fc.Arbitrary<Regrouped> = fc.record({
+  voters: fc.oneof(fc.constant(0), { weight: 3, arbitrary: bits }),
+  survival: mostly,
+  selfFencing: mostly,
+});
 const weather: fc.Arbitrary<Weather> = fc.record({
   lastsMs: fc.integer({ min: 200, max: 5_000 }),
   leaderUp: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, fc.constant(false)),
@@ -46,7 +63,7 @@ const weather: fc.Arbitrary<Weather> = fc.record({
   cutPeers: fc.oneof(none, bits),
   delayMaxMs: fc.constantFrom(0, 40, 40, 400, 2_000),
   restarts: fc.oneof(none, bits),
-  voters: fc.oneof(none, bits),
+  regrouped: fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, regrouped),
 });
 const rate = fc.constantFrom(1 - CLOCK_RATE_ERROR_MAX, 1, 1 + CLOCK_RATE_ERROR_MAX);
 
@@ -65,20 +82,41 @@ type Node = {
   deadMs: number | null;
 };
 
-type Tally = { deaths: number; votes: number; refusedAlive: number; lastBreach: string | null };
+type Tally = {
+  deaths: number;
+  /** Of nodes that may have believed in an epoch without votes, before the present one. */
+  deathsBeforeVotes: number;
+  votes: number;
+  refusedAlive: number;
+  lastBreach: string | null;
+};
+
+type Story = {
+  readonly rates: readonly number[];
+  readonly leaderRate: number;
+  readonly first: Regrouped;
+  readonly sky: readonly Weather[];
+  readonly seed: number;
+};
 
 /**
  * Nodes and a leader, each with a clock, in true time. Checked at every step: what of a node may still run when it has been
  * declared dead? `hardEnd + K`, on its own clock, must have passed, and no later vote may move it.
  */
-function live(rates: readonly number[], leaderRate: number, sky: readonly Weather[], seed: number, tally: Tally): void {
+function live({ rates, leaderRate, first, sky, seed }: Story, tally: Tally): void {
   let random = seed + 1;
   const upTo = (max: number): number => {
     random = (Math.imul(random, 1_103_515_245) + 12_345) & 0x7fffffff;
     return max === 0 ? 0 : random % (max + 1);
   };
   const all = rates.map((_, n) => ({ nodeId: `n${n}`, nodeName: `node ${n}`, peerAddress: "a:1" }));
-  let history: MembershipHistory = [{ epoch: 1, voters: all, policy: POLICY }];
+  const epochOf = (epoch: number, { voters: bitsOfVoters, survival, selfFencing }: Regrouped): MembershipEpoch => {
+    const chosen = all.filter((_, n) => bitsOfVoters & (1 << n));
+    const grouped = chosen.length >= VOTERS_MIN;
+    const policy = { ...POLICY, survival: grouped && survival, selfFencing: grouped || selfFencing };
+    return { epoch, voters: grouped ? chosen : [], policy };
+  };
+  let history: MembershipHistory = [epochOf(1, first)];
   let wasUp = true;
   const nodes: Node[] = rates.map((nodeRate, n) => ({
     id: `n${n}`,
@@ -117,9 +155,8 @@ function live(rates: readonly number[], leaderRate: number, sky: readonly Weathe
       }
     }
     wasUp = now.leaderUp;
-    const voters = all.filter((_, n) => now.voters & (1 << n));
-    if (now.leaderUp && voters.length >= 2 && history.length < 32) {
-      history = [...history, { epoch: history.length + 1, voters, policy: POLICY }];
+    if (now.leaderUp && now.regrouped && history.length < HISTORY_MAX) {
+      history = [...history, epochOf(history.length + 1, now.regrouped)];
     }
 
     for (const untilMs = nowMs + now.lastsMs; nowMs < untilMs; nowMs += TICK_MS) {
@@ -181,6 +218,9 @@ function live(rates: readonly number[], leaderRate: number, sky: readonly Weathe
           if (verdict.kind === "may") {
             node.deadMs = nowMs;
             tally.deaths += 1;
+            const older = believedEpochs(history, node.ledger.confirmedEpoch).slice(0, -1);
+            const withoutVotes = older.some((epoch) => !Number.isFinite(othersNeededToSurvive(epoch, node.id)));
+            if (withoutVotes) tally.deathsBeforeVotes += 1;
             if (goneMs > nowMs) tally.lastBreach = `${node.id}: dead at ${nowMs}, runs until ${goneMs}`;
           } else if (goneMs > nowMs) tally.refusedAlive += 1;
         }
@@ -201,25 +241,31 @@ function acknowledge(
 }
 
 describe("a voting group", () => {
-  test("no node is declared dead while anything of it may run, whatever clocks, cuts, delays, restarts and new voters", () => {
-    const tally: Tally = { deaths: 0, votes: 0, refusedAlive: 0, lastBreach: null };
+  test("no node is declared dead while anything of it may run, whatever clocks, cuts, delays, restarts, new voters and none", () => {
+    const tally: Tally = { deaths: 0, deathsBeforeVotes: 0, votes: 0, refusedAlive: 0, lastBreach: null };
     fc.assert(
       fc.property(
         fc.array(rate, { minLength: 2, maxLength: 5 }),
         rate,
+        fc.oneof(fc.constant(OF_ALL), fc.constant(OF_NONE), regrouped),
+        fc.record({ lastsMs: fc.integer({ min: 20, max: 5_000 }), cutUp: bits, cutDown: fc.oneof(none, bits) }),
         fc.array(weather, { minLength: 3, maxLength: 12 }),
         fc.nat(),
-        (rates, leaderRate, sky, seed) => {
+        (rates, leaderRate, first, formed, weathers, seed) => {
           const began: Weather = { ...CALM, lastsMs: 2_000 };
+          // A group that forms is met by the first trouble; one that stands from the beginning, by any.
+          const forming = first === OF_NONE ? [{ ...CALM, ...formed, regrouped: OF_ALL }] : [];
+          const sky = [began, ...forming, ...weathers, { ...CALM, lastsMs: 4_000 }];
           tally.lastBreach = null;
-          live(rates, leaderRate, [began, ...sky, { ...CALM, lastsMs: 4_000 }], seed, tally);
+          live({ rates, leaderRate, first, sky, seed }, tally);
           expect(tally.lastBreach).toBeNull();
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 150 },
     );
     // Without these the property would say nothing; and by W alone the refused would have been declared dead alive.
     expect(tally.deaths).toBeGreaterThan(20);
+    expect(tally.deathsBeforeVotes).toBeGreaterThan(3);
     expect(tally.votes).toBeGreaterThan(500);
     expect(tally.refusedAlive).toBeGreaterThan(20);
   }, 60_000);
@@ -233,5 +279,7 @@ const CALM: Weather = {
   cutPeers: 0,
   delayMaxMs: 20,
   restarts: 0,
-  voters: 0,
+  regrouped: null,
 };
+const OF_ALL: Regrouped = { voters: 31, survival: true, selfFencing: true };
+const OF_NONE: Regrouped = { voters: 0, survival: true, selfFencing: true };

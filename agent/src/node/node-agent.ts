@@ -1,11 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  type Ack,
-  HelloSchema,
-  type Resources,
-  ResourcesSchema,
-  type Welcome,
-} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { type Ack, HelloSchema, ResourcesSchema, type Welcome } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
@@ -70,8 +64,9 @@ export class NodeAgent {
   readonly #end = new AbortController();
   #client: CoordinatorClient | null = null;
   #stream: CommandStream | null = null;
-  #capacity: NodeResources = { cpuMillis: 0, memoryBytes: 0n, diskBytes: 0n };
-  #usage: NodeResources = this.#capacity;
+  // As they are sent: every heartbeat carries what was measured last.
+  #capacity = create(ResourcesSchema);
+  #usage = create(ResourcesSchema);
   #runtimeReady = false;
   readonly #bornMs: number;
   #sequence = 0n;
@@ -195,8 +190,8 @@ export class NodeAgent {
         },
         facts: () => ({
           session: journal.state.session,
-          usage: wireResources(this.#usage),
-          capacity: wireResources(this.#capacity),
+          usage: this.#usage,
+          capacity: this.#capacity,
           guarded: guard.answering,
           runtimeReady: this.#runtimeReady,
           membershipEpoch: BigInt(this.#lease.lease.membership?.epoch ?? 0),
@@ -314,7 +309,7 @@ export class NodeAgent {
       session: journal.state.session,
       address,
       runtime: runtime.kind,
-      capacity: wireResources(this.#capacity),
+      capacity: this.#capacity,
       architecture: architecture(),
       platform: platform(),
       portPoolMin: portPool.min,
@@ -337,8 +332,8 @@ export class NodeAgent {
 
   async #measure(): Promise<void> {
     const { capacity, usage } = await this.#options.measure();
-    this.#capacity = capacity;
-    this.#usage = usage;
+    this.#capacity = create(ResourcesSchema, capacity);
+    this.#usage = create(ResourcesSchema, usage);
     this.#runtimeReady = await this.#options.runtime.ready();
   }
 
@@ -365,8 +360,4 @@ export class NodeAgent {
       }
     }
   }
-}
-
-function wireResources(resources: NodeResources): Resources {
-  return create(ResourcesSchema, resources);
 }

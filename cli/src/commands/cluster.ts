@@ -288,7 +288,7 @@ function groupText(group: Cluster["group"]): string {
 function survivalText({ group, heartbeatPolicy }: Cluster): string {
   if (group?.survival) return "on";
   if (!heartbeatPolicy?.survival) return "off by setting";
-  if (!group?.selfFencing) return "off: nobody to ask";
+  if (!group || group.voters.length === 0) return "off: nobody to ask";
   return "off: a voter has no peer address";
 }
 

@@ -188,11 +188,12 @@ function localFleet(context: CliContext, ready: CoordinatorReady, dataDir: DataD
 const votersMax = 9;
 
 /**
- * True once the death of the node would move what it runs: its voting group stands, and it has confirmed to belong to it. A
- * fleet begins with one node, which has no failover; one that is killed before it has heard of the others is not moved.
+ * True once the death of the node would move what it runs. Two nodes must vote for that: before, nobody can prove a death. And
+ * the node must have confirmed that it belongs to them: one that was long alone, in an older run of this fleet for example,
+ * may believe until then that nothing fences it.
  */
 function failsOver(group: VotingGroup | undefined, nodeId: string): boolean {
-  if (group === undefined || !group.selfFencing) return false;
+  if (group === undefined) return false;
   const voter = group.voters.find((one) => one.nodeId === nodeId);
   if (voter === undefined) return group.voters.length >= votersMax;
   return voter.state === VoterState.HOLDS_LEASE && voter.confirmedEpoch >= group.epoch;

@@ -24,6 +24,8 @@ export type FleetRig = {
   readonly runtime: () => FleetRuntime;
   readonly nodeIds: string[];
   readonly clusterId: string;
+  /** Enrols one more node and connects it; resolves to its id. */
+  join(): Promise<string>;
   /** Moves time; nodes that are attached beat as their profile says. */
   pass(ms: number): Promise<void>;
   settle(): Promise<void>;
@@ -43,14 +45,20 @@ class RenewingStore extends PostgresDecisionStore {
   }
 }
 
+export type FleetRigOptions = {
+  readonly deliverAlerts?: boolean;
+  readonly fenceHook?: FenceHook | null;
+  readonly settledMs?: number;
+};
+
 /**
  * `wrap` lets a test come between the runtime and its store; with `deliverAlerts` it keeps what a webhook is to be told; a
- * `fenceHook` is called for nodes that fall silent.
+ * `fenceHook` is called for nodes that fall silent; `settledMs` is how long the nodes have been there when the test begins.
  */
 export async function fleetRig(
   nodeCount: number,
   wrap: (store: DecisionStore) => DecisionStore = (store) => store,
-  { deliverAlerts = false, fenceHook = null }: { deliverAlerts?: boolean; fenceHook?: FenceHook | null } = {},
+  { deliverAlerts = false, fenceHook = null, settledMs = SETTLED_MS }: FleetRigOptions = {},
 ): Promise<FleetRig> {
   let ids = 0;
   const newId = (): string => deterministicId("rig", ++ids);
@@ -87,7 +95,8 @@ export async function fleetRig(
       await renewing.renewal;
     }
   };
-  for (let number = 1; number <= nodeCount; number++) {
+  const join = async (): Promise<string> => {
+    const number = nodeIds.length + 1;
     const nodeId = newId();
     const tokenHash = `hash-${number}`;
     const createdAtMs = clock.wallMs();
@@ -107,14 +116,16 @@ export async function fleetRig(
     });
     await agents.connect(nodeId, { address: `127.0.1.${number}` });
     nodeIds.push(nodeId);
-  }
+    return nodeId;
+  };
+  while (nodeIds.length < nodeCount) await join();
   const pass = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 300) {
       for (const node of agents.nodes.values()) if (node.attached) agents.beat(node.nodeId);
       await clock.advance(Math.min(300, ms - passed), settle);
     }
   };
-  await pass(SETTLED_MS);
+  await pass(settledMs);
   return {
     clock,
     agents,
@@ -122,6 +133,7 @@ export async function fleetRig(
     runtime: () => runtime,
     nodeIds,
     clusterId,
+    join,
     settle,
     pass,
     async restart() {

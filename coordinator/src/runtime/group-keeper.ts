@@ -1,8 +1,9 @@
-import { nextMembership, prunedHistory } from "../domain/membership/next-membership.ts";
+import { isAlone, nextMembership, prunedHistory } from "../domain/membership/next-membership.ts";
 import type { Clock } from "./clock.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type { FleetView, NodeRecord } from "./fleet-view.ts";
+import { LonelyGroups } from "./lonely-groups.ts";
 import { RepeatedDecision } from "./repeated-decision.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import { groupView, regroup, type SignsOf } from "./voting-group.ts";
@@ -21,32 +22,39 @@ export type GroupKeeperPorts = {
 
 /** Keeps the voting groups: has their next epochs decided when one is due, and lets go of those nobody believes in. */
 export function groupKeeper({ state, signsOf, ...ports }: GroupKeeperPorts): RepeatedDecision {
+  const lonely = new LonelyGroups(ports.clock);
   return new RepeatedDecision({
     ...ports,
     everyMs: LOOK_MS,
     complaint: "the voting groups could not be changed; trying again",
     due: () => {
-      const due = dueGroups(state, signsOf);
+      const seen = groupsSeen(state, signsOf);
+      const alone = seen.filter(({ view }) => isAlone(view));
+      lonely.see(
+        ports.term(),
+        alone.map(({ clusterId }) => clusterId),
+      );
+      const due = seen.filter(({ clusterId, own, view }) => {
+        const next = nextMembership({ ...view, aloneForLong: lonely.aloneForLong(clusterId) });
+        return next !== null || prunes(state, clusterId, own, signsOf);
+      });
       if (due.length === 0) return null;
       return (work) => {
-        for (const clusterId of due) {
+        for (const { clusterId } of due) {
           prune(work, clusterId, signsOf);
-          regroup(work, clusterId, signsOf);
+          regroup(work, clusterId, signsOf, lonely.aloneForLong(clusterId));
         }
       };
     },
   });
 }
 
-function dueGroups(state: FleetState, signsOf: SignsOf): string[] {
+function groupsSeen(state: FleetState, signsOf: SignsOf) {
   const nodesOf = Map.groupBy(state.nodes(), ({ facts }) => facts.clusterId);
-  const due: string[] = [];
-  for (const cluster of state.clusters()) {
+  return [...state.clusters()].map((cluster) => {
     const own = nodesOf.get(cluster.id) ?? [];
-    const changes = nextMembership(groupView(state, cluster, own, signsOf)) !== null;
-    if (changes || prunes(state, cluster.id, own, signsOf)) due.push(cluster.id);
-  }
-  return due;
+    return { clusterId: cluster.id, own, view: groupView(state, cluster, own, signsOf) };
+  });
 }
 
 function kept(fleet: FleetView, clusterId: string, own: readonly NodeRecord[], signsOf: SignsOf) {

@@ -61,7 +61,7 @@ export class NPlusOneWatch {
   async #judge(): Promise<void> {
     this.#running = true;
     try {
-      await this.#decide(await this.#ports.board.all());
+      await this.#decide(this.#isAsked() ? await this.#ports.board.all() : []);
     } catch (error) {
       this.#ports.log.warn({ error }, "N+1 could not be judged; trying again");
       this.#dirty = true;
@@ -72,6 +72,11 @@ export class NPlusOneWatch {
         this.changed();
       }
     }
+  }
+
+  /** Where no cluster asks for N+1 there is nothing to foretell. */
+  #isAsked(): boolean {
+    return [...this.#ports.state.clusters()].some(({ nPlusOne }) => nPlusOne !== "off");
   }
 
   async #decide(summaries: readonly WhatIfSummary[]): Promise<void> {

@@ -74,6 +74,8 @@ export type BlockedDeath = {
   readonly nodeId: string;
   /** When its W was over, on the leader's boot clock. */
   readonly sinceMs: number;
+  /** It may believe in an epoch in which nothing kills, so no wait proves its death. */
+  readonly unfenced: boolean;
   /** The epoch that it may believe in and whose majority is missing. */
   readonly verdict: Extract<DeathVerdict, { kind: "majority_lost" }>;
 };
@@ -272,7 +274,7 @@ export class NodeWatch {
   /** Silent nodes whose death cannot be proven for want of a majority. */
   blockedDeaths(): BlockedDeath[] {
     return [...this.#nodes].flatMap(
-      ([nodeId, watched]) => watched.blocked ?? this.#unfencedDeath(nodeId, watched) ?? [],
+      ([nodeId, watched]) => this.#unfencedDeath(nodeId, watched) ?? watched.blocked ?? [],
     );
   }
 
@@ -284,17 +286,17 @@ export class NodeWatch {
     return clock.beyond === 0 ? true : null;
   }
 
-  // A node that may still believe that nothing fences it, for example as the first of a fleet: no wait proves its death.
+  // A node that may still believe that nothing fences it, for example as the one node of a fleet before there was another.
   #unfencedDeath(nodeId: string, { ledger }: Watched): BlockedDeath | null {
     const history = this.#ports.historyOf(nodeId);
     const nowMs = this.#ports.clock.bootMs();
-    const { epoch, policy } = presentEpoch(history);
-    if (ledger.phase !== "silent" || !policy.selfFencing) return null;
-    if (Number.isFinite(nodeWaitMs(ledger, history, nowMs))) return null;
+    const { epoch } = presentEpoch(history);
+    if (ledger.phase !== "silent" || Number.isFinite(nodeWaitMs(ledger, history, nowMs))) return null;
     const sinceMs = ledger.countsFromMs + finiteWaitMs(ledger, history, nowMs);
     if (nowMs < sinceMs) return null;
     const needed = Number.POSITIVE_INFINITY;
-    return { nodeId, sinceMs, verdict: { kind: "majority_lost", epoch, needed, confirmed: 0, missing: [] } };
+    const verdict = { kind: "majority_lost", epoch, needed, confirmed: 0, missing: [] } as const;
+    return { nodeId, sinceMs, unfenced: true, verdict };
   }
 
   /** True while a node that is not dead is not heard. */
@@ -428,7 +430,7 @@ export class NodeWatch {
     const { intervalMs } = presentEpoch(this.#ports.historyOf(nodeId)).policy;
     if (watched.ledger.phase === "live") this.#goneSilent(nodeId, watched);
     if (verdict.kind === "majority_lost") {
-      watched.blocked = { nodeId, sinceMs: watched.blocked?.sinceMs ?? clock.bootMs(), verdict };
+      watched.blocked = { nodeId, sinceMs: watched.blocked?.sinceMs ?? clock.bootMs(), unfenced: false, verdict };
     }
     watched.cancel?.();
     watched.cancel = clock.schedule(intervalMs, () => this.#look(nodeId));

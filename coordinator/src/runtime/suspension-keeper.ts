@@ -1,6 +1,7 @@
 import { waitMs } from "@lormas/lease/lease-policy.ts";
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import { type AlertRecord, alertKey } from "../domain/alert/alert.ts";
+import { isAlone } from "../domain/membership/next-membership.ts";
 import type { Clock } from "./clock.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import type { FleetState } from "./fleet-state.ts";
@@ -9,7 +10,7 @@ import type { BlockedDeath } from "./node-watch.ts";
 import { RepeatedDecision } from "./repeated-decision.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
-import type { SignsOf } from "./voting-group.ts";
+import { groupView, type SignsOf } from "./voting-group.ts";
 
 const LOOK_MS = 500;
 
@@ -30,6 +31,8 @@ export type Suspension = {
   readonly missing: readonly string[];
   readonly needed: number;
   readonly confirmed: number;
+  /** Nothing proves that what runs on one of them ends. */
+  readonly unfenced: boolean;
 };
 
 /**
@@ -54,12 +57,12 @@ export function suspensionKeeper(ports: SuspensionKeeperPorts): RepeatedDecision
 }
 
 function changeOf(ports: SuspensionKeeperPorts, cluster: ClusterRecord): ((work: UnitOfWork) => void) | null {
-  const { state, clock, blockedDeaths, signsOf } = ports;
+  const { state, clock, signsOf } = ports;
   const standing = suspensionAlert(state, cluster.id);
   const history = state.membership(cluster.id);
   if (!history) return null;
-  const blocked = blockedDeaths().filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
-  const wait = waitMs(presentEpoch(history).policy);
+  const blocked = blockedOf(ports, cluster);
+  const wait = waitMs({ ...presentEpoch(history).policy, selfFencing: true });
   if (blocked.some(({ sinceMs }) => clock.bootMs() - sinceMs >= wait)) {
     const suspension = suspensionBy(state, blocked);
     if (standing && sameSuspension(standing, suspension)) return null;
@@ -72,6 +75,14 @@ function changeOf(ports: SuspensionKeeperPorts, cluster: ClusterRecord): ((work:
     if (facts.clusterId === cluster.id && silent) return null;
   }
   return (work) => resume(work, cluster);
+}
+
+// Nothing of a group that is alone could be moved to another node: it has no failover that could be suspended.
+function blockedOf({ state, blockedDeaths, signsOf }: SuspensionKeeperPorts, cluster: ClusterRecord): BlockedDeath[] {
+  const blocked = blockedDeaths().filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
+  if (blocked.length === 0) return [];
+  const own = [...state.nodes()].filter(({ facts }) => facts.clusterId === cluster.id);
+  return isAlone(groupView(state, cluster, own, signsOf)) ? [] : blocked;
 }
 
 /** The unresolved alert that says that a group moves nothing by itself. */
@@ -87,7 +98,8 @@ function suspensionBy(fleet: FleetView, blocked: readonly BlockedDeath[]): Suspe
     b.verdict.needed - b.verdict.confirmed > a.verdict.needed - a.verdict.confirmed ? b : a,
   );
   const { needed, confirmed } = worst.verdict;
-  return { silent, missing: [...missing].sort(), needed, confirmed };
+  const unfenced = blocked.some((death) => death.unfenced);
+  return { silent, missing: [...missing].sort(), needed, confirmed, unfenced };
 }
 
 function sameSuspension(alert: AlertRecord, { silent, missing }: Suspension): boolean {
@@ -98,13 +110,11 @@ const same = (stored: unknown, now: readonly string[]): boolean =>
   Array.isArray(stored) && stored.length === now.length && now.every((name, index) => stored[index] === name);
 
 function suspend(work: UnitOfWork, cluster: ClusterRecord, suspension: Suspension): void {
-  const { silent, missing, needed, confirmed } = suspension;
+  const { silent, missing } = suspension;
   const first = suspensionAlert(work, cluster.id) === undefined;
-  const why = Number.isFinite(needed)
-    ? `only ${confirmed} of the ${needed} other voters that must have held leases have; missing: ${list(missing)}. ` +
-      "The silent nodes may run on by each other's votes, so nothing of theirs is started elsewhere"
-    : "had not confirmed yet that it fences itself, so it may run on for ever and nothing of it is started elsewhere";
-  const message = `${cluster.name}: automatic migration is suspended. ${list(silent)} ${silent.length === 1 ? "is" : "are"} silent, and ${why}`;
+  const message =
+    `${cluster.name}: automatic migration is suspended. ` +
+    `${list(silent)} ${silent.length === 1 ? "is" : "are"} silent, and ${reason(suspension)}`;
   const named = silent.map((name) => `--node ${name}`).join(" ");
   work.raiseAlert({
     kind: "automatic_migration_suspended",
@@ -114,13 +124,26 @@ function suspend(work: UnitOfWork, cluster: ClusterRecord, suspension: Suspensio
     nextStep:
       `bring ${list(missing)} or the network back: it goes on by itself then; or, if ` +
       `they are off for certain, run: lormas cluster override ${cluster.name} ${named} --reason "…"`,
-    data: { ...suspension, needed: Number.isFinite(needed) ? needed : null },
+    data: { ...suspension, needed: Number.isFinite(suspension.needed) ? suspension.needed : null },
   });
   if (!first) return;
   work.addEvent({
     ...clusterEvent(cluster, "cluster.migration_suspended", "error", message),
     data: { clusterId: cluster.id, silent, missing },
   });
+}
+
+function reason({ missing, needed, confirmed, unfenced }: Suspension): string {
+  if (unfenced) {
+    return "had not confirmed yet that it fences itself, so it may run on for ever and nothing of it is started elsewhere";
+  }
+  if (!Number.isFinite(needed)) {
+    return "fewer than two nodes vote yet, so nobody can prove its death and nothing of it is started elsewhere";
+  }
+  return (
+    `only ${confirmed} of the ${needed} other voters that must have held leases have; missing: ${list(missing)}. ` +
+    "The silent nodes may run on by each other's votes, so nothing of theirs is started elsewhere"
+  );
 }
 
 function resume(work: UnitOfWork, cluster: ClusterRecord): void {

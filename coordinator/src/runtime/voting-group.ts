@@ -1,5 +1,11 @@
 import { type MembershipHistory, presentEpoch, VOTERS_MAX } from "@lormas/lease/membership.ts";
-import { type Believer, type GroupNode, type GroupView, nextMembership } from "../domain/membership/next-membership.ts";
+import {
+  type Believer,
+  type GroupNode,
+  type GroupView,
+  type NextMembership,
+  nextMembership,
+} from "../domain/membership/next-membership.ts";
 import type { ClusterRecord, FleetView, NodeRecord } from "./fleet-view.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
@@ -19,13 +25,13 @@ export const NO_SIGNS: NodeSigns = { confirmed: false, undecided: false, confirm
 /** Nodes of other clusters that are looked at for one that borrows its voters. */
 const BORROWABLE_MAX = 2 * VOTERS_MAX;
 
-/** A cluster's group as the choice of its voters sees it. `own` are the cluster's nodes. */
+/** A cluster's group as the choice of its voters sees it at this moment. `own` are the cluster's nodes. */
 export function groupView(
   fleet: FleetView,
   cluster: ClusterRecord,
   own: readonly NodeRecord[],
   signsOf: SignsOf,
-): GroupView {
+): Omit<GroupView, "aloneForLong"> {
   const history = fleet.membership(cluster.id);
   const serving = own.filter(({ snapshot }) => snapshot.value !== "pending");
   const seen = (node: NodeRecord): GroupNode => groupNode(node, signsOf);
@@ -67,25 +73,22 @@ function groupNode({ facts, snapshot }: NodeRecord, signsOf: SignsOf): GroupNode
 
 /**
  * Makes the group's next epoch within a decision, where one is due. Its number is above every one of the fleet, so that a node
- * that changes its group only goes up.
+ * that changes its group only goes up. For how long a group has been alone its keeper knows.
  */
-export function regroup(work: UnitOfWork, clusterId: string, signsOf: SignsOf): void {
+export function regroup(work: UnitOfWork, clusterId: string, signsOf: SignsOf, aloneForLong = false): void {
   const cluster = work.cluster(clusterId);
   if (!cluster) return;
   const own = [...work.nodes()].filter(({ facts }) => facts.clusterId === clusterId);
-  const next = nextMembership(groupView(work, cluster, own, signsOf));
+  const next = nextMembership({ ...groupView(work, cluster, own, signsOf), aloneForLong });
   if (!next) return;
   const before = work.membership(clusterId);
   const epoch = { epoch: work.newestEpoch() + 1, ...next };
   work.setMembership(clusterId, before ? [...before, epoch] : [epoch]);
-  const names = next.voters.map(({ nodeName }) => nodeName).join(", ");
   const { profile, survival } = next.policy;
   work.addEvent({
     type: "cluster.regrouped",
     severity: "info",
-    message: next.policy.selfFencing
-      ? `${cluster.name}: epoch ${epoch.epoch}, profile ${profile}, voters ${names}${survival ? "" : ", survival by votes off"}`
-      : `${cluster.name}: epoch ${epoch.epoch}, profile ${profile}; with one node there is no failover and no self-fencing`,
+    message: `${cluster.name}: epoch ${epoch.epoch}, profile ${profile}${votersText(next)}`,
     nodeId: null,
     containerId: null,
     migrationId: null,
@@ -98,4 +101,11 @@ export function regroup(work: UnitOfWork, clusterId: string, signsOf: SignsOf): 
       voters: next.voters.map(({ nodeId }) => nodeId),
     },
   });
+}
+
+function votersText({ voters, policy }: NextMembership): string {
+  if (!policy.selfFencing) return "; with one node there is no failover and no self-fencing";
+  if (voters.length === 0) return "; no failover before two nodes vote";
+  const names = voters.map(({ nodeName }) => nodeName).join(", ");
+  return `, voters ${names}${policy.survival ? "" : ", survival by votes off"}`;
 }

@@ -10,7 +10,12 @@ export const CLUSTER_ID = "00000000-0000-4000-8000-000000000001";
 export const NODE_1_ID = "00000000-0000-4000-8000-000000000011";
 export const NODE_2_ID = "00000000-0000-4000-8000-000000000012";
 
-/** Rows of a small fleet, for tests: the cluster "local" with two healthy nodes, "node-1" and "node-2". */
+const NODES = [
+  [NODE_1_ID, "node-1", "127.0.1.1"],
+  [NODE_2_ID, "node-2", "127.0.1.2"],
+] as const;
+
+/** Rows of a small fleet, for tests: the cluster "local" with two healthy nodes that vote, "node-1" and "node-2". */
 export class TestFleet {
   readonly #orm: DatabaseOrm;
   readonly #clock: Clock;
@@ -28,17 +33,17 @@ export class TestFleet {
     em.create(MembershipEpochEntity, {
       epoch: 1,
       clusterId: CLUSTER_ID,
-      voters: [],
+      voters: NODES.map(([nodeId, nodeName, address]) => ({ nodeId, nodeName, peerAddress: `${address}:7446` })),
       policy: LEASE_PROFILES.default,
       createdAt: now,
     });
-    for (const [index, id] of [NODE_1_ID, NODE_2_ID].entries()) {
+    for (const [id, name, address] of NODES) {
       em.create(NodeEntity, {
         id,
-        name: `node-${index + 1}`,
+        name,
         clusterId: CLUSTER_ID,
         status: "healthy",
-        address: `127.0.1.${index + 1}`,
+        address,
         runtime: "exec",
         cpuMillis: 4_000,
         memoryBytes: 8 * 2 ** 30,

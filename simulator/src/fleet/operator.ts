@@ -21,6 +21,8 @@ export const WISHES = [
 export type Wish = (typeof WISHES)[number];
 
 const RETRY_MS = 200;
+/** A question without an answer, since who was asked has died for example, is asked again. */
+const ANSWER_MS = 5_000;
 
 /** The people: they speak to whoever leads, and remember what was promised to them. */
 export class Operator {
@@ -43,7 +45,7 @@ export class Operator {
       const enrolled = { nodeId, name, agentVersion: "1", tokenHash: clusterId, certificateSerial: name };
       this.#until(
         ({ operations }) => operations.enrolNode(enrolled),
-        () => node.startAgent(),
+        () => node.enrolled(),
       );
     }
   }
@@ -163,13 +165,21 @@ export class Operator {
     const again = (): void => void time.after(RETRY_MS, "operator", "asks again", () => this.#until(ask, done));
     const leader = this.#fleet.leader()?.present;
     if (!leader) return again();
+    let open = true;
+    const once = (next: () => void): void => {
+      if (open) next();
+      open = false;
+    };
+    time.after(ANSWER_MS, "operator", "has no answer", () => once(again));
     leader.process.enter(() => {
-      ask(leader.runtime).then(done, (error: unknown) => {
-        if (!(error instanceof Refusal)) throw error;
-        // The answer may have been lost on the way: what is done already is refused as taken.
-        if (error.code === "name_taken") done();
-        else again();
-      });
+      ask(leader.runtime).then(
+        () => once(done),
+        (error: unknown) => {
+          if (!(error instanceof Refusal)) throw error;
+          // The answer may have been lost on the way: what is done already is refused as taken.
+          once(error.code === "name_taken" ? done : again);
+        },
+      );
     });
   }
 

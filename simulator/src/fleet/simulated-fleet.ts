@@ -2,6 +2,7 @@ import { DEFAULT_LIMITS } from "@lormas/coordinator/domain/migration/migration-l
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { deterministicId } from "@lormas/coordinator/runtime/deterministic-id.ts";
 import { CLOCK_RATE_ERROR_MAX, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { presentEpoch } from "@lormas/lease/membership.ts";
 import { HostClock } from "../clock/host-clock.ts";
 import { SimulatedClock } from "../clock/simulated-clock.ts";
 import { DATABASE_HOST } from "../database/database-session.ts";
@@ -230,5 +231,6 @@ export class SimulatedFleet {
   #onCommit(changes: DecisionChanges, term: number, process: string): void {
     this.#commits.see(changes, term, process);
     if (changes.memberships.length > 0) this.cues.tell("epoch", null);
+    if (changes.memberships.some(({ history }) => presentEpoch(history).voters.length > 0)) this.survival.grouped();
   }
 }

@@ -20,18 +20,25 @@ export type SurvivalWatchParts = {
 
 /**
  * Holds every kill against the promise that a dead control plane stops no container whose node sees a majority: when nobody
- * was acknowledged for long enough that all are without lease, nothing but the control plane was touched for long, and most
- * machines have power, nothing may be killed.
+ * was acknowledged for long enough that all are without lease, nothing but the control plane was touched for long, every node
+ * has had time to hear of the voters, and most machines have power, nothing may be killed.
  */
 export class SurvivalWatch {
   readonly #parts: SurvivalWatchParts;
   #touching = 0;
   #touchedMs = Number.NEGATIVE_INFINITY;
+  /** When the group had its first voters; until a node has heard of them it has nobody to ask. */
+  #groupedMs = Number.POSITIVE_INFINITY;
   /** Kills while nobody was acknowledged, whatever else was wrong. */
   killsUnacknowledged = 0;
 
   constructor(parts: SurvivalWatchParts) {
     this.#parts = parts;
+  }
+
+  /** The voting group has voters; from its first ones on there always are some. */
+  grouped(): void {
+    this.#groupedMs = Math.min(this.#groupedMs, this.#parts.time.nowMs());
   }
 
   /** A fault that touches more than the control plane begins; the answer ends it. */
@@ -51,6 +58,8 @@ export class SurvivalWatch {
     const sinceAckMs = time.nowMs() - exchanges.ackedMs;
     if (sinceAckMs < (leaseMs / 2 + 2 * intervalMs) / (1 - CLOCK_RATE_ERROR_MAX) + SLACK_MS) return;
     this.killsUnacknowledged += 1;
+    // A lease that was granted before the voters were there has ended by then.
+    if (time.nowMs() - this.#groupedMs < leaseMs / (1 - CLOCK_RATE_ERROR_MAX) + SLACK_MS) return;
     if (this.#touching > 0 || time.nowMs() - this.#touchedMs < CALM_LEASES * leaseMs + CALM_MS) return;
     const all = nodes();
     const powered = all.filter((node) => node.powered).length;

@@ -65,8 +65,8 @@ export class NodeHost {
   #boots = 1;
   #processes = 0;
   #powered = true;
-  /** Set while an agent that was stopped for good must not be started by the supervisor. */
-  #parked = false;
+  /** Set while no agent may be started by the supervisor: before the node is enrolled, and after it was stopped for good. */
+  #parked = true;
 
   constructor(parts: NodeHostParts) {
     const { time, clock, random, name, onExecuting, onStartAsked } = parts;
@@ -100,6 +100,12 @@ export class NodeHost {
 
   get guardProcess(): SimulatedProcess | null {
     return this.#guard?.process ?? null;
+  }
+
+  /** The node has its identity: from now on an agent can serve it. */
+  enrolled(): void {
+    this.#parked = false;
+    this.startAgent();
   }
 
   /** Starts the agent, as its supervisor does. */

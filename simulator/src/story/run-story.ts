@@ -42,10 +42,15 @@ export type StoryOutcome = {
   readonly lines: readonly LogLine[];
 };
 
-/** Nodes are enrolled and the first containers run before anything goes wrong. */
+/** Nodes are enrolled, they vote, and the first containers run before anything goes wrong. */
 const CALM_MS = 8_000;
+/** Of seeds: those in which things go wrong from the very start, before the nodes vote or even before they are enrolled. */
+const HASTY = 0.25;
+const HASTY_CALM_MS = [300, 2_000] as const;
 const FAULTS_MS = 112_000;
 const FIRST_CONTAINERS = 10;
+/** Whoever wants the first containers asks again when nobody leads. */
+const ASK_AGAIN_MS = 200;
 /** Fleets of chance: two voters, and majorities of odd and even numbers of them. */
 const NODES_MIN = 2;
 const NODES_MAX = 6;
@@ -60,9 +65,10 @@ const REST_BOUND_MS = 180_000;
 export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   const { seed, nodes, kinds, scenes, lasting, logged, keep } = options;
   const policy = policyOf(options);
-  const healMs = CALM_MS + FAULTS_MS;
+  const calmMs = calmOf(seed);
+  const healMs = calmMs + FAULTS_MS;
   const plan = faultPlan(new SeededRandom(seed, "plan"), {
-    fromMs: CALM_MS,
+    fromMs: calmMs,
     untilMs: healMs,
     kinds,
     scenes,
@@ -81,8 +87,12 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   const hands = new FaultHands(fleet, operator);
   for (const coordinator of fleet.coordinators) coordinator.start();
   operator.enrolAll();
+  const create = (): void => {
+    if (fleet.leader()) operator.create();
+    else fleet.time.after(ASK_AGAIN_MS, "operator", "create", create);
+  };
   for (let number = 0; number < FIRST_CONTAINERS; number++) {
-    fleet.time.after(CALM_MS / 2 + number * 50, "operator", "create", () => operator.create());
+    fleet.time.after(calmMs / 2 + number * 50, "operator", "create", create);
   }
   hands.schedule(keep === null ? plan : keep.flatMap((index) => plan[index] ?? []));
   await fleet.run(healMs);
@@ -109,6 +119,11 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
     digest: logged ? fleet.log.digest() : "",
     lines: fleet.log.lines,
   };
+}
+
+function calmOf(seed: number): number {
+  const random = new SeededRandom(seed, "calm");
+  return random.chance(HASTY) ? random.between(...HASTY_CALM_MS) : CALM_MS;
 }
 
 function policyOf({ seed, profile }: StoryOptions): LeasePolicy {

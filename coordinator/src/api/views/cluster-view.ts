@@ -7,6 +7,7 @@ import {
   VoterState,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { completePolicy, DEFAULT_START_BUDGET_MS, LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { VOTERS_MIN } from "@lormas/lease/membership.ts";
 import type { NPlusOnePolicy as Policy } from "../../domain/placement/n-plus-one.ts";
 import type { GroupReading, VoterReading } from "../../runtime/cluster-wishes.ts";
 import type { ClusterReading } from "../../store/read-model/cluster-readings.ts";
@@ -28,7 +29,7 @@ export function clusterView(
 ): MessageInitShape<typeof ClusterSchema> {
   const { row } = reading;
   const bound = failoverBoundView({
-    policy: group?.policy ?? reading.policyInForce,
+    group: group ? { policy: group.policy, voterCount: group.voters.length } : reading.groupInForce,
     autoMigrate: row.autoMigrate,
     startBudgetMs: DEFAULT_START_BUDGET_MS,
   });
@@ -94,7 +95,11 @@ const FITS: Readonly<Record<keyof typeof LEASE_PROFILES, string>> = {
 export function profileViews(): MessageInitShape<typeof HeartbeatProfileSchema>[] {
   return Object.entries(LEASE_PROFILES).map(([name, policy]) => ({
     policy: heartbeatPolicyView(policy),
-    bound: failoverBoundView({ policy, autoMigrate: true, startBudgetMs: DEFAULT_START_BUDGET_MS }),
+    bound: failoverBoundView({
+      group: { policy, voterCount: VOTERS_MIN },
+      autoMigrate: true,
+      startBudgetMs: DEFAULT_START_BUDGET_MS,
+    }),
     description: FITS[name as keyof typeof LEASE_PROFILES],
   }));
 }

@@ -7,22 +7,26 @@ import {
   type LeasePolicy,
   waitMs,
 } from "@lormas/lease/lease-policy.ts";
+import { VOTERS_MIN } from "@lormas/lease/membership.ts";
 
-/** What a bound depends on. `policy` is the one in force, or null where none is yet. */
+/** What a bound depends on. `group` is the present epoch of the voting group, or null where there is none yet. */
 export type BoundOf = {
-  readonly policy: LeasePolicy | null;
+  readonly group: { readonly policy: LeasePolicy; readonly voterCount: number } | null;
   readonly autoMigrate: boolean;
   readonly startBudgetMs: number;
 };
 
 /** How long a container can be without service after its node dies, term by term; or why nothing takes it over. */
 export function failoverBoundView({
-  policy,
+  group,
   autoMigrate,
   startBudgetMs,
 }: BoundOf): MessageInitShape<typeof FailoverBoundSchema> {
-  if (!policy) return none("no failover: no node has joined the cluster yet");
+  if (!group) return none("no failover: no node has joined the cluster yet");
+  const { policy, voterCount } = group;
   if (!policy.selfFencing) return none("no failover, no self-fencing: one node; a second one makes both begin");
+  if (voterCount < VOTERS_MIN)
+    return none("no failover yet: one node cannot prove another's death; it begins once two vote");
   if (!autoMigrate) return none("no failover by itself: automatic migration is off for this cluster");
   const { totalMs, terms } = failoverBound(policy, startBudgetMs);
   const parts = terms.map(({ name, ms }) => `${name} ${seconds(ms)}`).join(" + ");

@@ -27,7 +27,7 @@ const node = (name: string, change: Partial<GroupNode> = {}): GroupNode => ({
 
 /** Applies what is decided, as the runtime does; the history is not pruned. */
 function step(history: MembershipHistory | null, own: GroupNode[], change: Partial<GroupView> = {}): MembershipHistory {
-  const next = nextMembership({ policy: POLICY, history, own, borrowable: [], ...change });
+  const next = nextMembership({ policy: POLICY, history, own, borrowable: [], aloneForLong: false, ...change });
   if (!next) return history ?? expect.fail("a group with a node must have an epoch");
   const epoch = { epoch: history ? presentEpoch(history).epoch + 1 : 1, ...next };
   return history ? [...history, epoch] : [epoch];
@@ -36,14 +36,44 @@ const names = (history: MembershipHistory) => presentEpoch(history).voters.map((
 const policyOf = (history: MembershipHistory) => presentEpoch(history).policy;
 
 describe("who votes", () => {
-  test("a fleet of one has no voters, no failover and no self-fencing; a second node brings a fenced epoch", () => {
+  test("the first epoch has no voters and is fenced, until a second node votes", () => {
     const one = step(null, [node("a")]);
-    expect(presentEpoch(one)).toMatchObject({ voters: [], policy: { selfFencing: false, survival: false } });
+    expect(presentEpoch(one)).toMatchObject({ voters: [], policy: { selfFencing: true, survival: false } });
+    expect(step(one, [node("a")])).toBe(one);
     const waiting = step(one, [node("a"), node("b", { confirmed: false })]);
     expect(waiting).toBe(one);
     const two = step(one, [node("a"), node("b")]);
     expect(names(two)).toEqual(["a", "b"]);
     expect(policyOf(two)).toMatchObject({ selfFencing: true, survival: true });
+  });
+
+  test("a node that has long been alone is not fenced, and stays so until there are voters", () => {
+    const first = step(null, [node("a")]);
+    const alone = step(first, [node("a")], { aloneForLong: true });
+    expect(presentEpoch(alone)).toMatchObject({
+      epoch: 2,
+      voters: [],
+      policy: { selfFencing: false, survival: false },
+    });
+    // A new leader has not seen it alone for long; a second node that never holds a lease takes nothing from the first.
+    expect(step(alone, [node("a")])).toBe(alone);
+    expect(step(alone, [node("a"), node("b", { confirmed: false })])).toBe(alone);
+    expect(policyOf(step(alone, [node("a")], { policy: LEASE_PROFILES.fast }))).toMatchObject({
+      profile: "fast",
+      selfFencing: false,
+    });
+    const two = step(alone, [node("a"), node("b")]);
+    expect(names(two)).toEqual(["a", "b"]);
+    expect(policyOf(two)).toMatchObject({ selfFencing: true, survival: true });
+  });
+
+  test("only a node that is alone and heard is let off its fence", () => {
+    const first = step(null, [node("a")]);
+    const long = { aloneForLong: true };
+    expect(step(first, [node("a", { confirmed: false })], long)).toBe(first);
+    expect(step(first, [node("a"), node("b", { confirmed: false })], long)).toBe(first);
+    expect(step(first, [node("a", { confirmed: false })], { ...long, borrowable: [node("x")] })).toBe(first);
+    expect(policyOf(step(null, [node("a"), node("b")], long)).selfFencing).toBe(true);
   });
 
   test("voters that are there stay, and a cluster of more than nine gets nine", () => {
@@ -108,6 +138,18 @@ describe("who votes", () => {
     expect(names(grown)).toEqual(["a", "b"]);
   });
 
+  test("a group that shrinks to one node is fenced until it has long been alone", () => {
+    const grouped = step(null, [node("a")], { borrowable: [node("x"), node("y")] });
+    const shrunk = step(grouped, [node("a")]);
+    expect(presentEpoch(shrunk)).toMatchObject({
+      epoch: 2,
+      voters: [],
+      policy: { selfFencing: true, survival: false },
+    });
+    expect(policyOf(step(shrunk, [node("a")], { aloneForLong: true })).selfFencing).toBe(false);
+    expect(names(step(shrunk, [node("a")], { borrowable: [node("x")] }))).toEqual(["a", "x"]);
+  });
+
   test("while as many epochs are believed in as are kept, nothing changes", () => {
     let history = step(null, [node("a"), node("b")]);
     for (let round = 0; round < 2 * HISTORY_MAX; round++) {
@@ -143,10 +185,11 @@ const anyNode = fc.record({
   undecided: fc.boolean(),
   peerAddress: fc.constantFrom("", "host:1"),
 });
-const fleets = fc.array(fc.uniqueArray(anyNode, { selector: ({ name }) => name, minLength: 1, maxLength: 12 }), {
-  minLength: 1,
-  maxLength: 20,
+const moment = fc.record({
+  seen: fc.uniqueArray(anyNode, { selector: ({ name }) => name, minLength: 1, maxLength: 12 }),
+  aloneForLong: fc.boolean(),
 });
+const fleets = fc.array(moment, { minLength: 1, maxLength: 20 });
 
 test("whatever happens to nodes, a group that has had two voters keeps at least two while two nodes are enrolled, and every set's majorities meet", () => {
   fc.assert(
@@ -154,11 +197,11 @@ test("whatever happens to nodes, a group that has had two voters keeps at least 
       let history: MembershipHistory | null = null;
       // Nodes are enrolled for good; what varies is how they are.
       const known = new Map<string, GroupNode>();
-      for (const moment of moments) {
-        for (const { name, ...change } of moment) known.set(name, node(name, change));
+      for (const { seen, aloneForLong } of moments) {
+        for (const { name, ...change } of seen) known.set(name, node(name, change));
         const own = [...known.values()];
         const before: MembershipHistory | null = history;
-        history = step(history, own);
+        history = step(history, own, { aloneForLong });
         const { voters, policy, epoch } = presentEpoch(history);
         if (before && presentEpoch(before).voters.length >= VOTERS_MIN) {
           expect(voters.length).toBeGreaterThanOrEqual(VOTERS_MIN);
@@ -166,7 +209,9 @@ test("whatever happens to nodes, a group that has had two voters keeps at least 
         expect(voters.length === 0 || voters.length >= VOTERS_MIN).toBe(true);
         expect(voters.length).toBeLessThanOrEqual(VOTERS_MAX);
         expect(new Set(voters.map(({ nodeId }) => nodeId)).size).toBe(voters.length);
-        expect(policy.selfFencing).toBe(voters.length >= VOTERS_MIN);
+        if (voters.length >= VOTERS_MIN) expect(policy.selfFencing).toBe(true);
+        const wasFenced = !before || presentEpoch(before).policy.selfFencing;
+        if (wasFenced && !policy.selfFencing) expect(own.length === 1 && aloneForLong).toBe(true);
         if (before && before !== history) expect(epoch).toBeGreaterThan(presentEpoch(before).epoch);
         for (const membership of history) {
           if (membership.voters.length < VOTERS_MIN) continue;

@@ -30,6 +30,8 @@ export type GroupView = {
   readonly own: readonly GroupNode[];
   /** Nodes of the clusters it may fall back to; a cluster of one node borrows its voters from them. */
   readonly borrowable: readonly GroupNode[];
+  /** It has been alone, as `isAlone` says, for so long that no second node is on its way. */
+  readonly aloneForLong: boolean;
 };
 
 /** An epoch to be made, before it has its number. */
@@ -38,19 +40,33 @@ export type NextMembership = { readonly voters: readonly Voter[]; readonly polic
 /**
  * Who votes from now on, and under which policy leases are granted; null when nothing is to change. Voters that are there
  * stay; the dead leave once nobody else's death is due; new ones join once they have confirmed a lease; there are never
- * less than two while the group has two nodes to choose from. A group that has less has no failover, so its guard does not
- * kill either: nothing of it could run twice.
+ * less than two while the group has two nodes to choose from.
+ *
+ * A group without voters has no failover. Its guard kills all the same, so that a node that is not heard any more when voters
+ * are there can be declared dead by them. Only where one node has long been alone, and is heard, it does not, until there are
+ * voters: nothing of it could run twice, and without a coordinator everything is to run on.
  */
 export function nextMembership(view: GroupView): NextMembership | null {
   const { history } = view;
   if (view.own.length === 0 || (history && history.length >= HISTORY_MAX)) return null;
   const present = history && presentEpoch(history);
-  const next = withPolicy(view.policy, nextVoters(view, present?.voters ?? []));
+  const voters = nextVoters(view, present?.voters ?? []);
+  const stays = present?.policy.selfFencing === false;
+  const unfenced = stays || (isAlone(view) && view.aloneForLong && view.own.every(({ confirmed }) => confirmed));
+  const next = withPolicy(view.policy, voters, unfenced);
   return present && sameVoters(present.voters, next.voters) && samePolicy(present.policy, next.policy) ? null : next;
 }
 
-function nextVoters({ own, borrowable }: GroupView, present: readonly Voter[]): readonly Voter[] {
-  const pool = own.length === 1 ? [...own, ...borrowable] : own;
+/** True while it has less than two nodes to choose from: nothing of it can be moved, so nothing of it could run twice. */
+export function isAlone(view: Pick<GroupView, "own" | "borrowable">): boolean {
+  return poolOf(view).length < VOTERS_MIN;
+}
+
+const poolOf = ({ own, borrowable }: Pick<GroupView, "own" | "borrowable">): readonly GroupNode[] =>
+  own.length === 1 ? [...own, ...borrowable] : own;
+
+function nextVoters(view: GroupView, present: readonly Voter[]): readonly Voter[] {
+  const pool = poolOf(view);
   if (pool.length < VOTERS_MIN) return [];
   const nodeOf = new Map(pool.map((node) => [node.nodeId, node]));
   const renamed: readonly Voter[] = present.map((voter) => nodeOf.get(voter.nodeId) ?? voter);
@@ -70,10 +86,11 @@ function nextVoters({ own, borrowable }: GroupView, present: readonly Voter[]): 
 }
 
 // Where a voter cannot be reached by its peers, nobody could ask it: survival by votes would be a promise that is not kept.
-function withPolicy(policy: LeasePolicy, voters: readonly Voter[]): NextMembership {
+function withPolicy(policy: LeasePolicy, voters: readonly Voter[], unfenced: boolean): NextMembership {
   const grouped = voters.length >= VOTERS_MIN;
   const reachable = voters.every((voter) => voter.peerAddress !== "");
-  return { voters, policy: { ...policy, selfFencing: grouped, survival: policy.survival && grouped && reachable } };
+  const survival = policy.survival && grouped && reachable;
+  return { voters, policy: { ...policy, selfFencing: grouped || !unfenced, survival } };
 }
 
 const voterOf = ({ nodeId, nodeName, peerAddress }: Voter): Voter => ({ nodeId, nodeName, peerAddress });

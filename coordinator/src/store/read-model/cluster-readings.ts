@@ -8,9 +8,11 @@ export type ClusterReading = {
   readonly row: ClusterRow;
   readonly nodeCount: number;
   readonly healthyNodeCount: number;
-  /** The policy of its voting group's present epoch; null before the first. */
-  readonly policyInForce: LeasePolicy | null;
+  readonly groupInForce: GroupInForce | null;
 };
+
+/** What the present epoch of a voting group says; there is none before the cluster's first node. */
+export type GroupInForce = { readonly policy: LeasePolicy; readonly voterCount: number };
 
 /** Lists clusters by name. */
 export async function listClusters(snapshot: Snapshot, request: PageRequest): Promise<Page<ClusterReading>> {
@@ -39,28 +41,30 @@ async function complete(snapshot: Snapshot, rows: readonly ClusterRow[]): Promis
     [uuidArray(rows.map((row) => row.id))],
   );
   const countOf = new Map(counts.map((count) => [count.cluster_id, count]));
-  const inForce = await policiesInForce(
+  const inForce = await groupsInForce(
     snapshot,
     rows.map((row) => row.id),
   );
   return rows.map((row) => ({
     row,
-    policyInForce: inForce.get(row.id) ?? null,
+    groupInForce: inForce.get(row.id) ?? null,
     nodeCount: countOf.get(row.id)?.nodes ?? 0,
     healthyNodeCount: countOf.get(row.id)?.healthy ?? 0,
   }));
 }
 
-/** The policy of the present epoch of these clusters' voting groups, by cluster; those that have one. */
-export async function policiesInForce(
+/** The present epoch of these clusters' voting groups, by cluster; those that have one. */
+export async function groupsInForce(
   { em }: Snapshot,
   clusterIds: readonly string[],
-): Promise<Map<string, LeasePolicy>> {
+): Promise<Map<string, GroupInForce>> {
   if (clusterIds.length === 0) return new Map();
-  const rows = await em.execute<{ cluster_id: string; policy: LeasePolicy }[]>(
-    `select distinct on (cluster_id) cluster_id, policy from membership_epoch
+  const rows = await em.execute<{ cluster_id: string; policy: LeasePolicy; voters: number }[]>(
+    `select distinct on (cluster_id) cluster_id, policy, jsonb_array_length(voters) as voters from membership_epoch
       where cluster_id = any(?::uuid[]) order by cluster_id, epoch desc`,
     [uuidArray(clusterIds)],
   );
-  return new Map(rows.map((row) => [row.cluster_id, completePolicy(row.policy)]));
+  return new Map(
+    rows.map(({ cluster_id, policy, voters }) => [cluster_id, { policy: completePolicy(policy), voterCount: voters }]),
+  );
 }

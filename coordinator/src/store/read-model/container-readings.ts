@@ -1,4 +1,3 @@
-import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
 import {
   ContainerEntity,
@@ -6,7 +5,7 @@ import {
   PortReservationEntity,
   type PortReservationRow,
 } from "../entities/workload-entities.ts";
-import { policiesInForce } from "./cluster-readings.ts";
+import { type GroupInForce, groupsInForce } from "./cluster-readings.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
 
@@ -22,7 +21,7 @@ export type ContainerReading = {
   /** Its ports on that node, by name. */
   readonly ports: readonly PortReservationRow[];
   /** What its bound follows from: the cluster it is in, or prefers while it is nowhere; null when neither is known. */
-  readonly moves: { readonly policy: LeasePolicy | null; readonly autoMigrate: boolean } | null;
+  readonly moves: { readonly group: GroupInForce | null; readonly autoMigrate: boolean } | null;
   readonly asOf: bigint;
 };
 
@@ -79,7 +78,7 @@ async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Prom
     { containerId: { $in: rows.map((row) => row.id) } },
     { orderBy: { name: "asc", hostPort: "asc" }, disableIdentityMap: true },
   );
-  const inForce = await policiesInForce(snapshot, clusterIds);
+  const inForce = await groupsInForce(snapshot, clusterIds);
   const clusterOf = new Map(clusters.map((cluster) => [cluster.id, cluster]));
   const nodeOf = new Map(nodes.map((node) => [node.id, node]));
   const portsOf = Map.groupBy(ports, (port) => port.containerId);
@@ -99,7 +98,7 @@ async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Prom
             },
       // During a migration a container holds ports on two nodes; it is reached on the one it is placed on.
       ports: (portsOf.get(row.id) ?? []).filter((port) => port.nodeId === row.nodeId),
-      moves: home ? { policy: inForce.get(home.id) ?? null, autoMigrate: home.autoMigrate } : null,
+      moves: home ? { group: inForce.get(home.id) ?? null, autoMigrate: home.autoMigrate } : null,
       asOf,
     };
   });

@@ -645,7 +645,7 @@ export type LeasePolicy = Message<"lormas.agent.v1.LeasePolicy"> & {
   survival: boolean;
 
   /**
-   * True when nothing is killed for want of a lease: a fleet of one node, which has no failover.
+   * True when nothing is killed for want of a lease: one node that has long been alone, which has no failover.
    *
    * @generated from field: bool unfenced = 7;
    */

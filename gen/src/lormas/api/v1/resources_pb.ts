@@ -305,7 +305,7 @@ export type VotingGroup = Message<"lormas.api.v1.VotingGroup"> & {
   epoch: bigint;
 
   /**
-   * The voters, 2 to 9; none in a group of one node.
+   * The voters, 2 to 9; none before two nodes hold leases, and in a group of one node.
    *
    * @generated from field: repeated lormas.api.v1.GroupVoter voters = 2;
    */
@@ -319,7 +319,7 @@ export type VotingGroup = Message<"lormas.api.v1.VotingGroup"> & {
   survival: boolean;
 
   /**
-   * True when the guard kills once the lease is over. Off in a group of one node, which has no failover either.
+   * True when the guard kills once the lease is over. Off where one node has been alone for a minute, until two vote.
    *
    * @generated from field: bool self_fencing = 4;
    */
