@@ -33,6 +33,7 @@ export class FaultHands {
   readonly #undo = new Set<Undo>();
   /** Gives up what waits for its moment. */
   readonly #waits = new Set<() => void>();
+  #over = false;
 
   constructor(fleet: SimulatedFleet, operator: Operator) {
     this.#fleet = fleet;
@@ -50,6 +51,7 @@ export class FaultHands {
   /** Ends every fault that still lasts, but for what is for good. */
   healAll(): void {
     this.#fleet.log.note("world", "all faults end");
+    this.#over = true;
     for (const giveUp of this.#waits) giveUp();
     this.#waits.clear();
     for (const undo of [...this.#undo]) undo();
@@ -67,7 +69,9 @@ export class FaultHands {
 
   #bring(fault: Fault): void {
     const { time, log } = this.#fleet;
-    const undo = this.#act(fault);
+    if (this.#over) return;
+    // Who is gone for good before anybody votes is missed by nobody who could prove it.
+    const undo = fault.forGood && !this.#fleet.votes ? null : this.#act(fault);
     if (undo === null) {
       if (fault.forGood) time.after(TRY_AGAIN_MS, "world", fault.kind, () => this.#bring(fault));
       return;

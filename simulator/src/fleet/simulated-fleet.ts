@@ -55,6 +55,8 @@ export class SimulatedFleet {
   readonly clusterId: string;
   /** What the cluster's policy may be in this run, the first one first. */
   readonly policies: readonly LeasePolicy[];
+  /** Two nodes or more vote, or have once: before that there is no failover. */
+  votes = false;
   /** The first promise that was broken; the run ends with it. */
   violation: string | null = null;
   readonly #seed: number;
@@ -231,6 +233,9 @@ export class SimulatedFleet {
   #onCommit(changes: DecisionChanges, term: number, process: string): void {
     this.#commits.see(changes, term, process);
     if (changes.memberships.length > 0) this.cues.tell("epoch", null);
-    if (changes.memberships.some(({ history }) => presentEpoch(history).voters.length > 0)) this.survival.grouped();
+    if (changes.memberships.some(({ history }) => presentEpoch(history).voters.length > 0)) {
+      this.votes = true;
+      this.survival.grouped();
+    }
   }
 }
