@@ -190,6 +190,28 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     });
   });
 
+  test("a guard that answers only later keeps the agent from commands no longer than that", async () => {
+    await leased();
+    await attached();
+    coordinator.wirePolicy = { unfenced: true };
+    coordinator.epoch = 2n;
+    await waitFor("nothing fenced", () => guard.deadlineMs === null);
+    const { port } = coordinator;
+    await coordinator.stop();
+    coordinator.heard.messages.length = 0;
+    // It connects to a coordinator whose group is fenced again, and the guard cannot be given the first deadline.
+    guard.answering = false;
+    coordinator.wirePolicy = {};
+    coordinator.epoch = 3n;
+    await coordinator.listen(port);
+    await waitFor("the complaint", () =>
+      said.some((line) => line.includes("the guard did not take the first deadline")),
+    );
+    guard.answering = true;
+    await attached();
+    expect(coordinator.heard.hellos).toHaveLength(2);
+  });
+
   test("a lost connection is made again and results that were not acknowledged come again", async () => {
     await attached();
     const spec = testSpec();

@@ -237,8 +237,11 @@ export class NodeAgent {
   ): Promise<void> {
     const { journal, timers, random, log, incarnation, clock } = this.#options;
     if (welcome.term > journal.state.term) await journal.append({ kind: "term", term: String(welcome.term) });
-    await this.#regroup(membership);
-    await this.#confirmSession(welcome.session, signal);
+    // The heartbeat stream may live on for long: without the command stream beside it nothing would be obeyed meanwhile.
+    await this.#until(signal, "the voting group's new epoch could not be taken up", () => this.#regroup(membership));
+    await this.#until(signal, "containers of an older session could not be removed", () =>
+      this.#confirmSession(welcome.session),
+    );
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       const startedMs = clock.nowMs();
       const reason = await commandSession({
@@ -285,17 +288,24 @@ export class NodeAgent {
     log.info({ epoch: membership.epoch, voters: membership.voters.length }, "voting group taken up");
   }
 
-  /** Removes what is of an older session and journals the new one; tries again until it succeeds or the signal ends it. */
-  async #confirmSession(session: bigint, signal: AbortSignal): Promise<void> {
-    const { journal, timers, random, log } = this.#options;
-    for (let attempt = 0; session > journal.state.session && !signal.aborted; attempt += 1) {
+  /** Removes what is of an older session and journals the new one. */
+  async #confirmSession(session: bigint): Promise<void> {
+    const { journal, log } = this.#options;
+    if (session <= journal.state.session) return;
+    await this.#executor.removeOlder(session);
+    await journal.append({ kind: "session", session: String(session) });
+    log.info({ session }, "session confirmed");
+  }
+
+  /** Does something until it succeeds or the signal ends it. */
+  async #until(signal: AbortSignal, complaint: string, act: () => Promise<void>): Promise<void> {
+    const { timers, random, log } = this.#options;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
-        await this.#executor.removeOlder(session);
-        await journal.append({ kind: "session", session: String(session) });
-        log.info({ session }, "session confirmed");
+        return await act();
       } catch (error) {
         const waitMs = backOffMs(attempt, random());
-        log.error({ err: error, session, waitMs }, "containers of an older session could not be removed, trying again");
+        log.error({ err: error, waitMs }, `${complaint}, trying again`);
         await timers.sleep(waitMs, signal);
       }
     }
