@@ -38,7 +38,8 @@ async function batch(wanted: SimulateOptions): Promise<number> {
     if (!wanted.brief) await explain(wanted, first);
     return 1;
   }
-  const short = wanted.kinds.length === FAULT_KINDS.length ? shortOf(tally.counts, tally.seeds) : [];
+  const whole = wanted.kinds.length === FAULT_KINDS.length && wanted.scenes === null;
+  const short = whole ? shortOf(tally.counts, tally.seeds) : [];
   for (const text of short) console.log(`NOT RUN: ${text}`);
   return short.length > 0 ? 3 : 0;
 }

@@ -187,6 +187,31 @@ describe("a crashed copy, while no command stream is attached", () => {
   });
 });
 
+describe("a start that a former agent has left in the engine", () => {
+  const first = async () => {
+    await command(start);
+    executor.close();
+    runtime.leaveCreated(spec, 1n, 1n);
+    open();
+    await executor.adopt();
+  };
+
+  test("runs nothing any more: the new agent removes its copy, which the coordinator then finds missing", async () => {
+    await first();
+    expect(await executor.inventory()).toEqual([]);
+    runtime.startCreated(id);
+    expect(await state()).toBeUndefined();
+  });
+
+  test("runs nothing after a stop either, wherever the copy has come from", async () => {
+    await first();
+    runtime.leaveCreated(spec, 1n, 1n);
+    await command({ case: "stop", value: { graceMs: 0 } });
+    runtime.startCreated(id);
+    expect(await state()).toBeUndefined();
+  });
+});
+
 describe("of coordinator and agent exactly one acts", () => {
   test("attached, the coordinator alone starts again what crashed", async () => {
     await command(start);

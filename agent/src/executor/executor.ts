@@ -69,6 +69,12 @@ export class Executor {
     const { runtime, journal } = this.#options;
     for (const observed of await runtime.list()) {
       const { closedEpoch, started } = containerRecord(journal.state, observed.containerId);
+      if (observed.state === "created") {
+        // A former agent died while it was starting it. That start may be on its way in the engine: it must not come true when
+        // the copy is closed already. And a copy that never comes to life would be waited for without an end.
+        await runtime.remove(observed.containerId, false);
+        continue;
+      }
       if (observed.state !== "running") {
         this.crashes.seen(observed);
         continue;

@@ -89,7 +89,10 @@ export type ContainerRuntime = {
   prepare(spec: WorkloadSpec, cut?: AbortSignal): Promise<void>;
   /** Creates and starts a copy, removing an ended one of the same id first; resolves when its process runs. */
   start(request: StartRequest): Promise<void>;
-  /** Ends every process of the container: the signal, SIGKILL after `graceMs`. Resolves when none is left; absent is fine. */
+  /**
+   * Ends every process of the container: the signal, SIGKILL after `graceMs`. Resolves when none is left; absent is fine. A copy
+   * that was created and never started is removed: a start of it may still be on its way in the engine.
+   */
   stop(containerId: string, signal: string, graceMs: number): Promise<void>;
   /** Removes an ended copy, and its volumes where asked; absent is fine. */
   remove(containerId: string, removeVolumes: boolean): Promise<void>;

@@ -190,6 +190,25 @@ describe("the decision loop", () => {
     expect(state.node("a")).toBeUndefined();
   });
 
+  test.each([
+    ["that was refused", new StaleTermError(1), "not_leader"],
+    ["of unknown outcome", new Error("the connection broke"), "database_unavailable"],
+  ])("a commit %s of a term that is over breaks nothing of the next one", async (_what, error, told) => {
+    const late = code(loop.submit(add("a")));
+    await turn();
+    // This coordinator's lease runs out, it is elected anew and has read the state: whatever became of the commit is in it.
+    term = 2;
+    loop.mend();
+    commits[0]?.fail(error);
+    expect(await late).toBe(told);
+    expect(broken).toEqual([]);
+    const next = loop.submit(add("b"));
+    await turn();
+    commits[1]?.end();
+    await next;
+    expect(state.node("b")).toBeDefined();
+  });
+
   test("decides nothing without the term, also what was submitted while it was held", async () => {
     const first = loop.submit(add("a"));
     await turn();
@@ -200,6 +219,22 @@ describe("the decision loop", () => {
     expect(await second).toBe("not_leader");
     expect(await code(loop.submit(add("c")))).toBe("not_leader");
     expect(commits).toHaveLength(1);
+  });
+
+  test("what was submitted in a term that is over is not decided in the next one, which knows better", async () => {
+    const hanging = code(loop.submit(add("a")));
+    await turn();
+    const behind = code(loop.submit(add("b")));
+    term = 2;
+    loop.mend();
+    const present = loop.submit(add("c"));
+    commits[0]?.fail(new StaleTermError(1));
+    expect(await hanging).toBe("not_leader");
+    expect(await behind).toBe("not_leader");
+    await turn();
+    commits[1]?.end();
+    await present;
+    expect([state.node("b"), state.node("c")].map((node) => node?.facts.name)).toEqual([undefined, "c"]);
   });
 
   test("a decision that changes nothing needs no commit", async () => {

@@ -12,6 +12,8 @@ const BATCH_MAX = 256;
 export type Decide<T> = (work: UnitOfWork) => T;
 
 type Waiting = {
+  /** The term in which it was submitted: what it rests on may be different in another. */
+  readonly term: number;
   readonly decide: Decide<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -52,7 +54,8 @@ export class DecisionLoop {
 
   /** Refusals: not_leader, busy (too many wait), database_unavailable (the outcome could not be stored; ask again). */
   submit<T>(decide: Decide<T>): Promise<T> {
-    if (this.#ports.term() === null) return Promise.reject(notLeading());
+    const term = this.#ports.term();
+    if (term === null) return Promise.reject(notLeading());
     if (this.#broken) return Promise.reject(databaseGone());
     if (this.#waiting.length >= this.#waitingMax) {
       return Promise.reject(
@@ -62,7 +65,7 @@ export class DecisionLoop {
       );
     }
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ decide, resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.push({ term, decide, resolve: resolve as (value: unknown) => void, reject });
       this.#running ??= this.#run();
     });
   }
@@ -88,8 +91,10 @@ export class DecisionLoop {
       while (this.#waiting.length > 0) {
         const batch = this.#waiting.splice(0, BATCH_MAX);
         const term = this.#ports.term();
-        if (term !== null && !this.#broken) await this.#commitBatch(batch, term);
-        else for (const waiting of batch) waiting.reject(term === null ? notLeading() : databaseGone());
+        const [present, past] = [batch.filter((one) => one.term === term), batch.filter((one) => one.term !== term)];
+        for (const waiting of past) waiting.reject(notLeading());
+        if (term !== null && !this.#broken) await this.#commitBatch(present, term);
+        else for (const waiting of present) waiting.reject(databaseGone());
       }
     } finally {
       // In the same turn as the last look at the queue: whatever is submitted from here on starts a run of its own.
@@ -121,9 +126,12 @@ export class DecisionLoop {
         await this.#separate(decided, error, term);
         return;
       }
-      this.#broken = true;
       const stale = error instanceof StaleTermError;
       for (const { waiting } of decided) waiting.reject(stale ? notLeading() : unknownOutcome());
+      // Where the term is over, the next one begins, or has begun, by reading the state: this outcome is in it, and breaks
+      // nothing of that term.
+      if (this.#ports.term() !== term) return;
+      this.#broken = true;
       this.#ports.onBroken(error);
       return;
     }

@@ -32,7 +32,7 @@ export async function runBatch(options: SimulateOptions, tally: BatchTally): Pro
 }
 
 function work(options: SimulateOptions, take: () => number[], tally: BatchTally): Promise<void> {
-  const { nodes, profile, kinds, keep } = options;
+  const { nodes, profile, kinds, scenes, lasting, keep } = options;
   return new Promise((resolve, reject) => {
     const worker: ChildProcess = fork(WORKER, {
       execArgv: [...process.execArgv, NURSERY],
@@ -43,7 +43,10 @@ function work(options: SimulateOptions, take: () => number[], tally: BatchTally)
       const seeds = take();
       waiting = seeds.length;
       if (waiting === 0) return void worker.disconnect();
-      const request: SeedRequest = { story: { seed: 0, nodes, profile, kinds, keep, logged: false }, seeds };
+      const request: SeedRequest = {
+        story: { seed: 0, nodes, profile, kinds, scenes, lasting, keep, logged: false },
+        seeds,
+      };
       worker.send(request);
     };
     worker.on("message", (result: SeedResult) => {

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
-import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
-import { FAULT_KINDS, type FaultKind } from "../faults/fault.ts";
+import { FAULT_KINDS, type FaultKind, LASTING_KINDS } from "../faults/fault.ts";
+import { SCENE_NAMES, type SceneName } from "../faults/scene.ts";
 import type { StoryOptions } from "../story/run-story.ts";
+import { STORY_POLICIES } from "../story/story-policies.ts";
 import { commitSeed } from "./commit-seed.ts";
 
 export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
@@ -21,7 +22,9 @@ export const USAGE = `npm run simulate -- [options]
   --keep 0,3,7     with --seed: only these faults of its schedule
   --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
-  --profile P      ${Object.keys(LEASE_PROFILES).join(", ")} or random (default)
+  --scenes NAME,NAME   only these scenes of faults, one after another: ${SCENE_NAMES.join(", ")}
+  --lasting KIND,KIND  one of these befalls a node for good; without it, in some runs: ${LASTING_KINDS.join(", ")}
+  --profile P      ${Object.keys(STORY_POLICIES).join(", ")} or random (default)
   --workers N      processes (2)
   --brief          tell of what was broken, without looking for its shortest schedule`;
 
@@ -39,6 +42,8 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
         keep: { type: "string" },
         nodes: { type: "string", default: "5" },
         faults: { type: "string", default: "all" },
+        scenes: { type: "string" },
+        lasting: { type: "string" },
         profile: { type: "string", default: "default" },
         workers: { type: "string", default: "2" },
         brief: { type: "boolean", default: false },
@@ -53,6 +58,8 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
       workers: whole("workers", values.workers),
       brief: values.brief,
       kinds: kindsOf(values.faults),
+      lasting: values.lasting === undefined ? null : kindsOf(values.lasting),
+      scenes: values.scenes === undefined ? null : scenesOf(values.scenes),
       profile: profileOf(values.profile),
       keep: values.keep === undefined ? null : values.keep.split(",").filter(Boolean).map(Number),
     };
@@ -77,8 +84,16 @@ function kindsOf(text: string): readonly FaultKind[] {
   });
 }
 
+function scenesOf(text: string): readonly SceneName[] {
+  return text.split(",").map((name) => {
+    const scene = SCENE_NAMES.find((known) => known === name.trim());
+    if (scene) return scene;
+    throw new Error(`--scenes names "${name}", which is none of: ${SCENE_NAMES.join(", ")}`);
+  });
+}
+
 function profileOf(text: string): SimulateOptions["profile"] {
   if (text === "random") return text;
-  if (Object.hasOwn(LEASE_PROFILES, text)) return text as keyof typeof LEASE_PROFILES; // Just looked up.
-  throw new Error(`--profile is "${text}": give ${Object.keys(LEASE_PROFILES).join(", ")} or random`);
+  if (Object.hasOwn(STORY_POLICIES, text)) return text as keyof typeof STORY_POLICIES; // Just looked up.
+  throw new Error(`--profile is "${text}": give ${Object.keys(STORY_POLICIES).join(", ")} or random`);
 }

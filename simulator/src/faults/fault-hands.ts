@@ -13,15 +13,26 @@ const DELAY_MAX_MS = 20_000;
 const DISK_SLOW_MAX_MS = 3_000;
 const ENGINE_SLOW_MAX_MS = 15_000;
 const DATABASE_SLOW_MAX_MS = 2_500;
+const REGISTRY_SLOW_MAX_MS = 40_000;
+/** From this severity on everything comes again together, so much later; below it each message by itself. */
+const LOOP_SEVERITY = 0.5;
+const LOOP_LATE_MAX_MS = 30_000;
+
+/** What is to befall somebody for good comes when it can. */
+const TRY_AGAIN_MS = 1_000;
 
 type Undo = () => void;
 
 /** Brings faults over a fleet and takes them back. */
 export class FaultHands {
   readonly done = new Map<FaultKind, number>();
+  /** Hosts of nodes that have suffered something for good. */
+  readonly lost = new Set<string>();
   readonly #fleet: SimulatedFleet;
   readonly #operator: Operator;
   readonly #undo = new Set<Undo>();
+  /** Gives up what waits for its moment. */
+  readonly #waits = new Set<() => void>();
 
   constructor(fleet: SimulatedFleet, operator: Operator) {
     this.#fleet = fleet;
@@ -32,20 +43,35 @@ export class FaultHands {
   schedule(faults: readonly Fault[]): void {
     const { time } = this.#fleet;
     for (const fault of faults) {
-      time.after(fault.atMs - time.nowMs(), "world", fault.kind, () => this.#bring(fault));
+      time.after(fault.atMs - time.nowMs(), "world", fault.kind, () => this.#bringOrWait(fault));
     }
   }
 
-  /** Ends every fault that still lasts. */
+  /** Ends every fault that still lasts, but for what is for good. */
   healAll(): void {
     this.#fleet.log.note("world", "all faults end");
+    for (const giveUp of this.#waits) giveUp();
+    this.#waits.clear();
     for (const undo of [...this.#undo]) undo();
+  }
+
+  #bringOrWait(fault: Fault): void {
+    const { cues } = this.#fleet;
+    if (fault.on === undefined) return this.#bring(fault);
+    const giveUp = cues.next(fault.on, this.#node(fault).name, () => {
+      this.#waits.delete(giveUp);
+      this.#bring(fault);
+    });
+    this.#waits.add(giveUp);
   }
 
   #bring(fault: Fault): void {
     const { time, log } = this.#fleet;
     const undo = this.#act(fault);
-    if (undo === null) return;
+    if (undo === null) {
+      if (fault.forGood) time.after(TRY_AGAIN_MS, "world", fault.kind, () => this.#bring(fault));
+      return;
+    }
     log.note("world", faultText(fault));
     const untouched = CONTROL_PLANE_KINDS.has(fault.kind) ? nothing : this.#fleet.survival.touched();
     this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1);
@@ -55,6 +81,7 @@ export class FaultHands {
       undo();
       untouched();
     };
+    if (fault.forGood) return void this.lost.add(this.#node(fault).name);
     this.#undo.add(once);
     time.after(fault.lastsMs, "world", `${fault.kind} ends`, once);
   }
@@ -94,6 +121,8 @@ export class FaultHands {
           ),
           "both",
         );
+      case "deafen node":
+        return this.#deafen(this.#node(fault).name);
       case "cut coordinators":
         return this.#cut(
           this.#pairs(
@@ -112,6 +141,13 @@ export class FaultHands {
           "both",
         );
       }
+      case "island": {
+        const leader = this.#fleet.leader();
+        if (!leader) return null;
+        const island = [leader.name, this.#node(fault).name];
+        const mainland = this.#fleet.hosts().filter((host) => !island.includes(host));
+        return this.#cut(this.#pairs(island, mainland), "both");
+      }
       case "cut coordinator from database":
         return this.#cut(
           this.#pairs([this.#coordinator(fault)?.name ?? ""], [DATABASE_HOST]),
@@ -125,7 +161,15 @@ export class FaultHands {
         this.#node(fault).resetConnections();
         return nothing;
       case "duplicate heartbeats":
-        return this.#disturb(fault, { duplicates: 0.05 + severity * 0.5 }, { duplicates: 0 });
+        return this.#disturb(
+          fault,
+          severity < LOOP_SEVERITY
+            ? { duplicates: 0.05 + severity, duplicatesLateMs: null }
+            : { duplicates: 1, duplicatesLateMs: Math.min(LOOP_LATE_MAX_MS, severity * fault.lastsMs) },
+          { duplicates: 0, duplicatesLateMs: null },
+        );
+      case "late commands":
+        return this.#disturb(fault, { lateCommands: 0.05 + severity * 0.5 }, { lateCommands: 0 });
       case "change policy":
         this.#operator.changePolicy(fault.pick);
         return nothing;
@@ -143,6 +187,12 @@ export class FaultHands {
         });
       case "pause guard":
         return this.#disturbGuard(this.#node(fault), (guard) => pause(guard, severity));
+      case "lose guard record":
+        return this.#disturbGuard(this.#node(fault), (guard) => {
+          guard.kill();
+          this.#node(fault).loseGuardRecord();
+          return nothing;
+        });
       case "power off": {
         const node = this.#node(fault);
         if (!node.powered) return null;
@@ -171,6 +221,13 @@ export class FaultHands {
         return this.#engine(fault, (engine) => {
           engine.restart();
           return nothing;
+        });
+      case "slow registry":
+        return this.#engine(fault, (engine) => {
+          engine.pullMaxMs = 2 + severity ** 2 * REGISTRY_SLOW_MAX_MS;
+          return () => {
+            engine.pullMaxMs = 0;
+          };
         });
       case "crash container": {
         const { containers } = this.#operator;
@@ -258,6 +315,15 @@ export class FaultHands {
     for (const [from, to] of directions) network.cut(from, to);
     return () => {
       for (const [from, to] of directions) network.heal(from, to);
+    };
+  }
+
+  /** What coordinators say does not arrive, and whoever looks after the connection does not see it: a proxy answers for them. */
+  #deafen(name: string): Undo {
+    const { network, coordinators } = this.#fleet;
+    for (const host of coordinators) network.cut(host.name, name, "unseen");
+    return () => {
+      for (const host of coordinators) network.heal(host.name, name, "unseen");
     };
   }
 

@@ -1,14 +1,18 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { WISHES } from "../fleet/operator.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
-import { FAULT_KINDS, type Fault, type FaultKind } from "./fault.ts";
-import { drawScene } from "./scene.ts";
+import { FAULT_KINDS, type Fault, type FaultKind, LASTING_KINDS } from "./fault.ts";
+import { drawScene, SCENE_NAMES, type SceneName } from "./scene.ts";
 
 export type PlanOptions = {
   readonly fromMs: number;
   readonly untilMs: number;
   /** Kinds that may be drawn. */
   readonly kinds: readonly FaultKind[];
+  /** These scenes alone, one after another; null: what the run's theme says. */
+  readonly scenes: readonly SceneName[] | null;
+  /** One of these befalls a node for good; null: in some runs something does. */
+  readonly lasting: readonly FaultKind[] | null;
   readonly policy: LeasePolicy;
 };
 
@@ -21,6 +25,8 @@ const PICKS = 1_000;
 /** Of runs: scenes alone, scenes among single faults; the rest has no scenes. */
 const SCENES_ALONE = 0.35;
 const SCENES_AMONG = 0.35;
+/** Of runs: those in which one node suffers something for good. */
+const FOR_GOOD = 0.15;
 /** Between two scenes, in leases. */
 const SCENE_PAUSE = [2, 8] as const;
 
@@ -30,21 +36,31 @@ const SCENE_PAUSE = [2, 8] as const;
  */
 export function faultPlan(random: SeededRandom, options: PlanOptions): Fault[] {
   const kind = random.next();
+  const { untilMs, scenes: wanted, lasting } = options;
   const faults = [
-    ...(kind < SCENES_ALONE ? [] : singleFaults(random, options)),
-    ...(kind < SCENES_ALONE + SCENES_AMONG ? scenes(random, options) : []),
+    ...(wanted || kind < SCENES_ALONE ? [] : singleFaults(random, options)),
+    ...(wanted || kind < SCENES_ALONE + SCENES_AMONG ? scenes(random, options) : []),
   ];
-  const { untilMs } = options;
   return faults
     .filter(({ atMs }) => atMs < untilMs)
     .map((fault) => ({ ...fault, lastsMs: Math.min(fault.lastsMs, untilMs - fault.atMs) }))
+    .concat(forGood(random, options, lasting ?? (wanted === null && random.chance(FOR_GOOD) ? LASTING_KINDS : [])))
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds }: PlanOptions): Fault[] {
+/** At most one: with more the others might be no majority. */
+function forGood(random: SeededRandom, { fromMs, untilMs, kinds }: PlanOptions, of: readonly FaultKind[]): Fault[] {
+  const kind = random.oneOf(of.filter((one) => kinds.includes(one)));
+  if (kind === undefined) return [];
+  const atMs = random.between(fromMs, untilMs);
+  const lastsMs = Number.POSITIVE_INFINITY;
+  return [{ atMs, kind, pick: random.below(PICKS), lastsMs, severity: random.next(), forGood: true }];
+}
+
+function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds, scenes }: PlanOptions): Fault[] {
   const faults: Fault[] = [];
   for (let atMs = fromMs; atMs < untilMs; atMs += random.between(...SCENE_PAUSE) * policy.leaseMs) {
-    faults.push(...drawScene(random, atMs, policy, kinds));
+    faults.push(...drawScene(random, atMs, policy, kinds, scenes ?? SCENE_NAMES));
   }
   return faults;
 }

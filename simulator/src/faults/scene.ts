@@ -1,13 +1,17 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { Wish } from "../fleet/operator.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
+import type { CueName } from "./cue.ts";
 import type { Fault, FaultKind } from "./fault.ts";
+import { RULE_SCENES } from "./rule-scenes.ts";
 
 /** One fault of a scene: when after the scene's beginning, and for how long, both in leases. */
-type Act = {
+export type Act = {
   readonly kind: FaultKind;
   readonly after: readonly [number, number];
   readonly lasts: readonly [number, number];
+  /** From then on it waits for this moment of its victim, and comes in it. */
+  readonly on?: CueName;
   /** Which of the scene's victims; most scenes have one. */
   readonly victim?: number;
   readonly wish?: Wish;
@@ -16,7 +20,7 @@ type Act = {
 };
 
 /** Faults that are dangerous together and would rarely meet by chance. */
-const SCENES: Readonly<Record<string, readonly Act[]>> = {
+const SCENES = {
   "control plane down": [{ kind: "crash coordinators", after: [0, 0], lasts: [0.3, 6] }],
   "a node cut off from a dead control plane": [
     { kind: "crash coordinators", after: [0, 1], lasts: [1, 6] },
@@ -98,28 +102,35 @@ const SCENES: Readonly<Record<string, readonly Act[]>> = {
     { kind: "split network", after: [1, 4], lasts: [0.5, 3], victim: 2 },
     { kind: "crash leader", after: [0, 4], lasts: [0.1, 1] },
   ],
-};
+  ...RULE_SCENES,
+} as const satisfies Readonly<Record<string, readonly Act[]>>;
 
-export const SCENE_NAMES: readonly string[] = Object.keys(SCENES);
+export type SceneName = keyof typeof SCENES;
+export const SCENE_NAMES = Object.keys(SCENES) as SceneName[]; // Its own keys.
 
-const VICTIMS = 3;
-
-/** Draws one scene that begins at a moment; only faults of the kinds that may be drawn are in it. */
+/**
+ * Draws one scene, of those named, that begins at a moment; only faults of the kinds that may be drawn are in it. Its victims
+ * follow each other, so that they are different ones.
+ */
 export function drawScene(
   random: SeededRandom,
   atMs: number,
   policy: LeasePolicy,
   kinds: readonly FaultKind[],
+  names: readonly SceneName[],
 ): Fault[] {
-  const name = random.oneOf(SCENE_NAMES) ?? "";
-  const victims = Array.from({ length: VICTIMS }, () => random.below(1_000));
-  return (SCENES[name] ?? []).flatMap(({ kind, after, lasts, victim = 0, wish, severity = [0, 1] }) => {
+  const name = random.oneOf(names);
+  if (name === undefined) return [];
+  const first = random.below(1_000);
+  const acts: readonly Act[] = SCENES[name];
+  return acts.flatMap(({ kind, after, lasts, on, victim = 0, wish, severity = [0, 1] }) => {
     const fault: Fault = {
       atMs: atMs + random.between(...after) * policy.leaseMs,
       kind,
-      pick: victims[victim] ?? 0,
+      pick: first + victim,
       lastsMs: random.between(...lasts) * policy.leaseMs,
       severity: random.between(...severity),
+      ...(on === undefined ? {} : { on }),
       ...(wish === undefined ? {} : { wish }),
     };
     return kinds.includes(kind) ? [fault] : [];

@@ -7,6 +7,7 @@ import { HostClock } from "../clock/host-clock.ts";
 import { SimulatedClock } from "../clock/simulated-clock.ts";
 import { DATABASE_HOST } from "../database/database-session.ts";
 import { SimulatedDatabase } from "../database/simulated-database.ts";
+import { Cues } from "../faults/cue.ts";
 import { NodeHost } from "../host/node-host.ts";
 import { Connection, type ConnectionParts } from "../network/connection.ts";
 import { Network } from "../network/network.ts";
@@ -49,6 +50,8 @@ export class SimulatedFleet {
   readonly exchanges: ExchangeWatch;
   readonly survival: SurvivalWatch;
   readonly counts = noCounts();
+  /** Moments that faults may wait for. */
+  readonly cues = new Cues();
   readonly clusterId: string;
   /** What the cluster's policy may be in this run, the first one first. */
   readonly policies: readonly LeasePolicy[];
@@ -185,6 +188,7 @@ export class SimulatedFleet {
         }
         this.witness.see(copy);
       },
+      onStartAsked: () => this.cues.tell("start", name),
       dial: (client, turn) => this.#dial(client, turn, nodeId, name, dialling),
       peers: (process) => this.#peers.plane(name, process),
       onVotes: (votes) => {
@@ -219,12 +223,14 @@ export class SimulatedFleet {
         const { present } = host;
         return present && { process: present.process, host: host.name, accept: present.accept(nodeId, nodeName) };
       },
+      onGoodbye: () => this.cues.tell("goodbye", nodeName),
       onMessage: (from, to, message) => this.exchanges.see(nodeId, from, to, message, this),
     });
   }
 
   #onCommit(changes: DecisionChanges, term: number, process: string): void {
     this.#commits.see(changes, term, process);
+    if (changes.memberships.length > 0) this.cues.tell("epoch", null);
     if (changes.memberships.some(({ history }) => presentEpoch(history).voters.length > 0)) this.survival.grouped();
   }
 }

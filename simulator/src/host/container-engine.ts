@@ -23,6 +23,8 @@ export type EngineParts = {
   readonly random: SeededRandom;
   /** Told whenever a copy begins or ends to carry out instructions. */
   readonly onExecuting: (copy: ContainerCopy) => void;
+  /** Told when it is asked to start a copy, before it does. */
+  readonly onStartAsked: () => void;
 };
 
 /**
@@ -35,6 +37,8 @@ export class ContainerEngine {
   readonly #held: (() => void)[] = [];
   readonly #listeners = new Set<(containerId: string) => void>();
   readonly #ended = new Map<number, (() => void)[]>();
+  /** Containers whose images are on this host. */
+  readonly #pulled = new Set<string>();
   #nextId = 1;
   /** Counts lives of the machine and of the engine's process: what an earlier one had begun is not done in a later one. */
   #boots = 0;
@@ -44,6 +48,8 @@ export class ContainerEngine {
   #frozen = false;
   /** Calls take up to so much longer. */
   slowMaxMs = 0;
+  /** The registry is slow: an image comes up to so much later. */
+  pullMaxMs = 0;
   /** A process dies so long after SIGKILL at most. */
   killDelayMaxMs = 5;
 
@@ -115,6 +121,7 @@ export class ContainerEngine {
 
   /** Asks the engine for something; it is done when the engine comes to it, whoever still waits. */
   call(kind: "quick" | "start", work: () => void): void {
+    if (kind === "start") this.#parts.onStartAsked();
     if (this.#stopped) {
       this.#held.push(work);
       return;
@@ -127,6 +134,17 @@ export class ContainerEngine {
       if (this.#stopped) this.#held.push(work);
       else work();
     });
+  }
+
+  /** How long the image of a container that was never here takes to come from its registry; 0 when it is here. */
+  pullMs(containerId: string): number {
+    if (this.pullMaxMs === 0 || this.#pulled.has(containerId)) return 0;
+    return this.#parts.random.logBetween(1, this.pullMaxMs);
+  }
+
+  /** The image of a container is here from now on. */
+  pulled(containerId: string): void {
+    this.#pulled.add(containerId);
   }
 
   find(containerId: string | null): ContainerCopy[] {

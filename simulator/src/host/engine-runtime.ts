@@ -4,6 +4,7 @@ import {
   RuntimeFault,
   type StartRequest,
 } from "@lormas/agent/runtime/container-runtime.ts";
+import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
 import type { ContainerCopy } from "./container-copy.ts";
@@ -14,6 +15,7 @@ const CALL_MS = 10_000;
 const START_MS = 60_000;
 const PING_MS = 1_500;
 const KILL_MS = 10_000;
+const PULL_MS = 900_000;
 
 export type EngineRuntimeParts = {
   readonly engine: ContainerEngine;
@@ -38,14 +40,17 @@ export class EngineRuntime implements ContainerRuntime {
     return new Promise((resolve) => void process.after(PING_MS, () => resolve(false)));
   }
 
-  prepare(): Promise<void> {
-    return this.#call("image", CALL_MS, () => undefined);
+  async prepare({ containerId }: WorkloadSpec, cut?: AbortSignal): Promise<void> {
+    const { engine } = this.#parts;
+    const pullMs = await this.#call("image", CALL_MS, () => engine.pullMs(containerId));
+    if (pullMs > 0) await this.#pull(pullMs, cut);
+    engine.pulled(containerId);
   }
 
-  async start({ spec, epoch, session, release }: StartRequest): Promise<void> {
+  async start({ spec, epoch, session, cut, release }: StartRequest): Promise<void> {
     const { engine } = this.#parts;
     const what = `container ${spec.containerName}`;
-    await this.prepare();
+    await this.prepare(spec, cut);
     for (const old of await this.#find(spec.containerId)) await this.#remove(old.engineId);
     const engineId = await this.#call(what, START_MS, () => engine.create(spec, epoch, session));
     try {
@@ -60,6 +65,7 @@ export class EngineRuntime implements ContainerRuntime {
   async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
     const { engine } = this.#parts;
     for (const { engineId, state } of await this.#find(containerId)) {
+      if (state === "created") await this.#remove(engineId);
       if (state !== "running") continue;
       if (graceMs > 0) {
         await this.#call("kill", CALL_MS, () => engine.kill(engineId, signal || "SIGTERM"));
@@ -103,6 +109,26 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async close(): Promise<void> {}
+
+  /** An engine gives a pull up when who has asked for it does. */
+  #pull(pullMs: number, cut: AbortSignal | undefined): Promise<void> {
+    const { process, clock } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const end = (fault: RuntimeFault | null): void => {
+        cancel();
+        cut?.removeEventListener("abort", giveUp);
+        if (fault) reject(fault);
+        else resolve();
+      };
+      const giveUp = (): void => end(new RuntimeFault("image_unavailable", "the pull of the image was given up"));
+      const late = pullMs > PULL_MS;
+      const cancel = process.after(Math.min(pullMs, PULL_MS) * clock.rate, () =>
+        end(late ? new RuntimeFault("image_unavailable", `the image did not come within ${PULL_MS} ms`) : null),
+      );
+      if (cut?.aborted) giveUp();
+      else cut?.addEventListener("abort", giveUp, { once: true });
+    });
+  }
 
   #find(containerId: string | null): Promise<ContainerCopy[]> {
     // Copied as they are at that moment: what the engine has told does not change in the agent's hands.

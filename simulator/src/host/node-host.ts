@@ -37,6 +37,8 @@ export type NodeHostParts = {
   readonly random: (concern: string) => SeededRandom;
   readonly log: RunLog;
   readonly onExecuting: (copy: ContainerCopy) => void;
+  /** Told when the engine is asked to start a copy, before it does. */
+  readonly onStartAsked: () => void;
   /** Opens a connection of this node to a coordinator. */
   readonly dial: (client: ConnectionParts["client"], turn: number) => Connection;
   readonly peers: (process: SimulatedProcess) => PeerPlane;
@@ -67,13 +69,20 @@ export class NodeHost {
   #parked = true;
 
   constructor(parts: NodeHostParts) {
-    const { time, clock, random, name, onExecuting } = parts;
+    const { time, clock, random, name, onExecuting, onStartAsked } = parts;
     this.#parts = parts;
     this.nodeId = parts.nodeId;
     this.name = name;
     this.#random = random("host");
     this.#runDirOnDisk = this.#random.chance(0.5);
-    this.engine = new ContainerEngine({ host: name, time, clock, random: random("engine"), onExecuting });
+    this.engine = new ContainerEngine({
+      host: name,
+      time,
+      clock,
+      random: random("engine"),
+      onExecuting,
+      onStartAsked,
+    });
     this.disk = new JournalDisk(time, random("disk"), name);
   }
 
@@ -154,6 +163,11 @@ export class NodeHost {
   resetConnections(): void {
     for (const connection of this.#connections) connection.reset();
     this.#connections.clear();
+  }
+
+  /** What the guard keeps of its lease is lost: somebody has emptied the folder. */
+  loseGuardRecord(): void {
+    this.#guardFile = null;
   }
 
   /** The power goes: every process ends without a word, tmpfs is empty, and boot time will begin anew. */

@@ -6,16 +6,19 @@ import { mutantNamed } from "./all-mutants.ts";
 import type { HuntOutcome } from "./hunt-outcome.ts";
 
 const [from = 1, seeds = 2_000] = process.argv.slice(2).map(Number);
-const { kinds } = mutantNamed(process.env["LORMAS_MUTANT"] ?? "");
+const { ground } = mutantNamed(process.env["LORMAS_MUTANT"] ?? "");
 let outcome: HuntOutcome = { caughtBy: null, seed: null, played: seeds };
 for (let seed = from; seed < from + seeds; seed += 1) {
   const { violation } = await runStory({
     seed,
     nodes: 5,
     profile: "random",
-    kinds: kinds ?? FAULT_KINDS,
+    kinds: FAULT_KINDS,
+    scenes: null,
+    lasting: null,
     logged: false,
     keep: null,
+    ...ground,
   });
   if (violation === null) continue;
   outcome = { caughtBy: violation, seed, played: seed - from + 1 };

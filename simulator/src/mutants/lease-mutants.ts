@@ -124,6 +124,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "vote-after-restart",
     rule: "A restarted agent gives no vote until what it may have held has run out",
+    ground: { scenes: ["a voter restarts while it is asked"], nodes: 3, profile: "dense" },
     edits: [
       {
         file: GIVER,
@@ -157,6 +158,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "only-the-present-set",
     rule: "The leader asks every set that the node may still believe in",
+    ground: { scenes: ["a voter joins while two are cut off"], nodes: 4, profile: "default" },
     edits: [
       {
         file: DEATH,
@@ -190,6 +192,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "coverage-from-receipt",
     rule: "What a heartbeat confirms ahead counts from the acknowledgement that it had seen, not from its receipt",
+    ground: { scenes: ["heartbeats arrive late together"], nodes: 3, profile: "default" },
     edits: [
       {
         file: COVERAGE,
@@ -201,6 +204,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "duplicates-acknowledged",
     rule: "A heartbeat whose number does not rise is dropped, not acknowledged again",
+    ground: { scenes: ["heartbeats come again"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEDGER,
@@ -222,9 +226,16 @@ export const leaseMutants: readonly Mutant[] = [
   },
   {
     name: "deaf-nodes-acknowledged",
+    // An agent that hears nothing gives its stream up by itself after a lease: both must be missing for it to go on like that.
     rule: "A node that shows for 2 L that it hears no acknowledgement is not acknowledged any more",
+    ground: { scenes: [], lasting: ["deafen node"], nodes: 3, profile: "fast" },
     edits: [
       { file: LEDGER, find: "deafForMs > 2 * longestLeaseMs", replace: "deafForMs > 2_000_000 * longestLeaseMs" },
+      {
+        file: "agent/src/session/heartbeat-session.ts",
+        find: "if (silentMs > Math.max(SILENCE_MIN_MS, policy.leaseMs)) {",
+        replace: "if (silentMs > 1_000 * Math.max(SILENCE_MIN_MS, policy.leaseMs)) {",
+      },
     ],
   },
   {
@@ -233,8 +244,8 @@ export const leaseMutants: readonly Mutant[] = [
     edits: [
       {
         file: LEDGER,
-        find: "return Math.max(...believed, ...left);",
-        replace: "return left.length > 1e9 ? 0 : (believed.at(-1) ?? 0);",
+        find: "for (const left of ledger.left) if (left.untilMs > nowMs) longestMs = Math.max(longestMs, left.waitMs);",
+        replace: "",
       },
     ],
   },
@@ -252,6 +263,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "record-of-another-boot",
     rule: "The guard's record counts in the boot in which it was made only",
+    ground: { scenes: ["a node reboots while it is cut off"], nodes: 3, profile: "default" },
     edits: [
       { file: GUARD, find: "if (!record || record.bootId !== bootId || ", replace: "if (!record || bootId === '' || " },
     ],
@@ -259,6 +271,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "guard-without-lease-lets-run",
     rule: "Without a valid record the guard kills",
+    ground: { scenes: ["the guard loses its record"], nodes: 3, profile: "default" },
     edits: [
       {
         file: GUARD,

@@ -21,6 +21,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Of what broke, so many characters are printed. */
+const SAID_MAX = 160;
+
 type Hunted = { readonly mutant: Mutant; readonly outcome: HuntOutcome | string; readonly tookMs: number };
 
 /** A promise that the code itself breaks at that seed shows nothing about a mutant: it has to be mended first. */
@@ -78,7 +81,8 @@ function line({ mutant, outcome, tookMs }: Hunted): string {
   const name = mutant.name.padEnd(36);
   if (typeof outcome === "string") return `BROKEN  ${name}${seconds}  ${outcome}`;
   if (outcome.caughtBy === null) return `LIVES   ${name}${seconds}  after ${outcome.played} seeds: ${mutant.rule}`;
-  return `caught  ${name}${seconds}  seed ${outcome.seed}, the ${outcome.played}. played: ${outcome.caughtBy}`;
+  const how = outcome.caughtBy.length > SAID_MAX ? `${outcome.caughtBy.slice(0, SAID_MAX)}…` : outcome.caughtBy;
+  return `caught  ${name}${seconds}  seed ${outcome.seed}, the ${outcome.played}. played: ${how}`;
 }
 
 await Promise.all(Array.from({ length: Number(values.workers) }, work));

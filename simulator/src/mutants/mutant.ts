@@ -1,4 +1,4 @@
-import type { FaultKind } from "../faults/fault.ts";
+import type { StoryOptions } from "../story/run-story.ts";
 
 /** One deliberate mistake: production code with a few lines replaced, which the simulator must notice. */
 export type Mutant = {
@@ -7,9 +7,12 @@ export type Mutant = {
   /** The rule that it breaks, in one sentence. */
   readonly rule: string;
   readonly edits: readonly MutantEdit[];
-  /** Kinds of faults to draw from, where the rule matters only under some; absent: all. */
-  readonly kinds?: readonly FaultKind[];
+  /** Where the rule matters only under some faults, or in some fleets: those in which it is looked for. Absent: in all. */
+  readonly ground?: HuntGround;
 };
+
+/** Which stories are played to find a mutant. */
+export type HuntGround = Partial<Pick<StoryOptions, "scenes" | "lasting" | "kinds" | "nodes" | "profile">>;
 
 export type MutantEdit = {
   /** Path in the repository. */

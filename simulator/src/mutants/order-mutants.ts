@@ -1,17 +1,39 @@
-import type { Mutant } from "./mutant.ts";
+import type { Mutant, MutantEdit } from "./mutant.ts";
 
 const GATE = "agent/src/executor/command-gate.ts";
 const RELEASE = "agent/src/executor/start-release.ts";
 const NODE_AGENT = "agent/src/node/node-agent.ts";
 const LEADER = "coordinator/src/domain/leadership/leader-lease.ts";
 const NODE = "coordinator/src/domain/node/node-machine.ts";
+const INTAKE = "coordinator/src/runtime/fleet-intake.ts";
+const STREAMS = "coordinator/src/agents/agent-streams.ts";
 const MOVE = "coordinator/src/domain/migration/migration-region.ts";
+
+/** A goodbye that was long on its way is heard although its sender has been followed by another run: one guard of several. */
+const oldStreamsAreHeard: readonly MutantEdit[] = [
+  {
+    file: INTAKE,
+    find: "async goodbye(nodeId: string, incarnation: string, session: number): Promise<void> {\n    this.#refuseStranger(nodeId, incarnation);",
+    replace: "async goodbye(nodeId: string, _incarnation: string, session: number): Promise<void> {",
+  },
+  {
+    file: STREAMS,
+    find: "if (attachment.incarnation !== incarnation) this.#replace(attachment.stream);",
+    replace: "",
+  },
+  {
+    file: STREAMS,
+    find: "if (older !== null) this.#replace(older.stream);\n    stream.write",
+    replace: "stream.write",
+  },
+];
 
 /** Mistakes in what has to be known before what is done: sessions, epochs, closing, terms, and the order of a migration. */
 export const orderMutants: readonly Mutant[] = [
   {
     name: "old-sessions-obeyed",
     rule: "A command is obeyed only in its own session",
+    ground: { scenes: ["an image comes late"], nodes: 3, profile: "fast" },
     edits: [
       {
         file: GATE,
@@ -28,6 +50,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "closed-epochs-started",
     rule: "Nothing is started of an epoch that the journal has closed or passed",
+    ground: { scenes: ["commands overtake each other"], nodes: 3, profile: "fast" },
     edits: [
       { file: GATE, find: "if (command.epoch < container.epoch) {", replace: "if (command.epoch < 0n) {" },
       {
@@ -45,6 +68,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "old-copies-kept",
     rule: "A session is confirmed only after every container of an older one is removed",
+    ground: { scenes: ["a start waits in the engine"], nodes: 3, profile: "fast" },
     edits: [{ file: NODE_AGENT, find: "await this.#executor.removeOlder(session);", replace: "" }],
   },
   {
@@ -88,17 +112,38 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "goodbye-of-any-session",
     rule: "A goodbye closes the session that it names, and no later one",
+    ground: { scenes: ["a goodbye waits on an old connection"], nodes: 3, profile: "fast" },
     edits: [
       {
         file: NODE,
         find: 'event.type === "GOODBYE" && event.session === context.session;',
         replace: 'event.type === "GOODBYE" && event.session <= context.session;',
       },
+      ...oldStreamsAreHeard,
+      {
+        file: "coordinator/src/runtime/fleet-runtime.ts",
+        find: 'this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");\n    return',
+        replace: "return",
+      },
+    ],
+  },
+  {
+    name: "goodbye-before-journal",
+    rule: "A session is journaled as closed before its goodbye is said: the next run of the agent obeys nothing in it",
+    ground: { scenes: ["an agent is back before its goodbye has arrived"], nodes: 3, profile: "default" },
+    edits: [
+      {
+        file: NODE_AGENT,
+        find: 'await journal.append({ kind: "session_closed", session: String(session) });',
+        replace: "",
+      },
+      ...oldStreamsAreHeard,
     ],
   },
   {
     name: "takeover-without-waiting",
     rule: "A standby takes over only after the row has not changed for TTL (1 + ρ)/(1 − ρ)",
+    ground: { scenes: ["the leader on an island with a node"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEADER,
@@ -110,6 +155,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "leader-without-end",
     rule: "A leader grants, decides and sends nothing once its own lease is over",
+    ground: { scenes: ["the leader on an island with a node"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEADER,
@@ -142,14 +188,18 @@ export const orderMutants: readonly Mutant[] = [
   },
   {
     name: "results-not-repeated",
-    rule: "A result is repeated until it is acknowledged",
+    rule: "A result is said again until it is acknowledged: with every new stream, and when its command comes again",
     edits: [
       {
         file: "agent/src/session/command-session.ts",
         find: "for (const result of executor.unacked()) sendResult(result);",
         replace: "",
       },
-      { file: GATE, find: 'if (stored) return { kind: "replay", result: stored.result };', replace: "" },
+      {
+        file: "agent/src/executor/executor.ts",
+        find: "this.#onResult(fromJson(CommandResultSchema, decision.result as JsonValue));\n      return;",
+        replace: "return;",
+      },
     ],
   },
   {
@@ -157,7 +207,7 @@ export const orderMutants: readonly Mutant[] = [
     rule: "A committed command is sent until its result is stored",
     edits: [
       {
-        file: "coordinator/src/runtime/fleet-intake.ts",
+        file: INTAKE,
         find: "    this.#ports.sendPending(nodeId);\n",
         replace: "",
       },

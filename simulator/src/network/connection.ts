@@ -40,6 +40,8 @@ export type ConnectionParts = {
   readonly client: End;
   readonly serverHost: string;
   readonly listening: Listening;
+  /** Told when the agent says goodbye, before that is on its way. */
+  readonly onGoodbye: () => void;
   /** Looks at a message as it is delivered, for the log of the run. */
   readonly onMessage: (from: string, to: string, message: unknown) => void;
 };
@@ -104,7 +106,10 @@ export class Connection {
 
   sendUp(frame: UpFrame): void {
     if (!this.#clientOpen) return;
-    this.#parts.client.process.emit(() => this.#up.send(`${frame.kind} up`, () => this.#arriveUp(frame)));
+    this.#parts.client.process.emit(() => {
+      if (isGoodbye(frame)) this.#parts.onGoodbye();
+      this.#up.send(`${frame.kind} up`, () => this.#arriveUp(frame));
+    });
   }
 
   sendDown(frame: DownFrame): void {
@@ -112,8 +117,10 @@ export class Connection {
     this.#server?.process.emit(() =>
       this.#down.send(`${frame.kind} down`, () => {
         if (frame.kind === "end") this.#server?.process.enter(() => this.#serverCallOver(frame.call));
-        this.#parts.client.process.enter(() => this.#takeDown(frame));
-        this.#again(frame, "down", () => this.#parts.client.process.enter(() => this.#takeDown(frame)));
+        const take = (): void => this.#parts.client.process.enter(() => this.#takeDown(frame));
+        if (isCommand(frame)) return this.#commandArrives(take);
+        take();
+        this.#again(frame, "down", take);
       }),
     );
   }
@@ -173,7 +180,7 @@ export class Connection {
   // Both directions are needed for the answer to a ping; a stopped process answers none.
   #silent(side: "client" | "server"): boolean {
     const { client } = this.#parts;
-    if (this.#upLink.cuts > 0 || this.#downLink.cuts > 0) return true;
+    if (this.#upLink.cuts > this.#upLink.unseenCuts || this.#downLink.cuts > this.#downLink.unseenCuts) return true;
     if (side === "server") return !this.#clientOpen || !client.process.running;
     return this.#server === null ? this.#parts.listening() === "gone" : !this.#server.process.running;
   }
@@ -193,6 +200,15 @@ export class Connection {
     const { process } = this.#server;
     process.enter(() => this.#takeUp(frame));
     this.#again(frame, "up", () => process.enter(() => this.#takeUp(frame)));
+  }
+
+  // Against what TCP promises, like the duplicates: agents are to bear commands in any order.
+  #commandArrives(take: () => void): void {
+    const { network } = this.#parts;
+    for (const lateMs of network.commandAfterMs(this.#downLink)) {
+      if (lateMs === 0) take();
+      else network.time.after(lateMs, "network", "late command", take);
+    }
   }
 
   // A heartbeat or acknowledgement that comes once more, long after it was overtaken.
@@ -266,4 +282,12 @@ export class Connection {
     this.#up.close();
     this.#down.close();
   }
+}
+
+function isCommand(frame: DownFrame): boolean {
+  return frame.kind === "data" && (frame.message as CommandsResponse).message?.case === "command";
+}
+
+function isGoodbye(frame: UpFrame): boolean {
+  return frame.kind === "data" && (frame.message as CommandsRequest).message?.case === "goodbye";
 }

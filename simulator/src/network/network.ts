@@ -8,27 +8,39 @@ const LATENCY_MAX_MS = 3;
 /** What the loss of a segment costs: TCP sends it again after its retransmission timeout, which doubles. */
 const RESEND_MIN_MS = 200;
 const RESEND_MAX_MS = 3_000;
-/** After a link is whole again, until the next retransmission. */
+/** After a link is whole again, until the next retransmission: TCP's timeout has doubled for as long as the cut lasted. */
 const HEAL_MIN_MS = 1;
-const HEAL_MAX_MS = 4_000;
+const HEAL_LEAST_MS = 1_000;
+const HEAL_MOST_MS = 60_000;
 
 /** One direction between two hosts. */
 export type Link = {
-  /** Faults that cut this direction at the moment. */
+  /** Faults that cut this direction at the moment, and since when there is one. */
   cuts: number;
+  cutSinceMs: number;
+  /** Of these cuts: those that keepalive does not see, since something in between answers it. */
+  unseenCuts: number;
   /** Share of segments that are lost. */
   loss: number;
   delayMaxMs: number;
   /** Share of heartbeats and acknowledgements that come once more, late, and of those that come late alone. */
   duplicates: number;
+  /** By how much all of those are late; null: each by as much as it happens to be. */
+  duplicatesLateMs: number | null;
+  /** Share of commands that are late, so that others overtake them, or come once more. */
+  lateCommands: number;
   readonly pipes: Set<Pipe>;
 };
 
 /** What a link does besides carrying. */
-export type Disturbance = { readonly loss?: number; readonly delayMaxMs?: number; readonly duplicates?: number };
+export type Disturbance = Partial<
+  Pick<Link, "loss" | "delayMaxMs" | "duplicates" | "duplicatesLateMs" | "lateCommands">
+>;
 
-/** How late a duplicate comes at most. */
-const DUPLICATE_LATE_MAX_MS = 30_000;
+/** How late a duplicate, or a command that others overtake, comes at most. */
+const LATE_MAX_MS = 30_000;
+/** Of commands that are late: those that have come in time as well. */
+const LATE_AGAIN = 0.3;
 
 /** What lies between hosts: a link a direction, which may be cut, lossy or slow. Whoever is not named here is never cut. */
 export class Network {
@@ -51,15 +63,21 @@ export class Network {
     return pipe;
   }
 
-  cut(from: string, to: string): void {
-    this.link(from, to).cuts += 1;
+  cut(from: string, to: string, how: "seen" | "unseen" = "seen"): void {
+    const link = this.link(from, to);
+    if (how === "unseen") link.unseenCuts += 1;
+    if (link.cuts === 0) link.cutSinceMs = this.time.nowMs();
+    link.cuts += 1;
     for (const listener of [...this.#onCut]) listener(from, to);
   }
 
-  heal(from: string, to: string): void {
+  heal(from: string, to: string, how: "seen" | "unseen" = "seen"): void {
     const link = this.link(from, to);
+    if (how === "unseen") link.unseenCuts -= 1;
     link.cuts -= 1;
-    if (link.cuts === 0) for (const pipe of [...link.pipes]) pipe.resendAfter(this.healingMs());
+    if (link.cuts > 0) return;
+    const waitMaxMs = Math.min(HEAL_MOST_MS, Math.max(HEAL_LEAST_MS, this.time.nowMs() - link.cutSinceMs));
+    for (const pipe of [...link.pipes]) pipe.resendAfter(this.#random.between(HEAL_MIN_MS, waitMaxMs));
   }
 
   /** Segments of this direction get lost, or are late, until it is set back to zero. */
@@ -82,12 +100,16 @@ export class Network {
   }
 
   /** How late one more copy of a message comes; null: there is none. TCP makes none: this is against what it promises. */
-  duplicateAfterMs({ duplicates }: Link): number | null {
-    return duplicates > 0 && this.#random.chance(duplicates) ? this.#random.logBetween(1, DUPLICATE_LATE_MAX_MS) : null;
+  duplicateAfterMs({ duplicates, duplicatesLateMs }: Link): number | null {
+    if (duplicates === 0 || !this.#random.chance(duplicates)) return null;
+    return duplicatesLateMs ?? this.#random.logBetween(1, LATE_MAX_MS);
   }
 
-  healingMs(): number {
-    return this.#random.logBetween(HEAL_MIN_MS, HEAL_MAX_MS);
+  /** When a command that arrives now is taken up, each time: once and now, where nothing is wrong. */
+  commandAfterMs({ lateCommands }: Link): readonly number[] {
+    if (lateCommands === 0 || !this.#random.chance(lateCommands)) return [0];
+    const lateMs = this.#random.logBetween(1, LATE_MAX_MS);
+    return this.#random.chance(LATE_AGAIN) ? [0, lateMs] : [lateMs];
   }
 
   /** The same object for the same two hosts. */
@@ -99,7 +121,17 @@ export class Network {
     }
     let link = links.get(to);
     if (!link) {
-      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, pipes: new Set() };
+      link = {
+        cuts: 0,
+        cutSinceMs: 0,
+        unseenCuts: 0,
+        loss: 0,
+        delayMaxMs: 0,
+        duplicates: 0,
+        duplicatesLateMs: null,
+        lateCommands: 0,
+        pipes: new Set(),
+      };
       links.set(to, link);
     }
     return link;

@@ -22,11 +22,6 @@ export class Pipe {
     this.#onClose = onClose;
   }
 
-  /** Segments that could not leave. */
-  get held(): number {
-    return this.#held.length;
-  }
-
   /** `workMs` is what whoever receives it does with it before it is delivered: an event less than a wait of its own. */
   send(what: string, deliver: () => void, workMs = 0): void {
     if (this.#closed) return;

@@ -4,8 +4,14 @@ import { lifeState, migrationStatus } from "@lormas/coordinator/domain/container
 import type { Operator } from "../fleet/operator.ts";
 import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 
-/** What is not as it should be in a fleet without faults; empty when it is at rest. */
-export function restProblems(fleet: SimulatedFleet, operator: Operator): string[] {
+/** A container waits for room: placed nowhere yet, or on a node that is dead. */
+const WITHOUT_ROOM: ReadonlySet<string> = new Set(["unplaced", "stranded"]);
+
+/**
+ * What is not as it should be in a fleet without faults, or with none but what has befallen the `lost` hosts for good, which the
+ * others do without; empty when it is at rest.
+ */
+export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: ReadonlySet<string>): string[] {
   const stored = fleet.database.fleet;
   const problems: string[] = [];
   for (const {
@@ -24,7 +30,7 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator): string[
       if (life === "running" && copies.length === 1) {
         const home = fleet.nodes.find(({ nodeId }) => nodeId === context.placement?.nodeId);
         if (copies[0]?.host !== home?.name) say(`it should run on ${home?.name}`);
-      } else if (context.ha && !(life === "unplaced" && fitsNowhere(fleet, context)))
+      } else if (context.ha && !(WITHOUT_ROOM.has(life) && fitsNowhere(fleet, context, lost)))
         say(`it should run (${context.reason})`);
     } else if (context.desired === "stopped" && (life !== "stopped" || copies.length > 0)) say("it should be stopped");
     else if (context.desired === "removed") say("it should be gone");
@@ -37,6 +43,7 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator): string[
       problems.push(`container ${containerId} was acknowledged and is not there`);
   }
   for (const { name, nodeId } of fleet.nodes) {
+    if (lost.has(name)) continue;
     const node = stored.nodes.get(nodeId);
     if (node && !node.duty.text.includes('"value":"in_service"')) {
       problems.push(`${name} is not in service`);
@@ -49,9 +56,10 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator): string[
   return problems;
 }
 
-function fitsNowhere(fleet: SimulatedFleet, { resources }: ContainerContext): boolean {
+function fitsNowhere(fleet: SimulatedFleet, { resources }: ContainerContext, lost: ReadonlySet<string>): boolean {
   const stored = fleet.database.fleet;
-  return fleet.nodes.every(({ nodeId }) => {
+  return fleet.nodes.every(({ nodeId, name }) => {
+    if (lost.has(name)) return true;
     let free = stored.nodes.get(nodeId)?.facts.capacity.cpuMillis ?? 0;
     for (const held of stored.holdings.values()) {
       for (const { nodeId: holder, holding } of held) if (holder === nodeId) free -= holding.resources.cpuMillis;

@@ -12,6 +12,8 @@ const STORY: Omit<StoryOptions, "seed"> = {
   nodes: 5,
   profile: "random",
   kinds: FAULT_KINDS,
+  scenes: null,
+  lasting: null,
   logged: false,
   keep: null,
 };

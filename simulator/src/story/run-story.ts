@@ -2,18 +2,24 @@ import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts"
 import { FAULT_KINDS, type Fault, type FaultKind } from "../faults/fault.ts";
 import { FaultHands } from "../faults/fault-hands.ts";
 import { faultPlan } from "../faults/fault-plan.ts";
+import type { SceneName } from "../faults/scene.ts";
 import { Operator } from "../fleet/operator.ts";
 import type { RunCounts } from "../fleet/run-counts.ts";
 import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import { SeededRandom } from "../random/seeded-random.ts";
 import type { LogLine } from "../report/run-log.ts";
 import { restProblems } from "./rest-check.ts";
+import { STORY_POLICIES, type StoryPolicyName } from "./story-policies.ts";
 
 export type StoryOptions = {
   readonly seed: number;
   readonly nodes: number | "random";
-  readonly profile: keyof typeof LEASE_PROFILES | "random";
+  readonly profile: StoryPolicyName | "random";
   readonly kinds: readonly FaultKind[];
+  /** These scenes alone, one after another; null: whatever the seed draws. */
+  readonly scenes: readonly SceneName[] | null;
+  /** One of these befalls a node for good; null: in some runs something does. */
+  readonly lasting: readonly FaultKind[] | null;
   /** Keeps a log with its digest; what happens is the same without. */
   readonly logged: boolean;
   /** Plays these faults of the seed's plan, by their place in it; null plays all. */
@@ -57,11 +63,18 @@ const REST_BOUND_MS = 180_000;
 
 /** Plays one seed from its first event to its rest, or to the first promise that is broken. */
 export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
-  const { seed, nodes, kinds, logged, keep } = options;
+  const { seed, nodes, kinds, scenes, lasting, logged, keep } = options;
   const policy = policyOf(options);
   const calmMs = calmOf(seed);
   const healMs = calmMs + FAULTS_MS;
-  const plan = faultPlan(new SeededRandom(seed, "plan"), { fromMs: calmMs, untilMs: healMs, kinds, policy });
+  const plan = faultPlan(new SeededRandom(seed, "plan"), {
+    fromMs: calmMs,
+    untilMs: healMs,
+    kinds,
+    scenes,
+    lasting,
+    policy,
+  });
   const fleet = new SimulatedFleet({
     seed,
     nodes: nodes === "random" ? NODES_MIN + (Math.abs(seed) % (NODES_MAX - NODES_MIN + 1)) : nodes,
@@ -87,7 +100,7 @@ export async function runStory(options: StoryOptions): Promise<StoryOutcome> {
   let problems: string[] = ["nobody has looked yet"];
   while (problems.length > 0 && fleet.violation === null && fleet.time.nowMs() < healMs + REST_BOUND_MS) {
     await fleet.run(fleet.time.nowMs() + LOOK_MS);
-    problems = restProblems(fleet, operator);
+    problems = restProblems(fleet, operator, hands.lost);
   }
   const healedMs = fleet.time.nowMs() - healMs;
   if (problems.length > 0)
@@ -114,7 +127,7 @@ function calmOf(seed: number): number {
 }
 
 function policyOf({ seed, profile }: StoryOptions): LeasePolicy {
-  if (profile !== "random") return LEASE_PROFILES[profile];
-  const profiles = Object.values(LEASE_PROFILES);
-  return profiles[Math.abs(seed * 7 + 3) % profiles.length] ?? LEASE_PROFILES.default;
+  if (profile !== "random") return STORY_POLICIES[profile];
+  const policies = Object.values(STORY_POLICIES);
+  return policies[Math.abs(seed * 7 + 3) % policies.length] ?? STORY_POLICIES.default;
 }

@@ -154,6 +154,19 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     expect(await runtime.inspect(crash.containerId)).toMatchObject({ exitCode: 9, detail: "ended with exit code 9" });
   });
 
+  test("stops for good what a former agent created and had not started yet", async () => {
+    const one = spec("sleep 100");
+    // An agent that dies here: whether it still asks for the start, and when the engine comes to it, nobody knows.
+    void runtime.start({ spec: one, epoch: 1n, session: 1n, release: () => new Promise(() => undefined) });
+    await waitFor("the copy", async () => (await runtime.inspect(one.containerId))?.state === "created");
+    const [created] = await engine.docker.listContainers({ all: true, filters: { status: ["created"] } });
+    const next = await open();
+    await next.stop(one.containerId, "SIGTERM", 5_000);
+    await next.close();
+    await expect(engine.docker.getContainer(created?.Id ?? "").start()).rejects.toThrow(/[Nn]o such container/);
+    expect(await runtime.inspect(one.containerId)).toBeNull();
+  });
+
   test("follows output as it is written, until the reader ends it", async () => {
     const one = spec("i=0; while :; do echo line $i; i=$((i+1)); sleep 0.05; done");
     await start(one);

@@ -121,6 +121,7 @@ export class DockerRuntime implements ContainerRuntime {
 
   async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
     for (const found of await this.#find(containerId)) {
+      if (found.State === "created") await this.#removeContainer(found.Id);
       if (found.State !== "running" && found.State !== "paused") continue;
       const container = this.#docker.getContainer(found.Id);
       if (graceMs > 0) {

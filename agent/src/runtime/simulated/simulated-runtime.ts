@@ -19,7 +19,7 @@ type Copy = {
   spec: WorkloadSpec;
   epoch: bigint;
   session: bigint;
-  state: "running" | "exited";
+  state: "created" | "running" | "exited";
   exitCode: number | null;
   startedMs: number;
   /** Exit code of health commands. */
@@ -65,6 +65,20 @@ export class SimulatedRuntime implements ContainerRuntime {
     if (copy?.state !== "running") return;
     copy.state = "exited";
     copy.exitCode = exitCode;
+    this.#tell(containerId);
+  }
+
+  /** Leaves a copy behind as an agent does that dies between creating and starting it. */
+  leaveCreated(spec: WorkloadSpec, epoch: bigint, session: bigint): void {
+    const fresh = { state: "created", exitCode: null, startedMs: 0, health: this.healthOfNew } as const;
+    this.#copies.set(spec.containerId, { spec, epoch, session, ...fresh, lines: [] });
+  }
+
+  /** What that agent had asked for comes true late; nothing happens when the copy is gone. */
+  startCreated(containerId: string): void {
+    const copy = this.#copies.get(containerId);
+    if (copy?.state !== "created") return;
+    Object.assign(copy, { state: "running", startedMs: this.#clock.nowMs() });
     this.#tell(containerId);
   }
 
@@ -116,6 +130,7 @@ export class SimulatedRuntime implements ContainerRuntime {
 
   async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
     this.#call(`stop ${containerId} ${signal} ${graceMs}`);
+    if (this.#copies.get(containerId)?.state === "created") this.#copies.delete(containerId);
     this.crash(containerId, 143);
   }
 
@@ -197,7 +212,7 @@ export class SimulatedRuntime implements ContainerRuntime {
       ha: spec.ha,
       state,
       exitCode,
-      detail: running ? "" : `ended with exit code ${exitCode}`,
+      detail: state === "exited" ? `ended with exit code ${exitCode}` : "",
       upMs: running ? Math.max(1, this.#clock.nowMs() - startedMs) : 0,
     };
   }
