@@ -173,7 +173,7 @@ export class FaultHands {
           return nothing;
         });
       case "crash container": {
-        const { containers } = this.#operator;
+        const { containers } = this.#operator.told;
         const containerId = containers[fault.pick % Math.max(1, containers.length)];
         if (containerId === undefined) return null;
         for (const { engine } of this.#fleet.nodes) engine.crash(containerId);

@@ -1,5 +1,5 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
-import { WISHES } from "../fleet/operator.ts";
+import { WISHES } from "../fleet/wish.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind } from "./fault.ts";
 import { drawScene } from "./scene.ts";

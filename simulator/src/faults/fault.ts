@@ -1,4 +1,4 @@
-import type { Wish } from "../fleet/operator.ts";
+import type { Wish } from "../fleet/wish.ts";
 
 /** Everything that can go wrong, and what people wish for meanwhile. */
 export const FAULT_KINDS = [

@@ -1,10 +1,11 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
-import type { Wish } from "../fleet/operator.ts";
+import type { Wish } from "../fleet/wish.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import type { Fault, FaultKind } from "./fault.ts";
+import { OPERATOR_SCENES } from "./operator-scenes.ts";
 
 /** One fault of a scene: when after the scene's beginning, and for how long, both in leases. */
-type Act = {
+export type Act = {
   readonly kind: FaultKind;
   readonly after: readonly [number, number];
   readonly lasts: readonly [number, number];
@@ -100,9 +101,11 @@ const SCENES: Readonly<Record<string, readonly Act[]>> = {
   ],
 };
 
-export const SCENE_NAMES: readonly string[] = Object.keys(SCENES);
+const ALL_SCENES: Readonly<Record<string, readonly Act[]>> = { ...SCENES, ...OPERATOR_SCENES };
 
-const VICTIMS = 3;
+export const SCENE_NAMES: readonly string[] = Object.keys(ALL_SCENES);
+
+const VICTIMS = 4;
 
 /** Draws one scene that begins at a moment; only faults of the kinds that may be drawn are in it. */
 export function drawScene(
@@ -113,7 +116,7 @@ export function drawScene(
 ): Fault[] {
   const name = random.oneOf(SCENE_NAMES) ?? "";
   const victims = Array.from({ length: VICTIMS }, () => random.below(1_000));
-  return (SCENES[name] ?? []).flatMap(({ kind, after, lasts, victim = 0, wish, severity = [0, 1] }) => {
+  return (ALL_SCENES[name] ?? []).flatMap(({ kind, after, lasts, victim = 0, wish, severity = [0, 1] }) => {
     const fault: Fault = {
       atMs: atMs + random.between(...after) * policy.leaseMs,
       kind,

@@ -1,7 +1,15 @@
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import type { StoredFleet } from "../database/stored-fleet.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
-import type { RunCounts } from "./run-counts.ts";
+import type { RunCount, RunCounts } from "./run-counts.ts";
+
+/** Events that are counted as they are. */
+const COUNTED: Readonly<Record<string, RunCount>> = {
+  "migration.completed": "migrations completed",
+  "migration.failed": "migrations failed",
+  "migration.cancelled": "migrations cancelled",
+  "cluster.override": "overrides",
+};
 
 export type CommitWatchParts = {
   readonly fleet: StoredFleet;
@@ -34,8 +42,8 @@ export class CommitWatch {
     for (const { type, nodeId, data } of changes.events) {
       if (type === "node.dead" && nodeId !== null) this.#died(nodeId, data);
       if (type === "migration.started" && data["trigger"] === "auto") counts.failovers += 1;
-      if (type === "migration.completed") counts["migrations completed"] += 1;
-      if (type === "migration.failed") counts["migrations failed"] += 1;
+      const counted = COUNTED[type];
+      if (counted) counts[counted] += 1;
     }
     if (changes.holdings.length > 0) this.#checkRoom();
   }

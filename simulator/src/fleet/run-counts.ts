@@ -7,6 +7,8 @@ export const RUN_COUNTS = [
   "failovers",
   "migrations completed",
   "migrations failed",
+  "migrations cancelled",
+  "overrides",
   "commands refused",
   "guard kills",
   "votes granted",
