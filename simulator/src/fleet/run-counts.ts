@@ -9,6 +9,8 @@ export const RUN_COUNTS = [
   "migrations failed",
   "migrations cancelled",
   "overrides",
+  "fence hook calls",
+  "moves by fence hook",
   "commands refused",
   "guard kills",
   "votes granted",

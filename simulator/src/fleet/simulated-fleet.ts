@@ -1,12 +1,14 @@
 import { DEFAULT_LIMITS } from "@lormas/coordinator/domain/migration/migration-limits.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { deterministicId } from "@lormas/coordinator/runtime/deterministic-id.ts";
-import { CLOCK_RATE_ERROR_MAX, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { CLOCK_RATE_ERROR_MAX, type LeasePolicy, waitMs } from "@lormas/lease/lease-policy.ts";
 import { HostClock } from "../clock/host-clock.ts";
 import { SimulatedClock } from "../clock/simulated-clock.ts";
+import type { Fencing } from "../coordinator/simulated-fence-hook.ts";
 import { DATABASE_HOST } from "../database/database-session.ts";
 import { SimulatedDatabase } from "../database/simulated-database.ts";
 import { NodeHost } from "../host/node-host.ts";
+import { PowerBoard } from "../host/power-board.ts";
 import { Connection, type ConnectionParts } from "../network/connection.ts";
 import { Network } from "../network/network.ts";
 import { PeerNetwork } from "../network/peer-network.ts";
@@ -34,6 +36,9 @@ const COORDINATORS = 2;
 /** The share of K that a kill may take; the rest is for the timers that start it. */
 const KILL_SHARE_MAX = 0.85;
 const NODE_CPU_MILLIS = 1_000;
+/** Of fleets, those that have a fence hook; and of their hosts, those whose power it can cut. */
+const FENCE_HOOKS = 0.3;
+const BOARDS = 0.85;
 
 /** A whole fleet in one thread: two coordinators, a database, nodes, and the network between them. */
 export class SimulatedFleet {
@@ -56,6 +61,7 @@ export class SimulatedFleet {
   readonly #seed: number;
   readonly #commits: CommitWatch;
   readonly #peers: PeerNetwork;
+  readonly #boards = new Map<string, PowerBoard>();
 
   constructor(options: FleetOptions) {
     const { seed, policy, leaderTtlMs } = options;
@@ -75,11 +81,14 @@ export class SimulatedFleet {
       nodes: () => this.nodes,
       fail: (text) => this.fail(text),
     });
+    const fencing = this.random("fencing");
+    const fences = fencing.chance(FENCE_HOOKS);
     this.clusterId = deterministicId("simulated cluster");
     this.#commits = new CommitWatch({
       fleet: this.database.fleet,
       exchanges: this.exchanges,
       leaseMinMs: Math.min(...this.policies.map(({ leaseMs }) => leaseMs)),
+      waitMinMs: Math.min(...this.policies.map(waitMs)),
       counts: this.counts,
       note: (who, text) => this.log.note(who, text),
       on: this.log.on,
@@ -109,10 +118,15 @@ export class SimulatedFleet {
           leaderTtlMs,
           random: (concern) => this.random(`coordinator-${index + 1} ${concern}`),
           log: this.log,
+          fencing: fences ? this.#fencing() : null,
           onCommit: (changes, term, process) => this.#onCommit(changes, term, process),
         }),
     );
     this.nodes = Array.from({ length: options.nodes }, (_, index) => this.#node(index));
+    for (const node of this.nodes) {
+      const board = new PowerBoard(node, time, this.random(`${node.name} board`));
+      if (fencing.chance(BOARDS)) this.#boards.set(node.nodeId, board);
+    }
   }
 
   /** A stream of numbers for one concern. */
@@ -162,6 +176,16 @@ export class SimulatedFleet {
     });
     this.clocks.set(host, clock);
     return clock;
+  }
+
+  #fencing(): Fencing {
+    return {
+      boardOf: (nodeId) => this.#boards.get(nodeId),
+      onCall: (process, nodeName) => {
+        this.counts["fence hook calls"] += 1;
+        this.log.note(process, `calls the fence hook for ${nodeName}`);
+      },
+    };
   }
 
   #node(index: number): NodeHost {

@@ -81,6 +81,11 @@ export class NodeHost {
     return this.#powered;
   }
 
+  /** How often the machine was started. */
+  get boots(): number {
+    return this.#boots;
+  }
+
   get agent(): AgentProcess | null {
     return this.#agent;
   }
