@@ -1,11 +1,12 @@
 import { DATABASE_HOST } from "../database/database-session.ts";
 import type { CoordinatorHost } from "../fleet/coordinator-host.ts";
 import type { Operator } from "../fleet/operator.ts";
+import { CONTROL_PLANE } from "../fleet/service-watch.ts";
 import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { NodeHost } from "../host/node-host.ts";
 import type { Disturbance } from "../network/network.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import { CONTROL_PLANE_KINDS, type Fault, type FaultKind, faultText } from "./fault.ts";
+import { CONTROL_PLANE_KINDS, type Fault, type FaultKind, faultText, NODE_KINDS } from "./fault.ts";
 
 /** Wall clocks are stepped by up to so much. */
 const WALL_STEP_MAX_MS = 120_000;
@@ -47,16 +48,23 @@ export class FaultHands {
     const undo = this.#act(fault);
     if (undo === null) return;
     log.note("world", faultText(fault));
-    const untouched = CONTROL_PLANE_KINDS.has(fault.kind) ? nothing : this.#fleet.survival.touched();
+    const troubled = this.#troubled(fault);
+    const over = troubled === null ? nothing : this.#fleet.troubles.begin(troubled);
     this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1);
     const once = (): void => {
       if (!this.#undo.delete(once)) return;
       log.note("world", `${fault.kind} of ${(fault.atMs / 1_000).toFixed(3)} s ends`);
       undo();
-      untouched();
+      over();
     };
     this.#undo.add(once);
     time.after(fault.lastsMs, "world", `${fault.kind} ends`, once);
+  }
+
+  /** What is unwell by it, of what cannot be seen to be. */
+  #troubled(fault: Fault): string | null {
+    if (CONTROL_PLANE_KINDS.has(fault.kind)) return CONTROL_PLANE;
+    return NODE_KINDS.has(fault.kind) ? this.#node(fault).name : null;
   }
 
   /** Null when it could befall nobody now. */

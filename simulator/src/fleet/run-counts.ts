@@ -13,6 +13,10 @@ export const RUN_COUNTS = [
   "moves by fence hook",
   "commands refused",
   "guard kills",
+  "kills judged",
+  "kills not judged",
+  "dead control planes survived",
+  "nodes that survived by votes",
   "votes granted",
   "operator actions",
 ] as const;

@@ -18,8 +18,11 @@ import { CommitWatch } from "./commit-watch.ts";
 import { CoordinatorHost } from "./coordinator-host.ts";
 import { CopyWitness } from "./copy-witness.ts";
 import { ExchangeWatch } from "./exchange-watch.ts";
+import { MajoritySight } from "./majority-sight.ts";
 import { noCounts } from "./run-counts.ts";
+import { ServiceWatch } from "./service-watch.ts";
 import { SurvivalWatch } from "./survival-watch.ts";
+import { Troubles } from "./troubles.ts";
 
 /** How a fleet is made. */
 export type FleetOptions = {
@@ -51,7 +54,7 @@ export class SimulatedFleet {
   readonly clocks = new Map<string, HostClock>();
   readonly witness: CopyWitness;
   readonly exchanges: ExchangeWatch;
-  readonly survival: SurvivalWatch;
+  readonly troubles: Troubles;
   readonly counts = noCounts();
   readonly clusterId: string;
   /** What the cluster's policy may be in this run, the first one first. */
@@ -61,6 +64,8 @@ export class SimulatedFleet {
   readonly #seed: number;
   readonly #commits: CommitWatch;
   readonly #peers: PeerNetwork;
+  readonly #survival: SurvivalWatch;
+  readonly #service: ServiceWatch;
   readonly #boards = new Map<string, PowerBoard>();
 
   constructor(options: FleetOptions) {
@@ -74,13 +79,23 @@ export class SimulatedFleet {
     this.database = new SimulatedDatabase(time, this.random("database"));
     this.witness = new CopyWitness((text) => this.fail(text));
     this.exchanges = new ExchangeWatch(time);
-    this.survival = new SurvivalWatch({
-      time,
+    const sight = new MajoritySight({
+      network: this.network,
+      peers: this.#peers,
       exchanges: this.exchanges,
-      policies: this.policies,
       nodes: () => this.nodes,
+      policies: this.policies,
+    });
+    this.#survival = new SurvivalWatch({
+      sight,
+      exchanges: this.exchanges,
+      nodes: () => this.nodes,
+      counts: this.counts,
+      note: (who, text) => this.log.note(who, text),
       fail: (text) => this.fail(text),
     });
+    this.exchanges.onOutage(sight.hardLeaseMs, (fromMs) => this.#survival.outageEnds(fromMs));
+    this.troubles = new Troubles(time);
     const fencing = this.random("fencing");
     const fences = fencing.chance(FENCE_HOOKS);
     this.clusterId = deterministicId("simulated cluster");
@@ -122,6 +137,13 @@ export class SimulatedFleet {
           onCommit: (changes, term, process) => this.#onCommit(changes, term, process),
         }),
     );
+    this.#service = new ServiceWatch({
+      network: this.network,
+      exchanges: this.exchanges,
+      troubles: this.troubles,
+      coordinators: this.coordinators,
+      fail: (text) => this.fail(text),
+    });
     this.nodes = Array.from({ length: options.nodes }, (_, index) => this.#node(index));
     for (const node of this.nodes) {
       const board = new PowerBoard(node, time, this.random(`${node.name} board`));
@@ -215,7 +237,8 @@ export class SimulatedFleet {
       },
       onKill: (copies) => {
         this.counts["guard kills"] += copies;
-        this.survival.killed(name);
+        this.#survival.killed(node);
+        this.#service.killed(node);
       },
     });
     node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(

@@ -21,6 +21,9 @@ export type Link = {
   delayMaxMs: number;
   /** Share of heartbeats and acknowledgements that come once more, late, and of those that come late alone. */
   duplicates: number;
+  /** Since when nothing is lost or late here, and since when it is cut; infinite while that is not so. True time. */
+  wholeSinceMs: number;
+  cutSinceMs: number;
   readonly pipes: Set<Pipe>;
 };
 
@@ -52,19 +55,24 @@ export class Network {
   }
 
   cut(from: string, to: string): void {
-    this.link(from, to).cuts += 1;
+    const link = this.link(from, to);
+    link.cuts += 1;
+    this.#changed(link);
     for (const listener of [...this.#onCut]) listener(from, to);
   }
 
   heal(from: string, to: string): void {
     const link = this.link(from, to);
     link.cuts -= 1;
+    this.#changed(link);
     if (link.cuts === 0) for (const pipe of [...link.pipes]) pipe.resendAfter(this.healingMs());
   }
 
   /** Segments of this direction get lost, or are late, until it is set back to zero. */
   disturb(from: string, to: string, change: Disturbance): void {
-    Object.assign(this.link(from, to), change);
+    const link = this.link(from, to);
+    Object.assign(link, change);
+    this.#changed(link);
   }
 
   /** Calls back whenever a direction is cut; returns the way to stop that. */
@@ -99,9 +107,17 @@ export class Network {
     }
     let link = links.get(to);
     if (!link) {
-      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, pipes: new Set() };
+      const since = { wholeSinceMs: this.time.nowMs(), cutSinceMs: Number.POSITIVE_INFINITY };
+      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, ...since, pipes: new Set() };
       links.set(to, link);
     }
     return link;
+  }
+
+  #changed(link: Link): void {
+    const nowMs = this.time.nowMs();
+    const isWhole = link.cuts === 0 && link.loss === 0 && link.delayMaxMs === 0;
+    link.wholeSinceMs = isWhole ? Math.min(link.wholeSinceMs, nowMs) : Number.POSITIVE_INFINITY;
+    link.cutSinceMs = link.cuts > 0 ? Math.min(link.cutSinceMs, nowMs) : Number.POSITIVE_INFINITY;
   }
 }
