@@ -1,6 +1,7 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { Wish } from "../fleet/wish.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
+import { CONTROL_PLANE_SCENES } from "./control-plane-scenes.ts";
 import type { Fault, FaultKind } from "./fault.ts";
 import { OPERATOR_SCENES } from "./operator-scenes.ts";
 
@@ -9,6 +10,8 @@ export type Act = {
   readonly kind: FaultKind;
   readonly after: readonly [number, number];
   readonly lasts: readonly [number, number];
+  /** For so much longer, where something else than the lease decides on it. */
+  readonly plusMs?: number;
   /** Which of the scene's victims; most scenes have one. */
   readonly victim?: number;
   readonly wish?: Wish;
@@ -101,7 +104,11 @@ const SCENES: Readonly<Record<string, readonly Act[]>> = {
   ],
 };
 
-const ALL_SCENES: Readonly<Record<string, readonly Act[]>> = { ...SCENES, ...OPERATOR_SCENES };
+const ALL_SCENES: Readonly<Record<string, readonly Act[]>> = {
+  ...SCENES,
+  ...CONTROL_PLANE_SCENES,
+  ...OPERATOR_SCENES,
+};
 
 export const SCENE_NAMES: readonly string[] = Object.keys(ALL_SCENES);
 
@@ -116,12 +123,12 @@ export function drawScene(
 ): Fault[] {
   const name = random.oneOf(SCENE_NAMES) ?? "";
   const victims = Array.from({ length: VICTIMS }, () => random.below(1_000));
-  return (ALL_SCENES[name] ?? []).flatMap(({ kind, after, lasts, victim = 0, wish, severity = [0, 1] }) => {
+  return (ALL_SCENES[name] ?? []).flatMap(({ kind, after, lasts, plusMs = 0, victim = 0, wish, severity = [0, 1] }) => {
     const fault: Fault = {
       atMs: atMs + random.between(...after) * policy.leaseMs,
       kind,
       pick: victims[victim] ?? 0,
-      lastsMs: random.between(...lasts) * policy.leaseMs,
+      lastsMs: random.between(...lasts) * policy.leaseMs + plusMs,
       severity: random.between(...severity),
       ...(wish === undefined ? {} : { wish }),
     };

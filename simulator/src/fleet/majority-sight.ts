@@ -3,12 +3,15 @@ import { othersNeededToSurvive } from "@lormas/lease/membership.ts";
 import type { NodeHost } from "../host/node-host.ts";
 import type { Network } from "../network/network.ts";
 import type { PeerNetwork } from "../network/peer-network.ts";
+import type { SimulatedProcess } from "../process/simulated-process.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
 
 /** What a question and its answer take on whole links, with the guard's and every timer's lateness. */
 const ASKING_MS = 100;
-/** A new guard is found, or one that goes on is believed in again, within this: its client gives up an answer after a second. */
-const GUARD_FOUND_MS = 2_500;
+/** A guard that was started is found by its agent within this. */
+const GUARD_FOUND_MS = 250;
+/** One that goes on is believed in again within this: its client gives up an answer, and the connection, after a second. */
+const GUARD_BELIEVED_MS = 2_500;
 
 export type MajoritySightParts = {
   readonly network: Network;
@@ -49,12 +52,6 @@ export class MajoritySight {
     this.#intervalMaxMs = Math.max(...policies.map(({ intervalMs }) => intervalMs));
   }
 
-  /** So long before its hard end a node must have seen a majority to be sure of its votes, on the slowest clock. */
-  get askingMs(): number {
-    // A question that was asked in vain a moment before is open for less than v/2 = L/4; the next one comes an interval later.
-    return slowest(this.#leaseMaxMs / 4 + this.#intervalMaxMs) + ASKING_MS;
-  }
-
   /** From so long after its last acknowledgement on nobody holds a lease by it, on the slowest clock. */
   get softLeaseMs(): number {
     return slowest(this.#leaseMaxMs / 2) + ASKING_MS;
@@ -65,8 +62,26 @@ export class MajoritySight {
     return slowest(this.#leaseMaxMs) + ASKING_MS;
   }
 
+  /** What the node has seen for so long before its hard end that a majority's votes must have prolonged it. */
+  before(node: NodeHost, hardEndMs: number): Sight {
+    const againMs = slowest(this.#intervalMaxMs) + ASKING_MS;
+    return this.#see(node, {
+      // A question that was asked in vain a moment before is open for less than v/2 = L/4; the next comes an interval later.
+      votersMs: hardEndMs - slowest(this.#leaseMaxMs / 4) - againMs,
+      // A new agent asks at once.
+      servesMs: hardEndMs - ASKING_MS,
+      runsMs: hardEndMs - slowest(this.#leaseMaxMs / 4) - againMs,
+      // What a guard that was away has not taken, the next answers bring again.
+      guardMs: hardEndMs - againMs,
+    });
+  }
+
   /** What the node has seen without a break from a moment until now. */
   since(node: NodeHost, fromMs: number): Sight {
+    return this.#see(node, { votersMs: fromMs, servesMs: fromMs, runsMs: fromMs, guardMs: fromMs });
+  }
+
+  #see(node: NodeHost, since: { votersMs: number; servesMs: number; runsMs: number; guardMs: number }): Sight {
     const { peers, nodes } = this.#parts;
     const { agent, agentProcess, guardProcess } = node;
     const membership = agent?.membership ?? null;
@@ -74,16 +89,19 @@ export class MajoritySight {
     if (!agent || !agentProcess || !guardProcess || !membership || !asked) return UNCLEAR;
     // Who asks for votes and who takes their word must themselves have been at work: an agent that was stopped, or started
     // anew, asked nobody meanwhile, and a guard that was gone took no deadline.
-    if (agent.servesSinceMs > fromMs || agentProcess.runningSinceMs > fromMs) return UNCLEAR;
-    if (guardProcess.runningSinceMs > fromMs - GUARD_FOUND_MS) return UNCLEAR;
+    if (agent.servesSinceMs > since.servesMs) return UNCLEAR;
+    if (!wasNeverStopped(agentProcess) && agentProcess.runningSinceMs > since.runsMs) return UNCLEAR;
+    const foundMs = wasNeverStopped(guardProcess) ? GUARD_FOUND_MS : GUARD_BELIEVED_MS;
+    if (guardProcess.runningSinceMs > since.guardMs - foundMs) return UNCLEAR;
     // Another set, whose votes began to count only with it; or one that the journal has and the agent has not taken up yet.
-    if (asked.sinceMs > fromMs || asked.voters !== membership.voters) return UNCLEAR;
+    if (asked.voters !== membership.voters) return UNCLEAR;
+    if (asked.sinceMs > since.votersMs && asked.sinceMs !== agent.servesSinceMs) return UNCLEAR;
     const needed = othersNeededToSurvive(membership, node.nodeId);
     let voting = 0;
     let unknown = 0;
     for (const { nodeId } of membership.voters) {
       const voter = nodeId === node.nodeId ? undefined : nodes().find((other) => other.nodeId === nodeId);
-      const word = voter ? this.#wordOf(voter, node, fromMs) : "none";
+      const word = voter ? this.#wordOf(voter, node, since.votersMs) : "none";
       if (word === "vote") voting += 1;
       if (word === "unclear") unknown += 1;
     }
@@ -120,3 +138,5 @@ export class MajoritySight {
 
 /** What a duration of a host's clock lasts at most in true time. */
 const slowest = (ms: number): number => ms / (1 - CLOCK_RATE_ERROR_MAX);
+
+const wasNeverStopped = ({ runningSinceMs, bornMs }: SimulatedProcess): boolean => runningSinceMs === bornMs;

@@ -19,6 +19,8 @@ export type SurvivalWatchParts = {
  */
 export class SurvivalWatch {
   readonly #parts: SurvivalWatchParts;
+  /** Hard ends at which a node has killed; what it finds after that was started too late, and is killed with the rest. */
+  readonly #hardEnds = new Map<NodeHost, number | null>();
 
   constructor(parts: SurvivalWatchParts) {
     this.#parts = parts;
@@ -28,8 +30,10 @@ export class SurvivalWatch {
   killed(node: NodeHost): void {
     const { sight, counts, fail, exchanges } = this.#parts;
     const { deadlineMs } = node;
+    if (this.#hardEnds.get(node) === deadlineMs) return;
+    this.#hardEnds.set(node, deadlineMs);
     // Without a lease in this boot there is nothing that votes could prolong.
-    const seen = deadlineMs === null ? null : sight.since(node, deadlineMs - sight.askingMs);
+    const seen = deadlineMs === null ? null : sight.before(node, deadlineMs);
     if (deadlineMs === null || !seen || seen.kind === "unclear") {
       counts["kills not judged"] += 1;
       return;

@@ -19,6 +19,8 @@ export type ProcessParts = {
  */
 export class SimulatedProcess {
   readonly name: string;
+  /** True time of its start. */
+  readonly bornMs: number;
   readonly #parts: ProcessParts;
   readonly #held: (() => void)[] = [];
   readonly #unsent: (() => void)[] = [];
@@ -32,7 +34,8 @@ export class SimulatedProcess {
   constructor(parts: ProcessParts) {
     this.name = parts.name;
     this.#parts = parts;
-    this.#changedMs = parts.time.nowMs();
+    this.bornMs = parts.time.nowMs();
+    this.#changedMs = this.bornMs;
   }
 
   get alive(): boolean {
