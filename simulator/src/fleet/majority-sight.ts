@@ -1,5 +1,4 @@
 import { CLOCK_RATE_ERROR_MAX, type LeasePolicy, stretched } from "@lormas/lease/lease-policy.ts";
-import { othersNeededToSurvive } from "@lormas/lease/membership.ts";
 import type { NodeHost } from "../host/node-host.ts";
 import type { Network } from "../network/network.ts";
 import type { PeerNetwork } from "../network/peer-network.ts";
@@ -96,18 +95,21 @@ export class MajoritySight {
     // Another set, whose votes began to count only with it; or one that the journal has and the agent has not taken up yet.
     if (asked.voters !== membership.voters) return UNCLEAR;
     if (asked.sinceMs > since.votersMs && asked.sinceMs !== agent.servesSinceMs) return UNCLEAR;
-    const needed = othersNeededToSurvive(membership, node.nodeId);
+    // Said here once more in its own words, and not asked of the code that is to be judged: more than half of the voters are
+    // without lease, the node itself among them if it is one of them. Where survival is off nobody is asked.
+    const { voters, policy } = membership;
+    const own = voters.some(({ nodeId }) => nodeId === node.nodeId) ? 1 : 0;
+    const isMajority = (others: number): boolean => policy.survival && others > 0 && 2 * (own + others) > voters.length;
     let voting = 0;
     let unknown = 0;
-    for (const { nodeId } of membership.voters) {
+    for (const { nodeId } of voters) {
       const voter = nodeId === node.nodeId ? undefined : nodes().find((other) => other.nodeId === nodeId);
       const word = voter ? this.#wordOf(voter, node, since.votersMs) : "none";
       if (word === "vote") voting += 1;
       if (word === "unclear") unknown += 1;
     }
-    // Without survival in the policy nobody is asked: what is needed is infinite then.
-    if (voting >= needed) return { kind: "majority", voters: voting };
-    return voting + unknown < needed ? { kind: "no majority" } : UNCLEAR;
+    if (isMajority(voting)) return { kind: "majority", voters: voting };
+    return isMajority(voting + unknown) ? UNCLEAR : { kind: "no majority" };
   }
 
   /** What a voter would have said to this node at every moment since. */
