@@ -87,7 +87,10 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
       // The time of sending is taken before the message leaves: a grant counted from it can only be too short.
       lease.sending(sequence);
       call.write(create(HeartbeatRequestSchema, { message: { case: "heartbeat", value: message } }));
-      dueMs = Math.max(dueMs + policy.intervalMs, nowMs);
+      // As long as the journal lacks the group's new epoch, an acknowledgement grants by the old one, perhaps for less than
+      // the new one's interval.
+      const intervalMs = Math.min(policy.intervalMs, lease.lease.membership?.policy.intervalMs ?? policy.intervalMs);
+      dueMs = Math.max(dueMs + intervalMs, nowMs);
       cancelNext = timers.after(dueMs - nowMs, beat);
     };
 
