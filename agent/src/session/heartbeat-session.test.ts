@@ -17,14 +17,17 @@ import type { StreamCall } from "./stream-call.ts";
 
 type Call = StreamCall<HeartbeatRequest, HeartbeatResponse>;
 
-const wireGroup = (epoch: number, { profile, intervalMs, leaseMs, killMs }: LeasePolicy) => ({
+const wireGroup = (epoch: number, { profile, intervalMs, leaseMs, killMs, selfFencing }: LeasePolicy) => ({
   epoch: BigInt(epoch),
   voters: [],
-  policy: { profile, intervalMs, leaseMs, killMs, survival: true },
+  policy: { profile, intervalMs, leaseMs, killMs, survival: true, unfenced: !selfFencing },
 });
 
-/** A coordinator that acknowledges every heartbeat at once, and tells of its group with the next one. */
-function rig(policy: LeasePolicy) {
+/**
+ * A coordinator that acknowledges every heartbeat at once, and tells of its group with the next one; an agent that takes the
+ * new group up at once, or only collects it.
+ */
+function rig(policy: LeasePolicy, takesUp: "at once" | "later") {
   const clock = handClock(10_000);
   const guard = new InProcessGuard();
   let enforced = 0;
@@ -32,7 +35,7 @@ function rig(policy: LeasePolicy) {
   let group = wireGroup(1, policy);
   let told = 1n;
   const say = (message: Parameters<typeof create<typeof HeartbeatResponseSchema>>[1]) =>
-    hear(create(HeartbeatResponseSchema, message));
+    queueMicrotask(() => hear(create(HeartbeatResponseSchema, message)));
   const call: Call = {
     write({ message }) {
       if (message.case === "hello") {
@@ -82,7 +85,10 @@ function rig(policy: LeasePolicy) {
       elapsedMs: 0n,
     }),
     welcomed: () => null,
-    regrouped: (membership) => offered.push(membership),
+    regrouped: (membership) => {
+      offered.push(membership);
+      if (takesUp === "at once") void lease.adopt(membership);
+    },
     objection: () => null,
     grants: () => true,
     signal: new AbortController().signal,
@@ -100,7 +106,7 @@ function rig(policy: LeasePolicy) {
 }
 
 test("until its journal has a slower epoch an agent beats as the lease asks that it is still granted", async () => {
-  const { pass, regroup, lease, offered, beats, enforced } = rig(LEASE_PROFILES.lan);
+  const { pass, regroup, lease, offered, beats, enforced } = rig(LEASE_PROFILES.lan, "later");
   await pass(1_000);
   regroup(LEASE_PROFILES.large);
   // The disk takes three seconds for the new epoch, far longer than a lease of the old one.
@@ -113,5 +119,15 @@ test("until its journal has a slower epoch an agent beats as the lease asks that
   const before = beats();
   await pass(4_000);
   expect(beats() - before).toBe(4);
+  expect(enforced()).toBe(0);
+});
+
+test("an agent that is fenced from now on beats before its first deadline, however slow its pace was", async () => {
+  const { pass, regroup, lease, enforced } = rig({ ...LEASE_PROFILES.patient, selfFencing: false }, "at once");
+  await pass(2_600);
+  regroup(LEASE_PROFILES.fast);
+  await pass(10_000);
+  expect(lease.lease.membership?.epoch).toBe(2);
+  expect(lease.mayStart()).toBe(true);
   expect(enforced()).toBe(0);
 });

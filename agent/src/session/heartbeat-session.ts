@@ -119,8 +119,15 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
       heardMs = clock.nowMs();
       // A failed guard is seen in `guarded`; a lost renewal is made up for by the next one.
       if (options.grants(ack)) lease.acknowledged(ack.sequence).catch((error: unknown) => end(String(error)));
-      if (offered !== group) options.regrouped(offered);
+      if (offered === group) return;
+      options.regrouped(offered);
       group = offered;
+      // A faster pace holds from now on: where the guard begins to kill with this epoch, its first deadline is one lease away.
+      const soonMs = clock.nowMs() + offered.policy.intervalMs;
+      if (soonMs >= dueMs) return;
+      cancelNext();
+      dueMs = soonMs;
+      cancelNext = timers.after(offered.policy.intervalMs, beat);
     };
 
     call.on("data", ({ message }: HeartbeatResponse) => {
