@@ -2,7 +2,6 @@ import { CLOCK_RATE_ERROR_MAX, type LeasePolicy, stretched } from "@lormas/lease
 import type { NodeHost } from "../host/node-host.ts";
 import type { Network } from "../network/network.ts";
 import type { PeerNetwork } from "../network/peer-network.ts";
-import type { SimulatedProcess } from "../process/simulated-process.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
 
 /** What a question and its answer take on whole links, with the guard's and every timer's lateness. */
@@ -89,8 +88,8 @@ export class MajoritySight {
     // Who asks for votes and who takes their word must themselves have been at work: an agent that was stopped, or started
     // anew, asked nobody meanwhile, and a guard that was gone took no deadline.
     if (agent.servesSinceMs > since.servesMs) return UNCLEAR;
-    if (!wasNeverStopped(agentProcess) && agentProcess.runningSinceMs > since.runsMs) return UNCLEAR;
-    const foundMs = wasNeverStopped(guardProcess) ? GUARD_FOUND_MS : GUARD_BELIEVED_MS;
+    if (!agentProcess.wasNeverStopped && agentProcess.runningSinceMs > since.runsMs) return UNCLEAR;
+    const foundMs = guardProcess.wasNeverStopped ? GUARD_FOUND_MS : GUARD_BELIEVED_MS;
     if (guardProcess.runningSinceMs > since.guardMs - foundMs) return UNCLEAR;
     // Another set, whose votes began to count only with it; or one that the journal has and the agent has not taken up yet.
     if (asked.voters !== membership.voters) return UNCLEAR;
@@ -140,5 +139,3 @@ export class MajoritySight {
 
 /** What a duration of a host's clock lasts at most in true time. */
 const slowest = (ms: number): number => ms / (1 - CLOCK_RATE_ERROR_MAX);
-
-const wasNeverStopped = ({ runningSinceMs, bornMs }: SimulatedProcess): boolean => runningSinceMs === bornMs;

@@ -12,6 +12,8 @@ export const CONTROL_PLANE = "control plane";
  * segment that is late by 20 s, a connection that is given up for an older silence.
  */
 const SETTLED_MS = 30_000;
+/** What a guard that was started takes to be found. */
+const GUARD_FOUND_MS = 250;
 
 export type ServiceWatchParts = {
   readonly network: Network;
@@ -39,24 +41,30 @@ export class ServiceWatch {
     // Without a lease in this boot nobody has served it yet.
     if (node.deadlineMs === null) return;
     const ackedMs = exchanges.ackedMs(node.nodeId);
-    if (this.#wellSinceMs(node) + SETTLED_MS > ackedMs) return;
+    if (this.#wellSinceMs(node) > ackedMs) return;
     const sinceMs = Math.round(node.deadlineMs - ackedMs);
     fail(
       `${node.name} killed its containers ${sinceMs} ms after its last acknowledgement, though nothing kept it from more`,
     );
   }
 
+  /** From when on an acknowledgement that came has to be followed by others. */
   #wellSinceMs({ name, agent, agentProcess, guardProcess }: NodeHost): number {
     const { network, troubles, coordinators } = this.#parts;
+    if (!agent || !agentProcess || !guardProcess) return Number.POSITIVE_INFINITY;
     const ways = coordinators.flatMap((host) => [network.link(name, host.name), network.link(host.name, name)]);
-    return Math.max(
+    const settledMs = Math.max(
       troubles.calmSinceMs(CONTROL_PLANE),
       troubles.calmSinceMs(name),
       ...ways.map(({ wholeSinceMs }) => wholeSinceMs),
-      // Its agent must have served, and its guard have been there to be told, all the time.
-      agent?.servesSinceMs ?? Number.POSITIVE_INFINITY,
-      agentProcess?.runningSinceMs ?? Number.POSITIVE_INFINITY,
-      guardProcess?.runningSinceMs ?? Number.POSITIVE_INFINITY,
+    );
+    // What was acknowledged to an agent since it was started, with a guard that takes it, is a lease like any other. Of a
+    // process that was stopped the connections may be given up yet.
+    return Math.max(
+      settledMs + SETTLED_MS,
+      agent.servesSinceMs,
+      agentProcess.runningSinceMs + (agentProcess.wasNeverStopped ? 0 : SETTLED_MS),
+      guardProcess.runningSinceMs + (guardProcess.wasNeverStopped ? GUARD_FOUND_MS : SETTLED_MS),
     );
   }
 }

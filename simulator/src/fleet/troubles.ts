@@ -22,10 +22,10 @@ export class Troubles {
     };
   }
 
-  /** True time since which nothing was wrong with it; infinite while something is. */
+  /** True time since which nothing was wrong with it: minus infinity when nothing ever was, infinity while something is. */
   calmSinceMs(name: string): number {
     const trouble = this.#of.get(name);
-    if (!trouble) return 0;
+    if (!trouble) return Number.NEGATIVE_INFINITY;
     return trouble.active > 0 ? Number.POSITIVE_INFINITY : trouble.endedMs;
   }
 }

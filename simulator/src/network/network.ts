@@ -21,7 +21,10 @@ export type Link = {
   delayMaxMs: number;
   /** Share of heartbeats and acknowledgements that come once more, late, and of those that come late alone. */
   duplicates: number;
-  /** Since when nothing is lost or late here, and since when it is cut; infinite while that is not so. True time. */
+  /**
+   * True time since which nothing is lost or late here, minus infinity when nothing ever was; and since which it is cut.
+   * Infinite while that is not so.
+   */
   wholeSinceMs: number;
   cutSinceMs: number;
   readonly pipes: Set<Pipe>;
@@ -107,7 +110,7 @@ export class Network {
     }
     let link = links.get(to);
     if (!link) {
-      const since = { wholeSinceMs: this.time.nowMs(), cutSinceMs: Number.POSITIVE_INFINITY };
+      const since = { wholeSinceMs: Number.NEGATIVE_INFINITY, cutSinceMs: Number.POSITIVE_INFINITY };
       link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, ...since, pipes: new Set() };
       links.set(to, link);
     }

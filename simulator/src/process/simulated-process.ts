@@ -52,6 +52,11 @@ export class SimulatedProcess {
     return this.running ? this.#changedMs : Number.POSITIVE_INFINITY;
   }
 
+  /** True when it runs and has done so ever since it was started. */
+  get wasNeverStopped(): boolean {
+    return this.runningSinceMs === this.bornMs;
+  }
+
   /** True time since which it does not run; infinite while it does. */
   get downSinceMs(): number {
     return this.running ? Number.POSITIVE_INFINITY : this.#changedMs;
