@@ -11,6 +11,7 @@ import { CONTROL_PLANE_KINDS, type Fault, type FaultKind, faultText, NODE_KINDS 
 /** Wall clocks are stepped by up to so much. */
 const WALL_STEP_MAX_MS = 120_000;
 const DELAY_MAX_MS = 20_000;
+const STRAY_MAX_MS = 10_000;
 const DISK_SLOW_MAX_MS = 3_000;
 const ENGINE_SLOW_MAX_MS = 15_000;
 const DATABASE_SLOW_MAX_MS = 2_500;
@@ -134,6 +135,10 @@ export class FaultHands {
         return nothing;
       case "duplicate heartbeats":
         return this.#disturb(fault, { duplicates: 0.05 + severity * 0.5 }, { duplicates: 0 });
+      case "repeat commands":
+        return this.#disturb(fault, { repeats: 0.05 + severity * 0.5 }, { repeats: 0 });
+      case "hold up commands":
+        return this.#disturb(fault, { strayMaxMs: 5 + severity ** 2 * STRAY_MAX_MS }, { strayMaxMs: 0 });
       case "change policy":
         this.#operator.changePolicy(fault.pick);
         return nothing;

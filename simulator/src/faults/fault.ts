@@ -18,6 +18,8 @@ export const FAULT_KINDS = [
   "slow link",
   "reset connections",
   "duplicate heartbeats",
+  "repeat commands",
+  "hold up commands",
   "crash agent",
   "pause agent",
   "crash guard",

@@ -10,6 +10,7 @@ import { SimulatedDatabase } from "../database/simulated-database.ts";
 import { NodeHost } from "../host/node-host.ts";
 import { PowerBoard } from "../host/power-board.ts";
 import { Connection, type ConnectionParts } from "../network/connection.ts";
+import { LateReplay } from "../network/late-replay.ts";
 import { Network } from "../network/network.ts";
 import { PeerNetwork } from "../network/peer-network.ts";
 import { SeededRandom } from "../random/seeded-random.ts";
@@ -33,6 +34,14 @@ export type FleetOptions = {
   readonly otherPolicies: readonly LeasePolicy[];
   readonly leaderTtlMs: number;
   readonly logged: boolean;
+};
+
+/** Whose connections are opened. */
+type Dialler = {
+  readonly nodeId: string;
+  readonly name: string;
+  readonly random: SeededRandom;
+  readonly late: LateReplay;
 };
 
 const COORDINATORS = 2;
@@ -214,6 +223,7 @@ export class SimulatedFleet {
     const name = `node-${index + 1}`;
     const nodeId = deterministicId("simulated node", index);
     const dialling = this.random(`${name} dialling`);
+    const late = new LateReplay();
     const node: NodeHost = new NodeHost({
       nodeId,
       name,
@@ -230,7 +240,7 @@ export class SimulatedFleet {
         }
         this.witness.see(copy);
       },
-      dial: (client, turn) => this.#dial(client, turn, nodeId, name, dialling),
+      dial: (client, turn) => this.#dial(client, turn, { nodeId, name, random: dialling, late }),
       peers: (process) => this.#peers.plane(name, process),
       onVotes: (votes) => {
         this.counts["votes granted"] += votes;
@@ -248,22 +258,17 @@ export class SimulatedFleet {
     return node;
   }
 
-  #dial(
-    client: ConnectionParts["client"],
-    turn: number,
-    nodeId: string,
-    nodeName: string,
-    random: SeededRandom,
-  ): Connection {
+  #dial(client: ConnectionParts["client"], turn: number, { nodeId, name, random, late }: Dialler): Connection {
     const host = this.coordinators[turn % this.coordinators.length] as CoordinatorHost; // There are some.
     return new Connection({
       network: this.network,
       random,
+      late,
       client,
       serverHost: host.name,
       listening: () => {
         const { present } = host;
-        return present && { process: present.process, host: host.name, accept: present.accept(nodeId, nodeName) };
+        return present && { process: present.process, host: host.name, accept: present.accept(nodeId, name) };
       },
       onMessage: (from, to, message) => this.exchanges.see(nodeId, from, to, message, this),
     });

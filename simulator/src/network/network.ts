@@ -21,6 +21,10 @@ export type Link = {
   delayMaxMs: number;
   /** Share of heartbeats and acknowledgements that come once more, late, and of those that come late alone. */
   duplicates: number;
+  /** Share of commands, results, their acknowledgements and goodbyes that come once more, late, in whatever stream there is. */
+  repeats: number;
+  /** Command streams are held up for so long at most while heartbeats pass them. */
+  strayMaxMs: number;
   /**
    * True time since which nothing is lost or late here, minus infinity when nothing ever was; and since which it is cut.
    * Infinite while that is not so.
@@ -31,7 +35,7 @@ export type Link = {
 };
 
 /** What a link does besides carrying. */
-export type Disturbance = { readonly loss?: number; readonly delayMaxMs?: number; readonly duplicates?: number };
+export type Disturbance = Partial<Pick<Link, "loss" | "delayMaxMs" | "duplicates" | "repeats" | "strayMaxMs">>;
 
 /** How late a duplicate comes at most. */
 const DUPLICATE_LATE_MAX_MS = 30_000;
@@ -97,6 +101,16 @@ export class Network {
     return duplicates > 0 && this.#random.chance(duplicates) ? this.#random.logBetween(1, DUPLICATE_LATE_MAX_MS) : null;
   }
 
+  /** How late a message of a command stream comes once more; null: it does not. */
+  repeatAfterMs({ repeats }: Link): number | null {
+    return repeats > 0 && this.#random.chance(repeats) ? this.#random.logBetween(1, DUPLICATE_LATE_MAX_MS) : null;
+  }
+
+  /** How long a message of a command stream is held up besides. */
+  strayMs({ strayMaxMs }: Link): number {
+    return strayMaxMs > 0 ? this.#random.logBetween(1, strayMaxMs) : 0;
+  }
+
   healingMs(): number {
     return this.#random.logBetween(HEAL_MIN_MS, HEAL_MAX_MS);
   }
@@ -111,7 +125,7 @@ export class Network {
     let link = links.get(to);
     if (!link) {
       const since = { wholeSinceMs: Number.NEGATIVE_INFINITY, cutSinceMs: Number.POSITIVE_INFINITY };
-      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, ...since, pipes: new Set() };
+      link = { cuts: 0, loss: 0, delayMaxMs: 0, duplicates: 0, repeats: 0, strayMaxMs: 0, ...since, pipes: new Set() };
       links.set(to, link);
     }
     return link;
