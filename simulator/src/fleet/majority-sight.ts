@@ -80,7 +80,7 @@ export class MajoritySight {
   }
 
   #see(node: NodeHost, since: { votersMs: number; servesMs: number; runsMs: number; guardMs: number }): Sight {
-    const { peers, nodes } = this.#parts;
+    const { peers, nodes, exchanges } = this.#parts;
     const { agent, agentProcess, guardProcess } = node;
     const membership = agent?.membership ?? null;
     const asked = peers.askedBy(node.name);
@@ -89,8 +89,12 @@ export class MajoritySight {
     // anew, asked nobody meanwhile, and a guard that was gone took no deadline.
     if (agent.servesSinceMs > since.servesMs) return UNCLEAR;
     if (!agentProcess.wasNeverStopped && agentProcess.runningSinceMs > since.runsMs) return UNCLEAR;
-    const foundMs = guardProcess.wasNeverStopped ? GUARD_FOUND_MS : GUARD_BELIEVED_MS;
-    if (guardProcess.runningSinceMs > since.guardMs - foundMs) return UNCLEAR;
+    // One that was stopped takes, once it goes on, what its agent has long given up: until the next acknowledgement its deadline
+    // may be later than the one that its agent knows of, and asks for votes until.
+    const foundMs = guardProcess.wasNeverStopped
+      ? since.guardMs - GUARD_FOUND_MS
+      : Math.min(since.guardMs, exchanges.ackedMs(node.nodeId)) - GUARD_BELIEVED_MS;
+    if (guardProcess.runningSinceMs > foundMs) return UNCLEAR;
     // Another set, whose votes began to count only with it; or one that the journal has and the agent has not taken up yet.
     if (asked.voters !== membership.voters) return UNCLEAR;
     if (asked.sinceMs > since.votersMs && asked.sinceMs !== agent.servesSinceMs) return UNCLEAR;

@@ -12,6 +12,7 @@ export const RUN_COUNTS = [
   "fence hook calls",
   "moves by fence hook",
   "commands refused",
+  "messages repeated",
   "guard kills",
   "kills judged",
   "kills not judged",

@@ -223,7 +223,9 @@ export class SimulatedFleet {
     const name = `node-${index + 1}`;
     const nodeId = deterministicId("simulated node", index);
     const dialling = this.random(`${name} dialling`);
-    const late = new LateReplay();
+    const late = new LateReplay(() => {
+      this.counts["messages repeated"] += 1;
+    });
     const node: NodeHost = new NodeHost({
       nodeId,
       name,

@@ -9,6 +9,12 @@ type Deliver = (message: unknown) => void;
 export class LateReplay {
   readonly #newest: { up: StreamEnd | null; down: StreamEnd | null } = { up: null, down: null };
 
+  readonly #onReplay: () => void;
+
+  constructor(onReplay: () => void) {
+    this.#onReplay = onReplay;
+  }
+
   /** A stream carries messages this way. The newest one is what is delivered into. */
   carries(way: "up" | "down", connection: object, call: number, deliver: Deliver): void {
     const newest = this.#newest[way];
@@ -17,6 +23,7 @@ export class LateReplay {
   }
 
   deliver(way: "up" | "down", message: unknown): void {
+    this.#onReplay();
     this.#newest[way]?.deliver(message);
   }
 }
