@@ -5,7 +5,6 @@ import { ContainerStatus, MigrationOutcome } from "@lormas/gen/lormas/api/v1/res
 import { certificateRequest } from "../../agent/src/session/certificate-request.ts";
 import { CertificateAuthority, NODE_LIFE_MS } from "../../coordinator/src/agents/pki/certificate-authority.ts";
 import { systemClock } from "../../coordinator/src/runtime/system-clock.ts";
-import { copiesOf } from "../fleet/fleet-processes.ts";
 import { until } from "../fleet/until.ts";
 import { type FailpointRig, MEND_MS } from "./failpoint-rig.ts";
 
@@ -67,7 +66,7 @@ const life: Story = {
     await rig.expectSound(name, "stopped");
     await rig.wish("it is started", () => fleet.api().containers.startContainer({ id: name }));
     await rig.expectSound(name, "running");
-    for (const { pid } of copiesOf(fleet.processes(), name)) process.kill(-pid, "SIGKILL");
+    rig.crash(name);
     await until("a crash is made up for", MEND_MS, async () => {
       const { container } = await fleet.api().containers.getContainer({ id: name });
       return container?.status === ContainerStatus.RUNNING && rig.copies.of(name).length >= 3;

@@ -204,6 +204,22 @@ describe("the leader's account of a node", () => {
     expect(back).toMatchObject({ acknowledge: true, back: true, ledger: { phase: "live" } });
   });
 
+  test("a node that beats as slowly as an epoch asks that it has not left yet is not silent", () => {
+    const slow = LEASE_PROFILES.default;
+    const history: MembershipHistory = [
+      { epoch: 1, voters: [], policy: slow },
+      { epoch: 2, voters: [], policy: POLICY },
+    ];
+    let ledger = introduced(ledgerAtTermStart(0, false, history), "one", 0);
+    ledger = heartbeatArrived(ledger, beat("one", 1, 0), history, 0).ledger;
+    expect(POLICY.unhealthyMs).toBeLessThanOrEqual(slow.intervalMs);
+    expect(due(ledger, history, GRACE_MS, slow.unhealthyMs - 1)).toBeNull();
+    expect(nextDueMs(ledger, history, GRACE_MS, 0)).toBe(slow.unhealthyMs);
+    expect(due(ledger, history, GRACE_MS, slow.unhealthyMs)).toBe("silent");
+    ledger = heartbeatArrived(ledger, { ...beat("one", 2, 1), membershipEpoch: 2 }, history, 0).ledger;
+    expect(due(ledger, history, GRACE_MS, POLICY.unhealthyMs)).toBe("silent");
+  });
+
   test("a node that confirms an older epoch than before is asked about in that one again; an unknown one in all", () => {
     const history: MembershipHistory = [
       { epoch: 2, voters: [], policy: POLICY },

@@ -236,6 +236,9 @@ const waitFor = (ledger: NodeLedger, history: MembershipHistory, startGraceMs: n
   return ledger.heard ? wait : Math.max(wait, startGraceMs);
 };
 const silentAfter = (ledger: NodeLedger, history: MembershipHistory, startGraceMs: number): number => {
-  const unhealthyMs = presentEpoch(history).policy.unhealthyMs;
+  // It beats at the pace of the epoch that it has taken up: one that has not heard of a faster one yet is not late for it.
+  const unhealthyMs = Math.max(
+    ...believedEpochs(history, ledger.confirmedEpoch).map(({ policy }) => policy.unhealthyMs),
+  );
   return ledger.heard ? unhealthyMs : Math.max(unhealthyMs, startGraceMs / 2);
 };

@@ -87,7 +87,10 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
       // The time of sending is taken before the message leaves: a grant counted from it can only be too short.
       lease.sending(sequence);
       call.write(create(HeartbeatRequestSchema, { message: { case: "heartbeat", value: message } }));
-      dueMs = Math.max(dueMs + policy.intervalMs, nowMs);
+      // As long as the journal lacks the group's new epoch, an acknowledgement grants by the old one, perhaps for less than
+      // the new one's interval.
+      const intervalMs = Math.min(policy.intervalMs, lease.lease.membership?.policy.intervalMs ?? policy.intervalMs);
+      dueMs = Math.max(dueMs + intervalMs, nowMs);
       cancelNext = timers.after(dueMs - nowMs, beat);
     };
 
@@ -116,8 +119,15 @@ export function heartbeatSession(options: HeartbeatSessionOptions): Promise<stri
       heardMs = clock.nowMs();
       // A failed guard is seen in `guarded`; a lost renewal is made up for by the next one.
       if (options.grants(ack)) lease.acknowledged(ack.sequence).catch((error: unknown) => end(String(error)));
-      if (offered !== group) options.regrouped(offered);
+      if (offered === group) return;
+      options.regrouped(offered);
       group = offered;
+      // A faster pace holds from now on: where the guard begins to kill with this epoch, its first deadline is one lease away.
+      const soonMs = clock.nowMs() + offered.policy.intervalMs;
+      if (soonMs >= dueMs) return;
+      cancelNext();
+      dueMs = soonMs;
+      cancelNext = timers.after(offered.policy.intervalMs, beat);
     };
 
     call.on("data", ({ message }: HeartbeatResponse) => {

@@ -37,6 +37,11 @@ export class HostClock {
     return Math.floor(exact / this.#stepMs) * this.#stepMs;
   }
 
+  /** True time at which this boot's clock shows so much. */
+  momentOf(bootMs: number): number {
+    return this.#bootedMs + bootMs / this.#rate;
+  }
+
   wallMs(): number {
     return Math.floor(WALL_START_MS + this.#time.nowMs() * this.#rate + this.#wallOffsetMs);
   }

@@ -8,6 +8,7 @@ import { PLANE_LIMITS } from "@lormas/coordinator/agents/plane-limits.ts";
 import { RefusalLog } from "@lormas/coordinator/agents/refusal-log.ts";
 import { StreamFailures } from "@lormas/coordinator/agents/stream-failures.ts";
 import type { DecisionStore } from "@lormas/coordinator/runtime/decision-store.ts";
+import type { FenceHook } from "@lormas/coordinator/runtime/fence-hook.ts";
 import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
 import type { Accept, Connection } from "../network/connection.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
@@ -22,6 +23,8 @@ export type CoordinatorParts = {
   readonly leaderTtlMs: number;
   readonly random: SeededRandom;
   readonly log: RunLog;
+  /** Null: nothing cuts hosts off from power. */
+  readonly fenceHook: FenceHook | null;
 };
 
 /** No certificate ends within a run. */
@@ -36,7 +39,7 @@ export class CoordinatorProcess {
   readonly #connections = new Map<string, Set<Connection>>();
 
   constructor(parts: CoordinatorParts) {
-    const { process, store, instance, leaderTtlMs, random } = parts;
+    const { process, store, instance, leaderTtlMs, random, fenceHook } = parts;
     this.process = process;
     const clock = process.coordinatorClock();
     const log = processLog(parts.log, process.name);
@@ -46,7 +49,8 @@ export class CoordinatorProcess {
       bytes: (count: number) => Uint8Array.from({ length: count }, () => random.below(256)),
     };
     const streams = new AgentStreams(PLANE_LIMITS, clock, source, counters, (peer) => this.#cut(peer));
-    this.runtime = new FleetRuntime({ store, link: streams, clock, log, newId: source.uuid, instance, leaderTtlMs });
+    const newId = source.uuid;
+    this.runtime = new FleetRuntime({ store, link: streams, clock, log, newId, instance, leaderTtlMs, fenceHook });
     const services: StreamServiceParts = {
       intake: this.runtime.intake,
       streams,

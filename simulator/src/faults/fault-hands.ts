@@ -1,15 +1,17 @@
 import { DATABASE_HOST } from "../database/database-session.ts";
 import type { CoordinatorHost } from "../fleet/coordinator-host.ts";
 import type { Operator } from "../fleet/operator.ts";
+import { CONTROL_PLANE } from "../fleet/service-watch.ts";
 import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { NodeHost } from "../host/node-host.ts";
 import type { Disturbance } from "../network/network.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import { CONTROL_PLANE_KINDS, type Fault, type FaultKind, faultText } from "./fault.ts";
+import { CONTROL_PLANE_KINDS, type Fault, type FaultKind, faultText, NODE_KINDS } from "./fault.ts";
 
 /** Wall clocks are stepped by up to so much. */
 const WALL_STEP_MAX_MS = 120_000;
 const DELAY_MAX_MS = 20_000;
+const STRAY_MAX_MS = 10_000;
 const DISK_SLOW_MAX_MS = 3_000;
 const ENGINE_SLOW_MAX_MS = 15_000;
 const DATABASE_SLOW_MAX_MS = 2_500;
@@ -77,17 +79,24 @@ export class FaultHands {
       return;
     }
     log.note("world", faultText(fault));
-    const untouched = CONTROL_PLANE_KINDS.has(fault.kind) ? nothing : this.#fleet.survival.touched();
+    const troubled = this.#troubled(fault);
+    const over = troubled === null ? nothing : this.#fleet.troubles.begin(troubled);
     this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1);
     const once = (): void => {
       if (!this.#undo.delete(once)) return;
       log.note("world", `${fault.kind} of ${(fault.atMs / 1_000).toFixed(3)} s ends`);
       undo();
-      untouched();
+      over();
     };
     if (fault.forGood) return void this.lost.add(this.#node(fault).name);
     this.#undo.add(once);
     time.after(fault.lastsMs, "world", `${fault.kind} ends`, once);
+  }
+
+  /** What is unwell by it, of what cannot be seen to be. */
+  #troubled(fault: Fault): string | null {
+    if (CONTROL_PLANE_KINDS.has(fault.kind)) return CONTROL_PLANE;
+    return NODE_KINDS.has(fault.kind) ? this.#node(fault).name : null;
   }
 
   /** Null when it could befall nobody now. */
@@ -174,6 +183,10 @@ export class FaultHands {
         );
       case "late commands":
         return this.#disturb(fault, { lateCommands: 0.05 + severity * 0.5 }, { lateCommands: 0 });
+      case "repeat commands":
+        return this.#disturb(fault, { repeats: 0.05 + severity * 0.5 }, { repeats: 0 });
+      case "hold up commands":
+        return this.#disturb(fault, { strayMaxMs: 5 + severity ** 2 * STRAY_MAX_MS }, { strayMaxMs: 0 });
       case "change policy":
         this.#operator.changePolicy(fault.pick);
         return nothing;
@@ -234,7 +247,7 @@ export class FaultHands {
           };
         });
       case "crash container": {
-        const { containers } = this.#operator;
+        const { containers } = this.#operator.told;
         const containerId = containers[fault.pick % Math.max(1, containers.length)];
         if (containerId === undefined) return null;
         for (const { engine } of this.#fleet.nodes) engine.crash(containerId);

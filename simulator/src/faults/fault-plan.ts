@@ -1,5 +1,5 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
-import { WISHES } from "../fleet/operator.ts";
+import { WISHES } from "../fleet/wish.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind, LASTING_KINDS } from "./fault.ts";
 import { drawScene, SCENE_NAMES, type SceneName } from "./scene.ts";

@@ -1,4 +1,4 @@
-import type { Wish } from "../fleet/operator.ts";
+import type { Wish } from "../fleet/wish.ts";
 import type { CueName } from "./cue.ts";
 
 /** Everything that can go wrong, and what people wish for meanwhile. */
@@ -22,6 +22,8 @@ export const FAULT_KINDS = [
   "reset connections",
   "duplicate heartbeats",
   "late commands",
+  "repeat commands",
+  "hold up commands",
   "crash agent",
   "pause agent",
   "crash guard",
@@ -44,22 +46,22 @@ export const FAULT_KINDS = [
   "wish",
 ] as const;
 
-/** Faults of coordinators, of the database and of the way between them: no node can feel them but by silence. */
+/** Faults of coordinators, of the database and of the way between them. */
 export const CONTROL_PLANE_KINDS: ReadonlySet<FaultKind> = new Set([
   "crash leader",
   "crash coordinator",
   "crash coordinators",
   "pause leader",
   "pause coordinator",
-  "cut coordinators",
   "cut coordinator from database",
   "freeze database",
   "slow database",
   "lose commits",
   "lose answers",
-  "step wall clock",
-  "wish",
 ]);
+
+/** Faults of a node or of its connections that leave no mark on its processes or links. */
+export const NODE_KINDS: ReadonlySet<FaultKind> = new Set(["reset connections", "leave", "power off"]);
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

@@ -1,8 +1,11 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
-import type { Wish } from "../fleet/operator.ts";
+import type { Wish } from "../fleet/wish.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
+import { CONTROL_PLANE_SCENES } from "./control-plane-scenes.ts";
 import type { CueName } from "./cue.ts";
 import type { Fault, FaultKind } from "./fault.ts";
+import { OPERATOR_SCENES } from "./operator-scenes.ts";
+import { REPEAT_SCENES } from "./repeat-scenes.ts";
 import { RULE_SCENES } from "./rule-scenes.ts";
 
 /** One fault of a scene: when after the scene's beginning, and for how long, both in leases. */
@@ -12,6 +15,8 @@ export type Act = {
   readonly lasts: readonly [number, number];
   /** From then on it waits for this moment of its victim, and comes in it. */
   readonly on?: CueName;
+  /** For so much longer, where something else than the lease decides on it. */
+  readonly plusMs?: number;
   /** Which of the scene's victims; most scenes have one. */
   readonly victim?: number;
   readonly wish?: Wish;
@@ -103,6 +108,9 @@ const SCENES = {
     { kind: "crash leader", after: [0, 4], lasts: [0.1, 1] },
   ],
   ...RULE_SCENES,
+  ...CONTROL_PLANE_SCENES,
+  ...OPERATOR_SCENES,
+  ...REPEAT_SCENES,
 } as const satisfies Readonly<Record<string, readonly Act[]>>;
 
 export type SceneName = keyof typeof SCENES;
@@ -123,12 +131,12 @@ export function drawScene(
   if (name === undefined) return [];
   const first = random.below(1_000);
   const acts: readonly Act[] = SCENES[name];
-  return acts.flatMap(({ kind, after, lasts, on, victim = 0, wish, severity = [0, 1] }) => {
+  return acts.flatMap(({ kind, after, lasts, plusMs = 0, on, victim = 0, wish, severity = [0, 1] }) => {
     const fault: Fault = {
       atMs: atMs + random.between(...after) * policy.leaseMs,
       kind,
       pick: first + victim,
-      lastsMs: random.between(...lasts) * policy.leaseMs,
+      lastsMs: random.between(...lasts) * policy.leaseMs + plusMs,
       severity: random.between(...severity),
       ...(on === undefined ? {} : { on }),
       ...(wish === undefined ? {} : { wish }),

@@ -1,13 +1,24 @@
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
+import { CLOCK_RATE_ERROR_MAX } from "@lormas/lease/lease-policy.ts";
 import type { StoredFleet } from "../database/stored-fleet.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
-import type { RunCounts } from "./run-counts.ts";
+import type { RunCount, RunCounts } from "./run-counts.ts";
+
+/** Events that are counted as they are. */
+const COUNTED: Readonly<Record<string, RunCount>> = {
+  "migration.completed": "migrations completed",
+  "migration.failed": "migrations failed",
+  "migration.cancelled": "migrations cancelled",
+  "cluster.override": "overrides",
+};
 
 export type CommitWatchParts = {
   readonly fleet: StoredFleet;
   readonly exchanges: ExchangeWatch;
   /** The shortest lease that nodes may have in this run. */
   readonly leaseMinMs: number;
+  /** The shortest W that a leader may wait in this run, on its own clock. */
+  readonly waitMinMs: number;
   readonly counts: RunCounts;
   readonly note: (who: string, text: string) => void;
   readonly on: boolean;
@@ -31,19 +42,31 @@ export class CommitWatch {
     this.#term = Math.max(this.#term, term);
     if (on) for (const { type, message } of changes.events) note(process, `commits ${type}: ${message}`);
     if (fleet.leadership?.term !== term) fail(`${process} committed in term ${term}, which does not hold the row`);
+    const fenced = new Set<string>();
     for (const { type, nodeId, data } of changes.events) {
       if (type === "node.dead" && nodeId !== null) this.#died(nodeId, data);
-      if (type === "migration.started" && data["trigger"] === "auto") counts.failovers += 1;
-      if (type === "migration.completed") counts["migrations completed"] += 1;
-      if (type === "migration.failed") counts["migrations failed"] += 1;
+      if (type === "node.fenced" && nodeId !== null && this.#isBeforeWait(nodeId)) fenced.add(nodeId);
+      if (type === "migration.started" && data["trigger"] === "auto") {
+        counts.failovers += 1;
+        if (nodeId !== null && fenced.has(nodeId)) counts["moves by fence hook"] += 1;
+      }
+      const counted = COUNTED[type];
+      if (counted) counts[counted] += 1;
     }
     if (changes.holdings.length > 0) this.#checkRoom();
+  }
+
+  /** W alone could not have allowed it yet, on any clock. */
+  #isBeforeWait(nodeId: string): boolean {
+    const { exchanges, waitMinMs } = this.#parts;
+    const sinceMs = exchanges.sinceExchangeMs(nodeId);
+    return sinceMs !== null && sinceMs < waitMinMs / (1 + CLOCK_RATE_ERROR_MAX);
   }
 
   #died(nodeId: string, data: Readonly<Record<string, unknown>>): void {
     const { exchanges, counts, leaseMinMs, fail, fleet } = this.#parts;
     counts["nodes declared dead"] += 1;
-    if (data["waitMs"] === undefined) return; // It said goodbye.
+    if (data["waitMs"] === undefined) return; // It said goodbye, or was cut off from power.
     const sinceMs = exchanges.sinceExchangeMs(nodeId);
     if (sinceMs !== null && sinceMs < leaseMinMs) {
       const name = fleet.nodes.get(nodeId)?.facts.name;

@@ -2,6 +2,7 @@ import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
 import { CoordinatorProcess } from "../coordinator/coordinator-process.ts";
+import { type Fencing, SimulatedFenceHook } from "../coordinator/simulated-fence-hook.ts";
 import type { SimulatedDatabase } from "../database/simulated-database.ts";
 import { SimulatedDecisionStore } from "../database/simulated-decision-store.ts";
 import type { Network } from "../network/network.ts";
@@ -18,6 +19,8 @@ export type CoordinatorHostParts = {
   readonly leaderTtlMs: number;
   readonly random: (concern: string) => SeededRandom;
   readonly log: RunLog;
+  /** Null: there is no fence hook. */
+  readonly fencing: Fencing | null;
   readonly onCommit: (changes: DecisionChanges, term: number, process: string) => void;
 };
 
@@ -48,7 +51,7 @@ export class CoordinatorHost {
   start(): void {
     if (this.present) return;
     this.#starts += 1;
-    const { name, time, clock, network, database, leaderTtlMs, random, log, onCommit } = this.#parts;
+    const { name, time, clock, network, database, leaderTtlMs, random, log, fencing, onCommit } = this.#parts;
     const own = `${name}.${this.#starts}`;
     const process = new SimulatedProcess({ name: own, time, clock, random: random(`timers ${this.#starts}`) });
     const store = new SimulatedDecisionStore({
@@ -65,6 +68,8 @@ export class CoordinatorHost {
       leaderTtlMs,
       random: random(`coordinator ${this.#starts}`),
       log,
+      fenceHook:
+        fencing && new SimulatedFenceHook({ ...fencing, time, process, random: random(`fence hook ${this.#starts}`) }),
     });
     this.#present = coordinator;
     log.note(name, `coordinator starts as ${own}`);

@@ -18,6 +18,7 @@ type NodeExchange = {
   readonly sequences: Float64Array;
   readonly arrivedMs: Float64Array;
   exchangedMs: number | null;
+  ackedMs: number;
   /** The run of the agent that said hello last, and the highest number that arrived since it first did. */
   incarnation: string;
   highest: number;
@@ -27,11 +28,22 @@ type NodeExchange = {
 export class ExchangeWatch {
   readonly #time: SimulatedClock;
   /** When an acknowledgement last reached any agent, in true time. */
-  ackedMs = 0;
+  #ackedMs = 0;
+  /** Called before the first acknowledgement after a silence of at least so long is noted, with when that began. */
+  #onOutage: { readonly atLeastMs: number; readonly ended: (fromMs: number) => void } | null = null;
   readonly #nodes = new Map<string, NodeExchange>();
 
   constructor(time: SimulatedClock) {
     this.#time = time;
+  }
+
+  onOutage(atLeastMs: number, ended: (fromMs: number) => void): void {
+    this.#onOutage = { atLeastMs, ended };
+  }
+
+  /** True time at which an acknowledgement last reached the node's agent; 0 before the first. */
+  ackedMs(nodeId: string): number {
+    return this.#nodes.get(nodeId)?.ackedMs ?? 0;
   }
 
   /** True time since the newest heartbeat arrived whose acknowledgement has reached the agent; null before the first. */
@@ -49,7 +61,11 @@ export class ExchangeWatch {
       this.#introduced(this.#node(nodeId), inner.value.incarnation);
     } else if (inner.case === "ack") {
       const node = this.#node(nodeId);
-      this.ackedMs = this.#time.nowMs();
+      const nowMs = this.#time.nowMs();
+      const outage = this.#onOutage;
+      if (outage && nowMs - this.#ackedMs >= outage.atLeastMs) outage.ended(this.#ackedMs);
+      this.#ackedMs = nowMs;
+      node.ackedMs = nowMs;
       const place = Number(inner.value.sequence) % REMEMBERED;
       if (node.sequences[place] === Number(inner.value.sequence)) {
         node.exchangedMs = Math.max(node.exchangedMs ?? 0, node.arrivedMs[place] ?? 0);
@@ -85,6 +101,7 @@ export class ExchangeWatch {
         sequences: new Float64Array(REMEMBERED),
         arrivedMs: new Float64Array(REMEMBERED),
         exchangedMs: null,
+        ackedMs: 0,
         incarnation: "",
         highest: 0,
       };

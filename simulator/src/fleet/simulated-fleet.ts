@@ -1,15 +1,18 @@
 import { DEFAULT_LIMITS } from "@lormas/coordinator/domain/migration/migration-limits.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { deterministicId } from "@lormas/coordinator/runtime/deterministic-id.ts";
-import { CLOCK_RATE_ERROR_MAX, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import { CLOCK_RATE_ERROR_MAX, type LeasePolicy, waitMs } from "@lormas/lease/lease-policy.ts";
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import { HostClock } from "../clock/host-clock.ts";
 import { SimulatedClock } from "../clock/simulated-clock.ts";
+import type { Fencing } from "../coordinator/simulated-fence-hook.ts";
 import { DATABASE_HOST } from "../database/database-session.ts";
 import { SimulatedDatabase } from "../database/simulated-database.ts";
 import { Cues } from "../faults/cue.ts";
 import { NodeHost } from "../host/node-host.ts";
+import { PowerBoard } from "../host/power-board.ts";
 import { Connection, type ConnectionParts } from "../network/connection.ts";
+import { LateReplay } from "../network/late-replay.ts";
 import { Network } from "../network/network.ts";
 import { PeerNetwork } from "../network/peer-network.ts";
 import { SeededRandom } from "../random/seeded-random.ts";
@@ -18,8 +21,11 @@ import { CommitWatch } from "./commit-watch.ts";
 import { CoordinatorHost } from "./coordinator-host.ts";
 import { CopyWitness } from "./copy-witness.ts";
 import { ExchangeWatch } from "./exchange-watch.ts";
+import { MajoritySight } from "./majority-sight.ts";
 import { noCounts } from "./run-counts.ts";
+import { ServiceWatch } from "./service-watch.ts";
 import { SurvivalWatch } from "./survival-watch.ts";
+import { Troubles } from "./troubles.ts";
 
 /** How a fleet is made. */
 export type FleetOptions = {
@@ -32,10 +38,21 @@ export type FleetOptions = {
   readonly logged: boolean;
 };
 
+/** Whose connections are opened. */
+type Dialler = {
+  readonly nodeId: string;
+  readonly name: string;
+  readonly random: SeededRandom;
+  readonly late: LateReplay;
+};
+
 const COORDINATORS = 2;
 /** The share of K that a kill may take; the rest is for the timers that start it. */
 const KILL_SHARE_MAX = 0.85;
 const NODE_CPU_MILLIS = 1_000;
+/** Of fleets, those that have a fence hook; and of their hosts, those whose power it can cut. */
+const FENCE_HOOKS = 0.3;
+const BOARDS = 0.85;
 
 /** A whole fleet in one thread: two coordinators, a database, nodes, and the network between them. */
 export class SimulatedFleet {
@@ -48,7 +65,7 @@ export class SimulatedFleet {
   readonly clocks = new Map<string, HostClock>();
   readonly witness: CopyWitness;
   readonly exchanges: ExchangeWatch;
-  readonly survival: SurvivalWatch;
+  readonly troubles: Troubles;
   readonly counts = noCounts();
   /** Moments that faults may wait for. */
   readonly cues = new Cues();
@@ -62,6 +79,9 @@ export class SimulatedFleet {
   readonly #seed: number;
   readonly #commits: CommitWatch;
   readonly #peers: PeerNetwork;
+  readonly #survival: SurvivalWatch;
+  readonly #service: ServiceWatch;
+  readonly #boards = new Map<string, PowerBoard>();
 
   constructor(options: FleetOptions) {
     const { seed, policy, leaderTtlMs } = options;
@@ -74,18 +94,31 @@ export class SimulatedFleet {
     this.database = new SimulatedDatabase(time, this.random("database"));
     this.witness = new CopyWitness((text) => this.fail(text));
     this.exchanges = new ExchangeWatch(time);
-    this.survival = new SurvivalWatch({
-      time,
+    const sight = new MajoritySight({
+      network: this.network,
+      peers: this.#peers,
       exchanges: this.exchanges,
-      policies: this.policies,
       nodes: () => this.nodes,
+      policies: this.policies,
+    });
+    this.#survival = new SurvivalWatch({
+      sight,
+      exchanges: this.exchanges,
+      nodes: () => this.nodes,
+      counts: this.counts,
+      note: (who, text) => this.log.note(who, text),
       fail: (text) => this.fail(text),
     });
+    this.exchanges.onOutage(sight.hardLeaseMs, (fromMs) => this.#survival.outageEnds(fromMs));
+    this.troubles = new Troubles(time);
+    const fencing = this.random("fencing");
+    const fences = fencing.chance(FENCE_HOOKS);
     this.clusterId = deterministicId("simulated cluster");
     this.#commits = new CommitWatch({
       fleet: this.database.fleet,
       exchanges: this.exchanges,
       leaseMinMs: Math.min(...this.policies.map(({ leaseMs }) => leaseMs)),
+      waitMinMs: Math.min(...this.policies.map(waitMs)),
       counts: this.counts,
       note: (who, text) => this.log.note(who, text),
       on: this.log.on,
@@ -115,10 +148,22 @@ export class SimulatedFleet {
           leaderTtlMs,
           random: (concern) => this.random(`coordinator-${index + 1} ${concern}`),
           log: this.log,
+          fencing: fences ? this.#fencing() : null,
           onCommit: (changes, term, process) => this.#onCommit(changes, term, process),
         }),
     );
+    this.#service = new ServiceWatch({
+      network: this.network,
+      exchanges: this.exchanges,
+      troubles: this.troubles,
+      coordinators: this.coordinators,
+      fail: (text) => this.fail(text),
+    });
     this.nodes = Array.from({ length: options.nodes }, (_, index) => this.#node(index));
+    for (const node of this.nodes) {
+      const board = new PowerBoard(node, time, this.random(`${node.name} board`));
+      if (fencing.chance(BOARDS)) this.#boards.set(node.nodeId, board);
+    }
   }
 
   /** A stream of numbers for one concern. */
@@ -170,10 +215,23 @@ export class SimulatedFleet {
     return clock;
   }
 
+  #fencing(): Fencing {
+    return {
+      boardOf: (nodeId) => this.#boards.get(nodeId),
+      onCall: (process, nodeName) => {
+        this.counts["fence hook calls"] += 1;
+        this.log.note(process, `calls the fence hook for ${nodeName}`);
+      },
+    };
+  }
+
   #node(index: number): NodeHost {
     const name = `node-${index + 1}`;
     const nodeId = deterministicId("simulated node", index);
     const dialling = this.random(`${name} dialling`);
+    const late = new LateReplay(() => {
+      this.counts["messages repeated"] += 1;
+    });
     const node: NodeHost = new NodeHost({
       nodeId,
       name,
@@ -191,14 +249,15 @@ export class SimulatedFleet {
         this.witness.see(copy);
       },
       onStartAsked: () => this.cues.tell("start", name),
-      dial: (client, turn) => this.#dial(client, turn, nodeId, name, dialling),
+      dial: (client, turn) => this.#dial(client, turn, { nodeId, name, random: dialling, late }),
       peers: (process) => this.#peers.plane(name, process),
       onVotes: (votes) => {
         this.counts["votes granted"] += votes;
       },
       onKill: (copies) => {
         this.counts["guard kills"] += copies;
-        this.survival.killed(name);
+        this.#survival.killed(node);
+        this.#service.killed(node);
       },
     });
     node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(
@@ -208,24 +267,19 @@ export class SimulatedFleet {
     return node;
   }
 
-  #dial(
-    client: ConnectionParts["client"],
-    turn: number,
-    nodeId: string,
-    nodeName: string,
-    random: SeededRandom,
-  ): Connection {
+  #dial(client: ConnectionParts["client"], turn: number, { nodeId, name, random, late }: Dialler): Connection {
     const host = this.coordinators[turn % this.coordinators.length] as CoordinatorHost; // There are some.
     return new Connection({
       network: this.network,
       random,
+      late,
       client,
       serverHost: host.name,
       listening: () => {
         const { present } = host;
-        return present && { process: present.process, host: host.name, accept: present.accept(nodeId, nodeName) };
+        return present && { process: present.process, host: host.name, accept: present.accept(nodeId, name) };
       },
-      onGoodbye: () => this.cues.tell("goodbye", nodeName),
+      onGoodbye: () => this.cues.tell("goodbye", name),
       onMessage: (from, to, message) => this.exchanges.see(nodeId, from, to, message, this),
     });
   }
@@ -233,9 +287,6 @@ export class SimulatedFleet {
   #onCommit(changes: DecisionChanges, term: number, process: string): void {
     this.#commits.see(changes, term, process);
     if (changes.memberships.length > 0) this.cues.tell("epoch", null);
-    if (changes.memberships.some(({ history }) => presentEpoch(history).voters.length > 0)) {
-      this.votes = true;
-      this.survival.grouped();
-    }
+    if (changes.memberships.some(({ history }) => presentEpoch(history).voters.length > 0)) this.votes = true;
   }
 }

@@ -1,72 +1,66 @@
-import { CLOCK_RATE_ERROR_MAX, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
-import type { SimulatedClock } from "../clock/simulated-clock.ts";
 import type { NodeHost } from "../host/node-host.ts";
 import type { ExchangeWatch } from "./exchange-watch.ts";
-
-/** Beyond the arithmetic: what messages and timers take without a fault. */
-const SLACK_MS = 200;
-/** After a fault that touched nodes has ended, so many leases pass before their silence must be a majority's. */
-const CALM_LEASES = 4;
-const CALM_MS = 5_000;
+import type { MajoritySight } from "./majority-sight.ts";
+import type { RunCounts } from "./run-counts.ts";
 
 export type SurvivalWatchParts = {
-  readonly time: SimulatedClock;
+  readonly sight: MajoritySight;
   readonly exchanges: ExchangeWatch;
-  /** Every policy that the group may have in this run: what counts is the longest lease. */
-  readonly policies: readonly LeasePolicy[];
   readonly nodes: () => readonly NodeHost[];
+  readonly counts: RunCounts;
+  readonly note: (who: string, text: string) => void;
   readonly fail: (text: string) => void;
 };
 
 /**
- * Holds every kill against the promise that a dead control plane stops no container whose node sees a majority: when nobody
- * was acknowledged for long enough that all are without lease, nothing but the control plane was touched for long, every node
- * has had time to hear of the voters, and most machines have power, nothing may be killed.
+ * Holds every kill for want of a lease against the promise that a dead control plane stops no container whose node sees a
+ * majority. Each node is judged by itself, by what it could reach: whoever of its voters holds a lease counts as one that gives
+ * no vote, so that a leader which serves others and not this node is told from one that is away.
  */
 export class SurvivalWatch {
   readonly #parts: SurvivalWatchParts;
-  #touching = 0;
-  #touchedMs = Number.NEGATIVE_INFINITY;
-  /** When the group had its first voters; until a node has heard of them it has nobody to ask. */
-  #groupedMs = Number.POSITIVE_INFINITY;
-  /** Kills while nobody was acknowledged, whatever else was wrong. */
-  killsUnacknowledged = 0;
+  /** Hard ends at which a node has killed; what it finds after that was started too late, and is killed with the rest. */
+  readonly #hardEnds = new Map<NodeHost, number | null>();
 
   constructor(parts: SurvivalWatchParts) {
     this.#parts = parts;
   }
 
-  /** The voting group has voters; from its first ones on there always are some. */
-  grouped(): void {
-    this.#groupedMs = Math.min(this.#groupedMs, this.#parts.time.nowMs());
-  }
-
-  /** A fault that touches more than the control plane begins; the answer ends it. */
-  touched(): () => void {
-    this.#touching += 1;
-    return () => {
-      this.#touching -= 1;
-      this.#touchedMs = this.#parts.time.nowMs();
-    };
-  }
-
-  /** A node has begun to kill what runs. */
-  killed(host: string): void {
-    const { time, exchanges, policies, nodes, fail } = this.#parts;
-    const leaseMs = Math.max(...policies.map((policy) => policy.leaseMs));
-    const intervalMs = Math.max(...policies.map((policy) => policy.intervalMs));
-    const sinceAckMs = time.nowMs() - exchanges.ackedMs;
-    if (sinceAckMs < (leaseMs / 2 + 2 * intervalMs) / (1 - CLOCK_RATE_ERROR_MAX) + SLACK_MS) return;
-    this.killsUnacknowledged += 1;
-    // A lease that was granted before the voters were there has ended by then.
-    if (time.nowMs() - this.#groupedMs < leaseMs / (1 - CLOCK_RATE_ERROR_MAX) + SLACK_MS) return;
-    if (this.#touching > 0 || time.nowMs() - this.#touchedMs < CALM_LEASES * leaseMs + CALM_MS) return;
-    const all = nodes();
-    const powered = all.filter((node) => node.powered).length;
-    if (2 * powered <= all.length) return;
+  /** The node has begun to kill what runs, or goes on with what has appeared since. */
+  killed(node: NodeHost): void {
+    const { sight, counts, fail, exchanges } = this.#parts;
+    const { deadlineMs } = node;
+    if (this.#hardEnds.get(node) === deadlineMs) return;
+    this.#hardEnds.set(node, deadlineMs);
+    // Without a lease in this boot there is nothing that votes could prolong.
+    const seen = deadlineMs === null ? null : sight.before(node, deadlineMs);
+    if (deadlineMs === null || !seen || seen.kind === "unclear") {
+      counts["kills not judged"] += 1;
+      return;
+    }
+    counts["kills judged"] += 1;
+    if (seen.kind !== "majority") return;
+    const others = seen.voters === 1 ? "1 other voter" : `${seen.voters} other voters`;
     fail(
-      `${host} killed its containers ${Math.round(sinceAckMs)} ms after the last acknowledgement to anybody, ` +
-        `though ${powered} of ${all.length} nodes saw each other`,
+      `${node.name} killed its containers ${Math.round(deadlineMs - exchanges.ackedMs(node.nodeId))} ms after its last ` +
+        `acknowledgement, though it saw ${others} without lease all the time`,
     );
+  }
+
+  /**
+   * Nobody was acknowledged from one moment until now, for longer than any lease lasts: counts what lived through that by
+   * votes alone. What should have and did not was killed, and is judged there.
+   */
+  outageEnds(fromMs: number): void {
+    const { sight, counts, nodes, note } = this.#parts;
+    let survivors = 0;
+    for (const node of nodes()) {
+      const lives = node.engine.copies().some((copy) => copy.ha && copy.executing);
+      if (lives && sight.since(node, fromMs + sight.softLeaseMs).kind === "majority") survivors += 1;
+    }
+    if (survivors === 0) return;
+    counts["dead control planes survived"] += 1;
+    counts["nodes that survived by votes"] += survivors;
+    note("world", `${survivors} nodes have survived the control plane's absence by votes`);
   }
 }

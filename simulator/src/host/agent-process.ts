@@ -5,6 +5,7 @@ import type { JournalFile } from "@lormas/agent/journal/journal-file.ts";
 import { NodeAgent } from "@lormas/agent/node/node-agent.ts";
 import type { PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
 import type { CoordinatorClient } from "@lormas/agent/session/coordinator-client.ts";
+import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Logger } from "pino";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { Connection } from "../network/connection.ts";
@@ -23,6 +24,8 @@ export type AgentProcessParts = {
   readonly address: string;
   readonly capacity: NodeCapacity;
   readonly clock: HostClock;
+  /** True time. */
+  readonly nowMs: () => number;
   readonly random: SeededRandom;
   readonly log: RunLog;
   readonly journalFile: JournalFile;
@@ -45,7 +48,8 @@ export class AgentProcess {
   #agent: NodeAgent | null = null;
   #leave: (() => Promise<void>) | null = null;
   #leaving = false;
-  #serves = false;
+  #servesSinceMs = Number.POSITIVE_INFINITY;
+  #journal: Journal | null = null;
 
   constructor(parts: AgentProcessParts) {
     this.process = parts.process;
@@ -54,7 +58,17 @@ export class AgentProcess {
 
   /** True from when it knows its guard until it is told to leave: it enforces the deadline by itself. */
   get serves(): boolean {
-    return this.#serves && !this.#leaving;
+    return this.servesSinceMs < Number.POSITIVE_INFINITY;
+  }
+
+  /** True time since which it does; infinite while it does not. */
+  get servesSinceMs(): number {
+    return this.#leaving ? Number.POSITIVE_INFINITY : this.#servesSinceMs;
+  }
+
+  /** The voting group as its journal has it. */
+  get membership(): MembershipEpoch | null {
+    return this.#journal?.state.membership ?? null;
   }
 
   /** Votes that this run was given by peers. */
@@ -80,6 +94,7 @@ export class AgentProcess {
     // pino's overloads cannot be written out; the agent calls its levels with fields, text or both, as this takes them.
     const log = processLog(this.#parts.log, process.name) as unknown as Logger;
     const journal = await Journal.over(journalFile);
+    this.#journal = journal;
     void journal.broken.then((fault) => this.#die(fault));
     const guard = await GuardClient.open({ door, launch: null, timers, log });
     let dials = 0;
@@ -101,7 +116,7 @@ export class AgentProcess {
       log,
     });
     this.#agent = agent;
-    this.#serves = true;
+    this.#servesSinceMs = this.#parts.nowMs();
     this.#leave = async () => {
       await guard.leaving();
       await agent.stop("the agent got SIGTERM");

@@ -90,6 +90,11 @@ export class NodeHost {
     return this.#powered;
   }
 
+  /** How often the machine was started. */
+  get boots(): number {
+    return this.#boots;
+  }
+
   get agent(): AgentProcess | null {
     return this.#agent;
   }
@@ -108,6 +113,17 @@ export class NodeHost {
     this.startAgent();
   }
 
+  /** True time at which the deadline is that the guard holds, which may have passed; null: it holds none of this boot. */
+  get deadlineMs(): number | null {
+    const record = this.#guardFile;
+    if (record?.bootId !== this.#bootId || record.deadlineMs === null || !record.fenced) return null;
+    return this.#parts.clock.momentOf(record.deadlineMs);
+  }
+
+  get #bootId(): string {
+    return `${this.name} ${this.#boots}`;
+  }
+
   /** Starts the agent, as its supervisor does. */
   startAgent(): void {
     if (!this.#powered || this.#parked || this.#agent?.process.alive) return;
@@ -124,6 +140,7 @@ export class NodeHost {
       address,
       capacity,
       clock,
+      nowMs: () => this.#parts.time.nowMs(),
       random: this.#parts.random(`agent ${this.#processes}`),
       log,
       journalFile: this.disk.fileOf(process),
@@ -208,7 +225,7 @@ export class NodeHost {
     this.#guard = new GuardProcess({
       process,
       record: this.#guardFile && structuredClone(this.#guardFile),
-      bootId: `${this.name} ${this.#boots}`,
+      bootId: this.#bootId,
       clock: agentClock(clock),
       timers: agentTimers(process),
       hands: {

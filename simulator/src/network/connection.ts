@@ -7,6 +7,7 @@ import type {
 import type { SimulatedProcess } from "../process/simulated-process.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { ClientCall } from "./client-call.ts";
+import type { LateReplay } from "./late-replay.ts";
 import type { Link, Network } from "./network.ts";
 import type { Pipe } from "./pipe.ts";
 import { ServerCall } from "./server-call.ts";
@@ -42,9 +43,16 @@ export type ConnectionParts = {
   readonly listening: Listening;
   /** Told when the agent says goodbye, before that is on its way. */
   readonly onGoodbye: () => void;
+  readonly late: LateReplay;
   /** Looks at a message as it is delivered, for the log of the run. */
   readonly onMessage: (from: string, to: string, message: unknown) => void;
 };
+
+/** What may come once more in a command stream. Reports and inventories have no meaning but in their order. */
+const REPEATED: ReadonlySet<string> = new Set(["command", "resultAck", "result", "goodbye"]);
+
+/** Between two messages of a stream that is held up, so that rounding does not turn them round. */
+const APART_MS = 0.001;
 
 /** gRPC's keepalive: a ping after this much silence, and this long for its answer. */
 const KEEPALIVE_MIN_MS = 5_000;
@@ -64,6 +72,8 @@ export class Connection {
   readonly #serverCalls = new Map<number, ServerCall<unknown, unknown>>();
   /** Calls that carry heartbeats. */
   readonly #heartbeats = new Set<number>();
+  /** Until when a stream is held up, by way and call, while others pass it. */
+  readonly #strayUntilMs = { up: new Map<number, number>(), down: new Map<number, number>() };
   /** Lets go of what the connection waits for at others. */
   readonly #watching: (() => void)[];
   #server: (End & { readonly accept: Accept }) | null = null;
@@ -117,10 +127,12 @@ export class Connection {
     this.#server?.process.emit(() =>
       this.#down.send(`${frame.kind} down`, () => {
         if (frame.kind === "end") this.#server?.process.enter(() => this.#serverCallOver(frame.call));
-        const take = (): void => this.#parts.client.process.enter(() => this.#takeDown(frame));
-        if (isCommand(frame)) return this.#commandArrives(take);
-        take();
-        this.#again(frame, "down", take);
+        this.#inItsTime(frame, "down", () => {
+          const take = (): void => this.#parts.client.process.enter(() => this.#takeDown(frame));
+          if (isCommand(frame)) this.#commandArrives(take);
+          else take();
+          this.#again(frame, "down", take);
+        });
       }),
     );
   }
@@ -198,8 +210,10 @@ export class Connection {
     }
     if (!this.#serverOpen) return;
     const { process } = this.#server;
-    process.enter(() => this.#takeUp(frame));
-    this.#again(frame, "up", () => process.enter(() => this.#takeUp(frame)));
+    this.#inItsTime(frame, "up", () => {
+      process.enter(() => this.#takeUp(frame));
+      this.#again(frame, "up", () => process.enter(() => this.#takeUp(frame)));
+    });
   }
 
   // Against what TCP promises, like the duplicates: agents are to bear commands in any order.
@@ -211,15 +225,49 @@ export class Connection {
     }
   }
 
-  // A heartbeat or acknowledgement that comes once more, long after it was overtaken.
+  // A command stream whose window is full stands still while heartbeats go on; what is in it stays in order.
+  #inItsTime(frame: UpFrame | DownFrame, way: "up" | "down", take: () => void): void {
+    const { network } = this.#parts;
+    const untilMs = this.#strayUntilMs[way];
+    const link = way === "up" ? this.#upLink : this.#downLink;
+    const isHeldUp = link.strayMaxMs > 0 || untilMs.size > 0;
+    if (!isHeldUp || this.#heartbeats.has(frame.call) || frame.kind === "open" || frame.kind === "cancel")
+      return take();
+    const nowMs = network.time.nowMs();
+    const atMs = Math.max((untilMs.get(frame.call) ?? 0) + APART_MS, nowMs + network.strayMs(link));
+    if (atMs <= nowMs) {
+      untilMs.delete(frame.call);
+      return take();
+    }
+    untilMs.set(frame.call, atMs);
+    network.time.after(atMs - nowMs, "network", `held up ${way}`, take);
+  }
+
+  // A message that comes once more, long after it was overtaken.
   #again(frame: UpFrame | DownFrame, way: "up" | "down", deliver: () => void): void {
-    if (frame.kind !== "data" || !this.#heartbeats.has(frame.call)) return;
+    if (frame.kind !== "data") return;
+    if (!this.#heartbeats.has(frame.call)) return this.#repeat(frame, way);
     // A heartbeat stream carries these two kinds of messages alone.
     const { message } = frame.message as HeartbeatRequest | HeartbeatResponse;
     if (message.case !== "heartbeat" && message.case !== "ack") return;
     const { network } = this.#parts;
     const lateMs = network.duplicateAfterMs(way === "up" ? this.#upLink : this.#downLink);
     if (lateMs !== null) network.time.after(lateMs, "network", `duplicate ${way}`, deliver);
+  }
+
+  #repeat(frame: { readonly call: number; readonly message: unknown }, way: "up" | "down"): void {
+    const { network, late } = this.#parts;
+    late.carries(way, this, frame.call, (message) => {
+      const again = { call: frame.call, kind: "data", message } as const;
+      if (way === "up") this.#server?.process.enter(() => this.#takeUp(again));
+      else this.#parts.client.process.enter(() => this.#takeDown(again));
+    });
+    const lateMs = network.repeatAfterMs(way === "up" ? this.#upLink : this.#downLink);
+    if (lateMs === null) return;
+    // A command stream carries these two kinds of messages alone.
+    const { message } = frame.message as CommandsRequest | CommandsResponse;
+    if (!REPEATED.has(message.case ?? "")) return;
+    network.time.after(lateMs, "network", `repeated ${way}`, () => late.deliver(way, frame.message));
   }
 
   #takeUp(frame: UpFrame): void {

@@ -15,9 +15,8 @@ const HEAL_MOST_MS = 60_000;
 
 /** One direction between two hosts. */
 export type Link = {
-  /** Faults that cut this direction at the moment, and since when there is one. */
+  /** Faults that cut this direction at the moment. */
   cuts: number;
-  cutSinceMs: number;
   /** Of these cuts: those that keepalive does not see, since something in between answers it. */
   unseenCuts: number;
   /** Share of segments that are lost. */
@@ -29,12 +28,22 @@ export type Link = {
   duplicatesLateMs: number | null;
   /** Share of commands that are late, so that others overtake them, or come once more. */
   lateCommands: number;
+  /** Share of commands, results, their acknowledgements and goodbyes that come once more, late, in whatever stream there is. */
+  repeats: number;
+  /** Command streams are held up for so long at most while heartbeats pass them. */
+  strayMaxMs: number;
+  /**
+   * True time since which nothing is lost or late here, minus infinity when nothing ever was; and since which it is cut.
+   * Infinite while that is not so.
+   */
+  wholeSinceMs: number;
+  cutSinceMs: number;
   readonly pipes: Set<Pipe>;
 };
 
 /** What a link does besides carrying. */
 export type Disturbance = Partial<
-  Pick<Link, "loss" | "delayMaxMs" | "duplicates" | "duplicatesLateMs" | "lateCommands">
+  Pick<Link, "loss" | "delayMaxMs" | "duplicates" | "duplicatesLateMs" | "lateCommands" | "repeats" | "strayMaxMs">
 >;
 
 /** How late a duplicate, or a command that others overtake, comes at most. */
@@ -66,8 +75,8 @@ export class Network {
   cut(from: string, to: string, how: "seen" | "unseen" = "seen"): void {
     const link = this.link(from, to);
     if (how === "unseen") link.unseenCuts += 1;
-    if (link.cuts === 0) link.cutSinceMs = this.time.nowMs();
     link.cuts += 1;
+    this.#changed(link);
     for (const listener of [...this.#onCut]) listener(from, to);
   }
 
@@ -75,14 +84,17 @@ export class Network {
     const link = this.link(from, to);
     if (how === "unseen") link.unseenCuts -= 1;
     link.cuts -= 1;
-    if (link.cuts > 0) return;
     const waitMaxMs = Math.min(HEAL_MOST_MS, Math.max(HEAL_LEAST_MS, this.time.nowMs() - link.cutSinceMs));
+    this.#changed(link);
+    if (link.cuts > 0) return;
     for (const pipe of [...link.pipes]) pipe.resendAfter(this.#random.between(HEAL_MIN_MS, waitMaxMs));
   }
 
   /** Segments of this direction get lost, or are late, until it is set back to zero. */
   disturb(from: string, to: string, change: Disturbance): void {
-    Object.assign(this.link(from, to), change);
+    const link = this.link(from, to);
+    Object.assign(link, change);
+    this.#changed(link);
   }
 
   /** Calls back whenever a direction is cut; returns the way to stop that. */
@@ -112,6 +124,16 @@ export class Network {
     return this.#random.chance(LATE_AGAIN) ? [0, lateMs] : [lateMs];
   }
 
+  /** How late a message of a command stream comes once more; null: it does not. */
+  repeatAfterMs({ repeats }: Link): number | null {
+    return repeats > 0 && this.#random.chance(repeats) ? this.#random.logBetween(1, LATE_MAX_MS) : null;
+  }
+
+  /** How long a message of a command stream is held up besides. */
+  strayMs({ strayMaxMs }: Link): number {
+    return strayMaxMs > 0 ? this.#random.logBetween(1, strayMaxMs) : 0;
+  }
+
   /** The same object for the same two hosts. */
   link(from: string, to: string): Link {
     let links = this.#links.get(from);
@@ -123,17 +145,27 @@ export class Network {
     if (!link) {
       link = {
         cuts: 0,
-        cutSinceMs: 0,
         unseenCuts: 0,
         loss: 0,
         delayMaxMs: 0,
         duplicates: 0,
         duplicatesLateMs: null,
         lateCommands: 0,
+        repeats: 0,
+        strayMaxMs: 0,
+        wholeSinceMs: Number.NEGATIVE_INFINITY,
+        cutSinceMs: Number.POSITIVE_INFINITY,
         pipes: new Set(),
       };
       links.set(to, link);
     }
     return link;
+  }
+
+  #changed(link: Link): void {
+    const nowMs = this.time.nowMs();
+    const isWhole = link.cuts === 0 && link.loss === 0 && link.delayMaxMs === 0;
+    link.wholeSinceMs = isWhole ? Math.min(link.wholeSinceMs, nowMs) : Number.POSITIVE_INFINITY;
+    link.cutSinceMs = link.cuts > 0 ? Math.min(link.cutSinceMs, nowMs) : Number.POSITIVE_INFINITY;
   }
 }

@@ -1,6 +1,14 @@
 import type { PeerAnswer, PeerAnswering, PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
+import type { Voter } from "@lormas/lease/membership.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
 import type { Network } from "./network.ts";
+
+/** Whom a node asks. */
+export type AskedVoters = {
+  readonly voters: readonly Voter[];
+  /** Since when, in true time. */
+  readonly sinceMs: number;
+};
 
 type Listening = { readonly process: SimulatedProcess; readonly answering: PeerAnswering };
 
@@ -9,11 +17,17 @@ export class PeerNetwork {
   readonly #network: Network;
   /** By host: who listens there now. */
   readonly #listening = new Map<string, Listening>();
+  readonly #asked = new Map<string, AskedVoters>();
   readonly #hostOf: (nodeId: string) => string | undefined;
 
   constructor(network: Network, hostOf: (nodeId: string) => string | undefined) {
     this.#network = network;
     this.#hostOf = hostOf;
+  }
+
+  /** Whom the agent of a host asks, as it last knew. */
+  askedBy(host: string): AskedVoters | undefined {
+    return this.#asked.get(host);
   }
 
   /** The plane of one run of an agent. */
@@ -22,7 +36,7 @@ export class PeerNetwork {
       address: `${host}:7446`,
       serve: (answering) => void this.#listening.set(host, { process, answering }),
       prepare: () => undefined,
-      keep: () => undefined,
+      keep: (voters) => void this.#asked.set(host, { voters, sinceMs: this.#network.time.nowMs() }),
       ask: (voter, question, timeoutMs) =>
         new Promise<PeerAnswer | null>((resolve) => {
           const to = this.#hostOf(voter.nodeId);

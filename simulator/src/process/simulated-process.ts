@@ -19,6 +19,8 @@ export type ProcessParts = {
  */
 export class SimulatedProcess {
   readonly name: string;
+  /** True time of its start. */
+  readonly bornMs: number;
   readonly #parts: ProcessParts;
   readonly #held: (() => void)[] = [];
   readonly #unsent: (() => void)[] = [];
@@ -26,10 +28,14 @@ export class SimulatedProcess {
   readonly #atStop = new Set<() => void>();
   #state: "running" | "stopped" | "dead" = "running";
   #stopsInNextTurn = false;
+  /** True time of the last beginning or end of its running. */
+  #changedMs: number;
 
   constructor(parts: ProcessParts) {
     this.name = parts.name;
     this.#parts = parts;
+    this.bornMs = parts.time.nowMs();
+    this.#changedMs = this.bornMs;
   }
 
   get alive(): boolean {
@@ -39,6 +45,21 @@ export class SimulatedProcess {
   /** Neither dead nor stopped, nor about to be. */
   get running(): boolean {
     return this.#state === "running" && !this.#stopsInNextTurn;
+  }
+
+  /** True time since which it runs without a break; infinite while it does not. */
+  get runningSinceMs(): number {
+    return this.running ? this.#changedMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** True when it runs and has done so ever since it was started. */
+  get wasNeverStopped(): boolean {
+    return this.runningSinceMs === this.bornMs;
+  }
+
+  /** True time since which it does not run; infinite while it does. */
+  get downSinceMs(): number {
+    return this.running ? Number.POSITIVE_INFINITY : this.#changedMs;
   }
 
   /** Something reaches the process: it takes it up now, later when it is stopped, never when it is dead. */
@@ -64,6 +85,7 @@ export class SimulatedProcess {
   /** SIGSTOP. With `midTurn` it first takes up one more thing, and what that makes it do is done only when it goes on. */
   stop(midTurn: boolean): void {
     if (!this.running) return;
+    this.#changedMs = this.#parts.time.nowMs();
     if (midTurn) this.#stopsInNextTurn = true;
     else this.#state = "stopped";
     for (const callback of [...this.#atStop]) callback();
@@ -71,6 +93,8 @@ export class SimulatedProcess {
 
   /** SIGCONT: what it was about to do is done first, then it takes up what has come, in order. */
   continue(): void {
+    if (this.running || this.#state === "dead") return;
+    this.#changedMs = this.#parts.time.nowMs();
     this.#stopsInNextTurn = false;
     if (this.#state !== "stopped") return;
     this.#state = "running";
@@ -81,6 +105,7 @@ export class SimulatedProcess {
   /** SIGKILL. */
   kill(): void {
     if (this.#state === "dead") return;
+    if (this.running) this.#changedMs = this.#parts.time.nowMs();
     this.#state = "dead";
     this.#held.length = 0;
     this.#unsent.length = 0;

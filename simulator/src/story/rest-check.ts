@@ -34,13 +34,23 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
         say(`it should run (${context.reason})`);
     } else if (context.desired === "stopped" && (life !== "stopped" || copies.length > 0)) say("it should be stopped");
     else if (context.desired === "removed") say("it should be gone");
+    const told = operator.told.desired(facts.id);
+    if (told !== null && told !== context.desired)
+      say(`people were told that it is to be ${told}, not ${context.desired}`);
   }
   for (const [id, { outcome, state }] of stored.migrations) {
     if (outcome === "running") problems.push(`migration ${id} stays in ${state}`);
+    if (outcome === "completed" && operator.told.cancelled.has(id))
+      problems.push(`migration ${id} was completed after its cancelling was acknowledged`);
   }
-  for (const containerId of operator.containers) {
+  for (const containerId of operator.told.containers) {
     if (!stored.containers.has(containerId))
       problems.push(`container ${containerId} was acknowledged and is not there`);
+  }
+  const cluster = stored.clusters.get(fleet.clusterId);
+  if (!cluster?.autoMigrate || cluster.nPlusOne !== "off" || !cluster.policy.survival) {
+    problems.push("the cluster is not set as it was in the beginning");
+    operator.restoreCluster();
   }
   for (const { name, nodeId } of fleet.nodes) {
     if (lost.has(name)) continue;
