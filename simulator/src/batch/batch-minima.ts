@@ -6,7 +6,14 @@ export const MINIMA_PER_1000_SEEDS: Partial<Readonly<Record<RunCount, number>>> 
   failovers: 2_000,
   "migrations completed": 2_000,
   "commands refused": 300,
+  "messages repeated": 500,
+  "migrations cancelled": 20,
+  overrides: 10,
+  "moves by fence hook": 250,
   "guard kills": 1_000,
+  // The check of survival by votes: kills that it could tell right from wrong, and outages that it saw lived through.
+  "kills judged": 1_000,
+  "dead control planes survived": 400,
   "votes granted": 100_000,
   takeovers: 2_000,
 };

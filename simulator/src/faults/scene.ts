@@ -4,6 +4,7 @@ import type { SeededRandom } from "../random/seeded-random.ts";
 import { CONTROL_PLANE_SCENES } from "./control-plane-scenes.ts";
 import type { Fault, FaultKind } from "./fault.ts";
 import { OPERATOR_SCENES } from "./operator-scenes.ts";
+import { REPEAT_SCENES } from "./repeat-scenes.ts";
 
 /** One fault of a scene: when after the scene's beginning, and for how long, both in leases. */
 export type Act = {
@@ -104,13 +105,13 @@ const SCENES: Readonly<Record<string, readonly Act[]>> = {
   ],
 };
 
-const ALL_SCENES: Readonly<Record<string, readonly Act[]>> = {
-  ...SCENES,
-  ...CONTROL_PLANE_SCENES,
-  ...OPERATOR_SCENES,
-};
-
-export const SCENE_NAMES: readonly string[] = Object.keys(ALL_SCENES);
+/** Of scenes, so many are of each kind; the last is all the rest. */
+const SHARES: readonly { readonly share: number; readonly scenes: readonly (readonly Act[])[] }[] = [
+  { share: 0.17, scenes: Object.values(CONTROL_PLANE_SCENES) },
+  { share: 0.12, scenes: Object.values(OPERATOR_SCENES) },
+  { share: 0.05, scenes: Object.values(REPEAT_SCENES) },
+  { share: 1, scenes: Object.values(SCENES) },
+];
 
 const VICTIMS = 4;
 
@@ -121,9 +122,14 @@ export function drawScene(
   policy: LeasePolicy,
   kinds: readonly FaultKind[],
 ): Fault[] {
-  const name = random.oneOf(SCENE_NAMES) ?? "";
+  let drawn = random.next();
+  const scenes = SHARES.find(({ share }) => {
+    drawn -= share;
+    return drawn < 0;
+  })?.scenes;
+  const acts = random.oneOf(scenes ?? []) ?? [];
   const victims = Array.from({ length: VICTIMS }, () => random.below(1_000));
-  return (ALL_SCENES[name] ?? []).flatMap(({ kind, after, lasts, plusMs = 0, victim = 0, wish, severity = [0, 1] }) => {
+  return acts.flatMap(({ kind, after, lasts, plusMs = 0, victim = 0, wish, severity = [0, 1] }) => {
     const fault: Fault = {
       atMs: atMs + random.between(...after) * policy.leaseMs,
       kind,

@@ -32,12 +32,24 @@ test("a seed plays the same in every process, to the last event", async () => {
 
 test("a batch in which a rule is broken on purpose fails and names the seed", async () => {
   const mutant = new URL("../mutants/load-mutant.ts", import.meta.url).href;
-  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "8", "--brief"], {
+  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "24", "--brief"], {
     env: { ...process.env, LORMAS_MUTANT: "no-majority-for-death" },
   });
   await expect(run).rejects.toMatchObject({
     code: 1,
     stdout: expect.stringMatching(/seed \d+: container .* runs twice/),
+  });
+}, 180_000);
+
+test("a batch in which nodes do not survive the control plane fails and names the kill", async () => {
+  const mutant = new URL("../mutants/load-mutant.ts", import.meta.url).href;
+  const options = ["--seeds", "8", "--faults", "crash coordinators,crash container", "--brief"];
+  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, ...options], {
+    env: { ...process.env, LORMAS_MUTANT: "no-soft-end" },
+  });
+  await expect(run).rejects.toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/seed \d+: node-\d killed its containers .* without lease all the time/),
   });
 }, 180_000);
 
