@@ -2,7 +2,7 @@ import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { WISHES } from "../fleet/wish.ts";
 import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind, LASTING_KINDS } from "./fault.ts";
-import { drawScene, SCENE_NAMES, type SceneName } from "./scene.ts";
+import { drawScene, type SceneName } from "./scene.ts";
 
 export type PlanOptions = {
   readonly fromMs: number;
@@ -60,7 +60,7 @@ function forGood(random: SeededRandom, { fromMs, untilMs, kinds }: PlanOptions, 
 function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds, scenes }: PlanOptions): Fault[] {
   const faults: Fault[] = [];
   for (let atMs = fromMs; atMs < untilMs; atMs += random.between(...SCENE_PAUSE) * policy.leaseMs) {
-    faults.push(...drawScene(random, atMs, policy, kinds, scenes ?? SCENE_NAMES));
+    faults.push(...drawScene(random, atMs, policy, kinds, scenes));
   }
   return faults;
 }

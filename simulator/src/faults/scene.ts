@@ -116,8 +116,18 @@ const SCENES = {
 export type SceneName = keyof typeof SCENES;
 export const SCENE_NAMES = Object.keys(SCENES) as SceneName[]; // Its own keys.
 
+const namesOf = (scenes: object): readonly SceneName[] => SCENE_NAMES.filter((name) => Object.hasOwn(scenes, name));
+
+/** Where none are named, so many are of each kind; the last share is any. */
+const SHARES: readonly { readonly share: number; readonly names: readonly SceneName[] }[] = [
+  { share: 0.17, names: namesOf(CONTROL_PLANE_SCENES) },
+  { share: 0.12, names: namesOf(OPERATOR_SCENES) },
+  { share: 0.05, names: namesOf(REPEAT_SCENES) },
+  { share: 1, names: SCENE_NAMES },
+];
+
 /**
- * Draws one scene, of those named, that begins at a moment; only faults of the kinds that may be drawn are in it. Its victims
+ * Draws one scene, of those named or of all, that begins at a moment; only faults of the kinds that may be drawn are in it. Its victims
  * follow each other, so that they are different ones.
  */
 export function drawScene(
@@ -125,9 +135,9 @@ export function drawScene(
   atMs: number,
   policy: LeasePolicy,
   kinds: readonly FaultKind[],
-  names: readonly SceneName[],
+  names: readonly SceneName[] | null,
 ): Fault[] {
-  const name = random.oneOf(names);
+  const name = random.oneOf(names ?? drawnShare(random));
   if (name === undefined) return [];
   const first = random.below(1_000);
   const acts: readonly Act[] = SCENES[name];
@@ -143,4 +153,13 @@ export function drawScene(
     };
     return kinds.includes(kind) ? [fault] : [];
   });
+}
+
+function drawnShare(random: SeededRandom): readonly SceneName[] {
+  let drawn = random.next();
+  const found = SHARES.find(({ share }) => {
+    drawn -= share;
+    return drawn < 0;
+  });
+  return found?.names ?? SCENE_NAMES;
 }

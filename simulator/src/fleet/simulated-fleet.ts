@@ -51,7 +51,7 @@ const COORDINATORS = 2;
 const KILL_SHARE_MAX = 0.85;
 const NODE_CPU_MILLIS = 1_000;
 /** Of fleets, those that have a fence hook; and of their hosts, those whose power it can cut. */
-const FENCE_HOOKS = 0.3;
+const FENCE_HOOKS = 0.2;
 const BOARDS = 0.85;
 
 /** A whole fleet in one thread: two coordinators, a database, nodes, and the network between them. */

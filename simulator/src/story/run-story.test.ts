@@ -34,7 +34,7 @@ test("a seed plays the same in every process, to the last event", async () => {
 
 test("a batch in which a rule is broken on purpose fails and names the seed", async () => {
   const mutant = new URL("../mutants/load-mutant.ts", import.meta.url).href;
-  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "8", "--brief"], {
+  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "24", "--brief"], {
     env: { ...process.env, LORMAS_MUTANT: "no-majority-for-death" },
   });
   await expect(run).rejects.toMatchObject({
