@@ -32,6 +32,14 @@ export class LabHost extends LabMachine {
     this.#clock = clock;
   }
 
+  /** SIGKILL for both, so that neither can bring the other back. */
+  async killAgentAndGuard(): Promise<void> {
+    // Held first: one of them would be quick enough between two signals.
+    this.agent.stop();
+    this.guard.stop();
+    await Promise.all([this.agent.kill(), this.guard.kill()]);
+  }
+
   /** From now on the boot clock of agent and guard shows this many seconds a second. */
   setClockRate(rate: number): void {
     this.#driven().setRate(rate);
