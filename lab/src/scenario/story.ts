@@ -20,13 +20,22 @@ const LOOK_MS = 300;
 const EVENTS_PAGE = 1_000;
 
 /** What a story measured. */
-export type Figures = { failoverMs: number[]; boundMs: number; overlapMs: number };
+export type Figures = {
+  /** From each fault to the first beat of the copy that takes over, and what was allowed. */
+  failoverMs: number[];
+  boundMs: number;
+  /** For how long two copies ran at once, and no copy of a container at all, at most. */
+  overlapMs: number;
+  awayMs: number;
+  /** Copies that ran, of all containers together. */
+  copies: number;
+};
 
 /** Tells one story on a lab: does to hosts what it is told to, waits for what must follow, and keeps the log. */
 export class Story {
   readonly lab: Lab;
   readonly log: StoryLog;
-  readonly figures: Figures = { failoverMs: [], boundMs: 0, overlapMs: 0 };
+  readonly figures: Figures = { failoverMs: [], boundMs: 0, overlapMs: 0, awayMs: 0, copies: 0 };
   readonly #containers: string[] = [];
   /** Every container's copy at the last fault. */
   #before = new Map<string, Copy | undefined>();
@@ -232,6 +241,9 @@ export class Story {
   async end(course: Scenario["course"]): Promise<number> {
     if (course === "one") await this.#tellCourse();
     const overlaps = this.#containers.flatMap((name) => this.lab.witness.overlaps(name));
+    const gaps = this.#containers.flatMap((name) => this.lab.witness.gaps(name).map(({ ms }) => ms));
+    this.figures.awayMs = Math.max(0, ...gaps);
+    this.figures.copies = this.#containers.flatMap((name) => this.lab.witness.copies(name)).length;
     this.figures.overlapMs = overlaps.reduce((sum, { ms }) => sum + ms, 0);
     return this.figures.overlapMs;
   }
