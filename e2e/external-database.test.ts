@@ -5,9 +5,9 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startSystemPostgres, systemPostgresBinaries } from "../coordinator/src/store/system-postgres.ts";
 import { testServerUrl } from "../coordinator/src/store/test-database.ts";
+import { until } from "../lab/src/until.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { copiesOf } from "./fleet/fleet-processes.ts";
-import { until } from "./fleet/until.ts";
 
 // The machine's own PostgreSQL (≥ 15) where it has one, else the server that LORMAS_TEST_PG_URL names.
 const folder = mkdtempSync(join(tmpdir(), "lormas-pg-"));

@@ -3,12 +3,12 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../lab/src/until.ts";
 import { CopyWatch } from "./fleet/copy-watch.ts";
 import { EmbeddedDatabase } from "./fleet/embedded-database.ts";
 import { EventRecord } from "./fleet/event-record.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { copiesOf } from "./fleet/fleet-processes.ts";
-import { until } from "./fleet/until.ts";
 
 let fleet: Fleet;
 let database: EmbeddedDatabase;

@@ -1,8 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../lab/src/until.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { until } from "./fleet/until.ts";
 
 /** What an operator does on an ordinary day (docs/operations.md), on real processes, with a receiver for alerts. */
 let fleet: Fleet;

@@ -5,8 +5,8 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { ContainerType, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ContainerService, MigrationService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../lab/src/until.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { until } from "./fleet/until.ts";
 
 const FIXED_PORT = 20_777;
 let fleet: Fleet;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../lab/src/until.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { copiesOf } from "./fleet/fleet-processes.ts";
-import { until } from "./fleet/until.ts";
 
 /** A shorter W, so that two of them pass in seconds. */
 let fleet: Fleet;

@@ -8,10 +8,10 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { type Migration, MigrationSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { HealthService, MigrationService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../lab/src/until.ts";
 import { EventRecord } from "./fleet/event-record.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { copiesOf } from "./fleet/fleet-processes.ts";
-import { until } from "./fleet/until.ts";
 
 const run = promisify(execFile);
 const buf = join(fileURLToPath(new URL("../node_modules/.bin/", import.meta.url)), "buf");

@@ -74,6 +74,9 @@ describe("an import that points the wrong way is refused", () => {
     ["coordinator/src/runtime/a.ts", "../store/container-entity.ts"],
     ["agent/src/executor/a.ts", "dockerode"],
     ["e2e/a.ts", "dockerode"],
+    ["lab/src/a.ts", "@lormas/coordinator/domain/node/node-machine.ts"],
+    ["lab/src/a.ts", "../../e2e/fleet/fleet.ts"],
+    ["agent/src/a.ts", "@lormas/lab/lab.ts"],
     ["ui/src/lib/a.ts", "@lormas/lease/x.ts"],
     ["ui/src/lib/a.ts", "../../../coordinator/src/a.ts"],
     ["cli/src/up/a.ts", "@lormas/agent/main.ts"],
@@ -91,6 +94,8 @@ describe("an import that points the wrong way is refused", () => {
     expect(refused("coordinator/src/store/repo.ts", "./entities/node-entity.ts", "@mikro-orm/core")).toEqual([]);
     expect(refused("agent/src/guard/main.ts", "node:fs", "@lormas/lease/x.ts", "./b.ts")).toEqual([]);
     expect(refused("agent/src/runtime/docker/a.ts", "dockerode")).toEqual([]);
+    expect(refused("lab/src/a.ts", "@lormas/agent/x.ts", "../../cli/src/client/api-client.ts", "node:fs")).toEqual([]);
+    expect(refused("e2e/hosts/a.ts", "../../lab/src/network/host-network.ts")).toEqual([]);
     expect(refused("ui/src/lib/a.ts", "@lormas/gen/x.ts", "#lib/b.ts", "svelte")).toEqual([]);
     expect(refused("cli/src/a.ts", "@lormas/gen/x.ts", "./b.ts", "commander", "node:fs")).toEqual([]);
   });

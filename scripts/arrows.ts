@@ -83,6 +83,19 @@ const ARROWS: readonly Arrow[] = [
     rule: "nothing stands on the simulator",
   },
   {
+    binds: under("lab/"),
+    allows: (target) =>
+      target.kind !== "room" ||
+      isRoom(target, "lab/", "agent/", "gen/", "lease/", "cli/src/client/") ||
+      isRoom(target, "coordinator/src/eggs/", "coordinator/src/store/"),
+    rule: "the lab runs the product as processes: it imports the agent, lease, gen, the API's client and what stores an egg",
+  },
+  {
+    binds: (file) => !under("lab/", "e2e/")(file),
+    allows: (target) => !isRoom(target, "lab/"),
+    rule: "only e2e stands on the lab",
+  },
+  {
     binds: under("ui/"),
     allows: (target) => target.kind !== "room" || isRoom(target, "ui/", "gen/"),
     rule: "the dashboard is a client: of this repository it imports only gen",

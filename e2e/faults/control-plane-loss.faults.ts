@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ContainerStatus, ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { afterAll, describe, expect, test } from "vitest";
+import { until } from "../../lab/src/until.ts";
 import { copiesOf } from "../fleet/fleet-processes.ts";
-import { until } from "../fleet/until.ts";
 import { HostFleet } from "../hosts/host-fleet.ts";
 
 // Real processes, each node on a host (network namespace) of its own, at the profile that ships as the default.

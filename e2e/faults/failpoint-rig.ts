@@ -10,10 +10,10 @@ import {
 import { FOLDER_FILES, RECORDING } from "@lormas/wire/armed-folder.ts";
 import { FAILPOINT_VARIABLE } from "@lormas/wire/failpoints.ts";
 import { expect } from "vitest";
+import { until } from "../../lab/src/until.ts";
 import { BEATING, CopyRecords, offerBeatingEgg, overlaps } from "../fleet/beating-copy.ts";
 import { copiesOf } from "../fleet/fleet-processes.ts";
 import { ProcessFleet } from "../fleet/process-fleet.ts";
-import { until } from "../fleet/until.ts";
 
 /** How long anything may take that a fault has interrupted. */
 export const MEND_MS = 60_000;

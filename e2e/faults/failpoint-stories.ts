@@ -5,7 +5,7 @@ import { ContainerStatus, MigrationOutcome } from "@lormas/gen/lormas/api/v1/res
 import { certificateRequest } from "../../agent/src/session/certificate-request.ts";
 import { CertificateAuthority, NODE_LIFE_MS } from "../../coordinator/src/agents/pki/certificate-authority.ts";
 import { systemClock } from "../../coordinator/src/runtime/system-clock.ts";
-import { until } from "../fleet/until.ts";
+import { until } from "../../lab/src/until.ts";
 import { type FailpointRig, MEND_MS } from "./failpoint-rig.ts";
 
 /** Longer than a lease of the profile "fast", and what its guard needs to kill. */

@@ -5,7 +5,7 @@ import { pointsOf } from "@lormas/wire/failpoints.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AGENT_SITES } from "../../agent/src/node/agent-failpoints.ts";
 import { COORDINATOR_SITES } from "../../coordinator/src/process/coordinator-failpoints.ts";
-import { until } from "../fleet/until.ts";
+import { until } from "../../lab/src/until.ts";
 import { FailpointRig } from "./failpoint-rig.ts";
 import { STORIES, type Story } from "./failpoint-stories.ts";
 

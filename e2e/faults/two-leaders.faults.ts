@@ -22,9 +22,9 @@ import {
   resultMessage,
   TestAgent,
 } from "../../coordinator/src/agents/test-agent.ts";
+import { until } from "../../lab/src/until.ts";
 import { BEATING, CopyRecords, offerBeatingEgg, overlaps } from "../fleet/beating-copy.ts";
 import { ProcessFleet, WRITER_SETTING } from "../fleet/process-fleet.ts";
-import { until } from "../fleet/until.ts";
 
 // Two real coordinators on one PostgreSQL. The leader is stopped past its lease, the other one takes over, and the first goes
 // on as if nothing had been: it must write nothing, and send nothing that counts.

@@ -1,6 +1,6 @@
 import type { Change } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { ApiClient } from "../../cli/src/client/api-client.ts";
-import { until } from "./until.ts";
+import { until } from "../../lab/src/until.ts";
 
 /** What a watcher of the Watch stream was sent, in order. */
 export class EventRecord {

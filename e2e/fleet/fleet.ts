@@ -9,9 +9,9 @@ import { type ApiClient, createApiClient } from "../../cli/src/client/api-client
 import { systemClock } from "../../cli/src/clock.ts";
 import { ControlClient } from "../../cli/src/up/control-client.ts";
 import { DataDir, readJsonFile } from "../../cli/src/up/data-dir.ts";
+import { until } from "../../lab/src/until.ts";
 import { describe, FLEET_MARK, type FleetProcess, fleetProcesses } from "./fleet-processes.ts";
 import { RestClient } from "./rest-client.ts";
-import { until } from "./until.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const launcher = join(repository, "lormas");

@@ -11,9 +11,9 @@ import { parseCoordinatorReady } from "../../cli/src/up/coordinator-ready.ts";
 import { killAll, markedPids } from "../../cli/src/up/host-mark.ts";
 import { LoopbackClaim } from "../../cli/src/up/loopback-claim.ts";
 import { testServerUrl } from "../../coordinator/src/store/test-database.ts";
+import { until } from "../../lab/src/until.ts";
 import { FLEET_MARK, type FleetProcess, fleetProcesses } from "./fleet-processes.ts";
 import { OwnedProcess } from "./owned-process.ts";
-import { until } from "./until.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const READY_MS = 60_000;

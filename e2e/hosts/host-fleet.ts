@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NodeStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { type ApiClient, createApiClient } from "../../cli/src/client/api-client.ts";
+import { HostNetwork, type NetworkHost } from "../../lab/src/network/host-network.ts";
+import { until } from "../../lab/src/until.ts";
 import { copiesOf, FLEET_MARK, type FleetProcess, fleetProcesses } from "../fleet/fleet-processes.ts";
-import { until } from "../fleet/until.ts";
-import { HostNetwork, type TestHost } from "./host-network.ts";
 
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 const HTTP_PORT = 8080;
@@ -16,7 +16,7 @@ const AGENT_PORT = 7443;
 const UP_MS = 90_000;
 
 /** One host and what was started on it. */
-type Running = { readonly host: TestHost; readonly mark: string; readonly folder: string };
+type Running = { readonly host: NetworkHost; readonly mark: string; readonly folder: string };
 
 /**
  * A coordinator and agents, each on a host of its own (or the coordinator on one of the agents' hosts), as real processes

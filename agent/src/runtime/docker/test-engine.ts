@@ -1,26 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import {
-  closeSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import Docker from "dockerode";
 import { waitFor } from "../../clock/wait-for-clock.ts";
 import { allProcesses, type ProcessEntry } from "../../process/process-table.ts";
+import { busyboxTar, STATIC_BUSYBOX } from "./busybox-image.ts";
 
 /** The image that the test's engine holds: a static busybox, with the applets as links; commands by absolute path or name. */
 export const TEST_IMAGE = "lormas-test:busybox";
-
-const STATIC_BUSYBOX = "/bin/busybox";
-const APPLETS = ["sh", "sleep", "echo", "nc", "httpd", "cat", "ls", "touch", "head", "yes", "true", "false", "kill"];
 
 /** Why no engine can be started here; null when one can. With LORMAS_TEST_REQUIRE=1 tests must fail instead of skipping. */
 export function engineProblem(): string | null {
@@ -124,19 +112,12 @@ export class TestEngine {
   }
 
   async #importImage(): Promise<void> {
-    const root = join(this.folder, "image");
-    mkdirSync(join(root, "bin"), { recursive: true });
-    mkdirSync(join(root, "tmp"));
-    cpSync(STATIC_BUSYBOX, join(root, "bin", "busybox"), { dereference: true });
-    for (const applet of APPLETS) execFileSync("ln", ["-s", "busybox", join(root, "bin", applet)]);
-    const tar = join(this.folder, "image.tar");
-    execFileSync("tar", ["-C", root, "-cf", tar, "."]);
+    const tar = busyboxTar(this.folder);
     const [repo, tag] = TEST_IMAGE.split(":");
     const progress = await this.docker.importImage(tar, { repo, tag });
     for await (const _part of progress) {
       // Read to its end: that is when the image is there.
     }
-    rmSync(root, { recursive: true });
   }
 
   /** SIGKILLs processes whose command line names this engine's folder, until none is left. */
