@@ -9,7 +9,7 @@ export const MINIMA_PER_1000_SEEDS: Partial<Readonly<Record<RunCount, number>>> 
   "messages repeated": 500,
   "migrations cancelled": 20,
   overrides: 10,
-  "moves by fence hook": 250,
+  "moves by fence hook": 120,
   "guard kills": 1_000,
   // The check of survival by votes: kills that it could tell right from wrong, and outages that it saw lived through.
   "kills judged": 1_000,

@@ -23,7 +23,8 @@ const TIMEOUT_MS = 10_000;
 /** Until the program has reached the board, and between two looks at whether the power is off. */
 const REACH_MIN_MS = 20;
 const REACH_MAX_MS = 12_000;
-const LOOK_MS = 300;
+const LOOK_MIN_MS = 20;
+const LOOK_MAX_MS = 5_000;
 /** Of calls: the program decides against it, hangs, or says that it failed though the power is off. */
 const REFUSES = 0.12;
 const HANGS = 0.08;
@@ -77,16 +78,20 @@ export class SimulatedFenceHook implements FenceHook {
     this.#later(() => {
       if (killed()) return;
       if (fate < HANGS + REFUSES) return exit({ off: false, reason: "it decided against it" });
+      // By the time that it looks the host may have been started again: that it was off is enough.
+      const look = (): void => {
+        time.after(random.logBetween(LOOK_MIN_MS, LOOK_MAX_MS), "fence hook", "looks", say);
+      };
       const wasOff = (): boolean => board.off || board.offs > offsBefore;
       const say = (): void => {
         if (killed()) return;
         if (fate < HANGS + REFUSES + SAYS_FAILED) return exit({ off: false, reason: "the board did not answer" });
         if (wasOff()) exit({ off: true });
-        else time.after(LOOK_MS, "fence hook", "looks", say);
+        else look();
       };
       // A host without power is left as it is: it may be about to come back by itself, and that counts as well.
       if (wasOff()) return say();
-      board.cut(() => time.after(random.between(0, LOOK_MS), "fence hook", "looks", say));
+      board.cut(look);
     });
   }
 
