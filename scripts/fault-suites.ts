@@ -5,6 +5,8 @@ export type FaultSuite = {
   readonly args: readonly string[];
   /** After this it is killed, and counts as failed. */
   readonly limitMs: number;
+  /** Takes so long that it runs only where it is named. */
+  readonly onlyNamed?: true;
 };
 
 const vitest = (...files: readonly string[]): string[] => [
@@ -21,7 +23,12 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 5 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
-  { name: "lab", args: vitest("lab/leftovers.faults.ts", "lab/scenarios.faults.ts"), limitMs: 60 * 60_000 },
+  {
+    name: "lab",
+    args: vitest("lab/leftovers.faults.ts", "lab/scenarios.faults.ts"),
+    limitMs: 60 * 60_000,
+    onlyNamed: true,
+  },
   { name: "model", args: program("spin's answers", "scripts/check-model.ts"), limitMs: 6 * 60_000 },
   {
     name: "simulator",
