@@ -4,7 +4,7 @@ import type { Act } from "./scene.ts";
 const LEADERS_END_MS = 16_000;
 
 /** The control plane is away for longer than two leases, alone or with a node: what sees a majority must live through it. */
-export const CONTROL_PLANE_SCENES: Readonly<Record<string, readonly Act[]>> = {
+export const CONTROL_PLANE_SCENES = {
   "the control plane alone is away for long": [
     { kind: "crash coordinators", after: [0, 0], lasts: [2.5, 6], severity: [0.8, 1] },
   ],
@@ -25,4 +25,4 @@ export const CONTROL_PLANE_SCENES: Readonly<Record<string, readonly Act[]>> = {
     { kind: "crash guard", after: [0.6, 2.5], lasts: [0, 0], victim: 1 },
     { kind: "crash guard", after: [2, 4], lasts: [0, 0], victim: 2 },
   ],
-};
+} as const satisfies Readonly<Record<string, readonly Act[]>>;

@@ -27,8 +27,10 @@ const SCENES_ALONE = 0.35;
 const SCENES_AMONG = 0.35;
 /** Of runs: those in which one node suffers something for good. */
 const FOR_GOOD = 0.15;
-/** Between two scenes, in leases. */
+/** From one scene's beginning to the next one's, in leases. */
 const SCENE_PAUSE = [2, 8] as const;
+/** The same from one scene's end, where scenes that were asked for follow each other without mixing. */
+const CALM_PAUSE = [0.5, 2] as const;
 
 /**
  * Draws the schedule of a run. Each run draws a theme first: which kinds of faults it has and how often each comes, so that
@@ -59,8 +61,12 @@ function forGood(random: SeededRandom, { fromMs, untilMs, kinds }: PlanOptions, 
 
 function scenes(random: SeededRandom, { fromMs, untilMs, policy, kinds, scenes }: PlanOptions): Fault[] {
   const faults: Fault[] = [];
-  for (let atMs = fromMs; atMs < untilMs; atMs += random.between(...SCENE_PAUSE) * policy.leaseMs) {
-    faults.push(...drawScene(random, atMs, policy, kinds, scenes));
+  const [least, most] = scenes ? CALM_PAUSE : SCENE_PAUSE;
+  for (let atMs = fromMs; atMs < untilMs; ) {
+    const scene = drawScene(random, atMs, policy, kinds, scenes);
+    faults.push(...scene);
+    const overMs = scenes ? Math.max(atMs, ...scene.map((fault) => fault.atMs + fault.lastsMs)) : atMs;
+    atMs = overMs + random.between(least, most) * policy.leaseMs;
   }
   return faults;
 }

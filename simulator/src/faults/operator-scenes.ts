@@ -1,7 +1,7 @@
 import type { Act } from "./scene.ts";
 
 /** What people do at the worst of moments. */
-export const OPERATOR_SCENES: Readonly<Record<string, readonly Act[]>> = {
+export const OPERATOR_SCENES = {
   "a migration is taken back": [
     { kind: "slow engine", after: [0, 0.2], lasts: [1, 4] },
     { kind: "wish", wish: "migrate", after: [0, 0.3], lasts: [0, 0] },
@@ -43,4 +43,4 @@ export const OPERATOR_SCENES: Readonly<Record<string, readonly Act[]>> = {
     { kind: "wish", wish: "change limits", after: [0, 3], lasts: [0, 0] },
     { kind: "wish", wish: "switch automatic migration", after: [2, 5], lasts: [0, 0] },
   ],
-};
+} as const satisfies Readonly<Record<string, readonly Act[]>>;

@@ -1,7 +1,7 @@
 import type { Act } from "./scene.ts";
 
 /** What a command stream has carried comes once more, when something else holds by now. */
-export const REPEAT_SCENES: Readonly<Record<string, readonly Act[]>> = {
+export const REPEAT_SCENES = {
   "commands and results come again": [
     { kind: "repeat commands", after: [0, 0], lasts: [3, 7], severity: [0.5, 1] },
     { kind: "repeat commands", after: [0, 0], lasts: [3, 7], severity: [0.5, 1], victim: 1 },
@@ -22,4 +22,4 @@ export const REPEAT_SCENES: Readonly<Record<string, readonly Act[]>> = {
     { kind: "wish", wish: "migrate to", after: [1, 3], lasts: [0, 0] },
     { kind: "cut node", after: [1, 4], lasts: [0.5, 3] },
   ],
-};
+} as const satisfies Readonly<Record<string, readonly Act[]>>;

@@ -2,6 +2,42 @@ import type { Act } from "./scene.ts";
 
 /** Each brings about what one rule of the fencing protocol is there for. */
 export const RULE_SCENES = {
+  "a node is silent for a moment": [{ kind: "cut node", after: [0, 0], lasts: [0.5, 0.9] }],
+  "a node is cut off": [{ kind: "cut node", after: [0, 0], lasts: [1.5, 2] }],
+  "a node sees its peers alone": [{ kind: "cut node from coordinators", after: [0, 0], lasts: [1.6, 2.2] }],
+  "two nodes see each other and their peers": [
+    { kind: "cut node from coordinators", after: [0, 0.1], lasts: [1.8, 2.5] },
+    { kind: "cut node from coordinators", after: [0, 0.2], lasts: [1.8, 2.5], victim: 1 },
+  ],
+  "votes come after the killing": [
+    { kind: "cut node", after: [0, 0], lasts: [1.7, 2] },
+    { kind: "cut node from coordinators", after: [0, 0], lasts: [5, 6] },
+    { kind: "crash coordinators", after: [1.9, 2.2], lasts: [2, 3] },
+  ],
+  "a node is heard while its death is decided": [
+    { kind: "slow database", after: [0.5, 1], lasts: [2, 4], severity: [0.5, 1] },
+    { kind: "cut node", after: [0, 0], lasts: [1.2, 2.2] },
+  ],
+  "a node is cut off after its policy has changed": [
+    { kind: "change policy", after: [0, 0], lasts: [0, 0] },
+    { kind: "cut node", after: [0.25, 0.6], lasts: [1.2, 1.8] },
+    { kind: "change policy", after: [2, 2.5], lasts: [0, 0], victim: 1 },
+  ],
+  "a node is cut off before its policy changes": [
+    { kind: "cut node", on: "epoch", after: [0, 0], lasts: [1.2, 1.8] },
+    { kind: "change policy", after: [0.05, 0.1], lasts: [0, 0] },
+    { kind: "change policy", after: [2, 2.5], lasts: [0, 0], victim: 1 },
+  ],
+  "a leader falls and a node does not hear the next": [
+    { kind: "cut node from coordinators", after: [0, 0], lasts: [1.5, 2] },
+    { kind: "crash leader", after: [0, 0.1], lasts: [0.05, 0.2] },
+  ],
+  "containers are moved": [
+    { kind: "wish", wish: "migrate", after: [0, 0.5], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [0, 0.5], lasts: [0, 0], victim: 1 },
+    { kind: "wish", wish: "migrate", after: [0, 0.5], lasts: [0, 0], victim: 2 },
+    { kind: "wish", wish: "migrate", after: [0, 0.5], lasts: [0, 0], victim: 3 },
+  ],
   "a voter restarts while it is asked": [
     { kind: "cut node from coordinators", after: [0, 0], lasts: [1.5, 2] },
     { kind: "cut node from coordinators", after: [0.82, 0.92], lasts: [0.5, 0.9], victim: 1 },

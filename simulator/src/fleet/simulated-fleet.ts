@@ -260,10 +260,10 @@ export class SimulatedFleet {
         this.#service.killed(node);
       },
     });
-    node.engine.killDelayMaxMs = this.random(`${name} killing`).logBetween(
-      1,
-      KILL_SHARE_MAX * Math.min(...this.policies.map(({ killMs }) => killMs)),
-    );
+    // Half of all hosts need nearly all of the time that they have for it.
+    const killing = this.random(`${name} killing`);
+    const killMaxMs = KILL_SHARE_MAX * Math.min(...this.policies.map(({ killMs }) => killMs));
+    node.engine.killDelayMaxMs = killing.chance(0.5) ? killMaxMs : killing.logBetween(1, killMaxMs);
     return node;
   }
 

@@ -14,6 +14,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "wait-without-clock-rates",
     rule: "W is stretched by what clock rates may differ",
+    ground: { scenes: ["a node is cut off"], nodes: 3, profile: "dense" },
     edits: [
       {
         file: POLICY,
@@ -25,6 +26,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "wait-without-kill-time",
     rule: "W covers the time that killing takes",
+    ground: { scenes: ["a node is cut off"], nodes: 3, profile: "default" },
     edits: [
       {
         file: POLICY,
@@ -36,6 +38,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "votes-outlive-the-wait",
     rule: "(v + K)(1 + ρ)/(1 − ρ) ≤ W",
+    ground: { scenes: ["two nodes hear each other alone"], nodes: 3, profile: "default" },
     edits: [
       {
         file: POLICY,
@@ -48,11 +51,13 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "no-soft-end",
     rule: "From sent + L/2 on an agent counts as without lease and may vote",
+    ground: { scenes: ["the control plane alone is away for long"], nodes: 3, profile: "fast" },
     edits: [{ file: POLICY, find: "return leaseMs / 2;", replace: "return leaseMs;" }],
   },
   {
     name: "grant-counts-from-receipt",
     rule: "A grant counts from the sending of the heartbeat, not from the arrival of its acknowledgement",
+    ground: { scenes: ["acknowledgements on their way"], nodes: 3, profile: "default" },
     edits: [
       {
         file: "agent/src/session/lease-keeper.ts",
@@ -74,6 +79,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "newest-asking-counts",
     rule: "The hard end moves to the oldest asking of the majority + v, not to the newest",
+    ground: { scenes: ["two nodes hear each other alone"], nodes: 5, profile: "default" },
     edits: [
       {
         file: AGENT,
@@ -85,6 +91,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "vote-counts-from-receipt",
     rule: "A vote counts from the asking, not from the arrival of the answer",
+    ground: { scenes: ["two nodes hear each other alone"], nodes: 5, profile: "default" },
     edits: [
       {
         file: AGENT,
@@ -96,6 +103,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "half-the-voters-suffice",
     rule: "A node survives only by more than half of the voters",
+    ground: { scenes: ["two nodes see each other and their peers"], nodes: 4, profile: "default" },
     edits: [
       {
         file: MEMBERSHIP,
@@ -107,6 +115,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "late-votes-revive",
     rule: "A vote that comes once the killing has begun changes nothing",
+    ground: { scenes: ["votes come after the killing"], nodes: 3, profile: "fast" },
     edits: [
       { file: AGENT, find: "nowMs >= softEndMs && nowMs < hardEndMs &&", replace: "nowMs >= softEndMs &&" },
       {
@@ -119,6 +128,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "vote-while-holding",
     rule: "Only a node without lease gives its vote",
+    ground: { scenes: ["a node sees its peers alone"], nodes: 3, profile: "default" },
     edits: [{ file: GIVER, find: "nowMs < lease.softEndMs) {", replace: "nowMs < lease.softEndMs - 1e9) {" }],
   },
   {
@@ -136,17 +146,23 @@ export const leaseMutants: readonly Mutant[] = [
         find: "return { silentUntilMs: nowMs + stretched(membership.policy.leaseMs) };",
         replace: "return { silentUntilMs: nowMs };",
       },
-      { file: AGENT, find: "softEndMs: remembered?.softEndMs ?? null,", replace: "softEndMs: null," },
+      {
+        file: GIVER,
+        find: "if (lease.softEndMs !== null && nowMs < lease.softEndMs) {",
+        replace: "if (lease.grantedFromMs !== null && nowMs < (lease.softEndMs ?? 0)) {",
+      },
     ],
   },
   {
     name: "no-majority-for-death",
     rule: "The leader declares a death only with a majority of confirmed leases",
+    ground: { scenes: ["two nodes see each other and their peers"], nodes: 3, profile: "default" },
     edits: [{ file: DEATH, find: "if (confirmed < needed) return", replace: "if (confirmed < 0) return" }],
   },
   {
     name: "one-voter-too-few",
     rule: "The leader needs more than half of voters and leader",
+    ground: { scenes: ["two nodes see each other and their peers"], nodes: 3, profile: "default" },
     edits: [
       {
         file: MEMBERSHIP,
@@ -170,6 +186,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "unconfirmed-leases-count",
     rule: "Only leases that voters themselves confirmed count for the leader's majority",
+    ground: { scenes: ["two nodes see each other and their peers"], nodes: 3, profile: "default" },
     edits: [
       {
         file: COVERAGE,
@@ -181,6 +198,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "majority-of-the-moment",
     rule: "Leases must have been held for the whole of the last W, not only now",
+    ground: { scenes: ["heartbeats arrive late together"], nodes: 3, profile: "default" },
     edits: [
       {
         file: COVERAGE,
@@ -216,6 +234,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "acknowledged-while-deciding",
     rule: "Between deciding a death and knowing the outcome the leader acknowledges nothing",
+    ground: { scenes: ["a node is heard while its death is decided"], nodes: 3, profile: "lan" },
     edits: [
       {
         file: LEDGER,
@@ -241,6 +260,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "left-policies-forgotten",
     rule: "For one W more the leader respects the policy of an epoch that a node has left",
+    ground: { scenes: ["a node is cut off after its policy has changed"], nodes: 3, profile: "large" },
     edits: [
       {
         file: LEDGER,
@@ -252,6 +272,7 @@ export const leaseMutants: readonly Mutant[] = [
   {
     name: "new-leader-counts-on",
     rule: "A new leader starts W afresh",
+    ground: { scenes: ["a leader falls and a node does not hear the next"], nodes: 3, profile: "default" },
     edits: [
       {
         file: LEDGER,

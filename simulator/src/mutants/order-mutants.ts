@@ -100,6 +100,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "silence-is-death",
     rule: "Silence of less than W closes nothing",
+    ground: { scenes: ["a node is silent for a moment"], nodes: 3, profile: "default" },
     edits: [
       {
         file: "lease/src/node-ledger.ts",
@@ -167,6 +168,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "target-starts-before-source-stops",
     rule: "A new epoch starts only after every holder of a lower one is closed",
+    ground: { scenes: ["containers are moved"], nodes: 3, profile: "fast" },
     edits: [
       {
         file: MOVE,
@@ -178,6 +180,7 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "rollback-leaves-target-open",
     rule: "A rollback closes the target before the source starts again",
+    ground: { scenes: ["a migration is taken back"], nodes: 3, profile: "fast" },
     edits: [
       {
         file: MOVE,
