@@ -20,3 +20,9 @@ test("there are at least 24, each with a name of its own", () => {
   expect(new Set(allMutants.map(({ name }) => name)).size).toBe(allMutants.length);
   expect(allMutants.length).toBeGreaterThanOrEqual(24);
 });
+
+test("docs/model/mutants.md lists them all, and no other as written", () => {
+  const [, written = ""] = readFileSync(`${repository}docs/model/mutants.md`, "utf8").split(/^## /m);
+  const listed = [...written.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name);
+  expect(listed.sort()).toEqual(allMutants.map(({ name }) => name).sort());
+});
