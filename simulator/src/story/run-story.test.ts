@@ -34,7 +34,8 @@ test("a seed plays the same in every process, to the last event", async () => {
 
 test("a batch in which a rule is broken on purpose fails and names the seed", async () => {
   const mutant = new URL("../mutants/load-mutant.ts", import.meta.url).href;
-  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "24", "--brief"], {
+  const scene = ["--scenes", "two nodes see each other and their peers", "--nodes", "3", "--profile", "default"];
+  const run = promisify(execFile)(process.execPath, ["--import", mutant, MAIN, "--seeds", "6", "--brief", ...scene], {
     env: { ...process.env, LORMAS_MUTANT: "no-majority-for-death" },
   });
   await expect(run).rejects.toMatchObject({

@@ -16,7 +16,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { silentLog } from "../store-log.ts";
 import { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { binariesIn } from "./platform-binaries.ts";
@@ -27,9 +27,28 @@ afterEach(async () => {
   for (const one of undo.splice(0).reverse()) await one();
 });
 
+/** A data folder as a first start and a stop leave it: what a test begins with that is not about the first start itself. */
+let madeOnce: string;
+beforeAll(async () => {
+  madeOnce = await newFolder();
+  const first = await startEmbeddedPostgres({ dataDir: madeOnce, log: silentLog, durable: false });
+  await first.stop();
+});
+afterAll(() => rm(madeOnce, { recursive: true, force: true }));
+
+const newFolder = async (): Promise<string> => realpathSync(await mkdtemp(join(tmpdir(), "lormas-embedded-")));
+
 async function folder(): Promise<string> {
-  const path = realpathSync(await mkdtemp(join(tmpdir(), "lormas-embedded-")));
+  const path = await newFolder();
   undo.push(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** Copied with its owners: as root the server runs as another user. */
+async function usedFolder(): Promise<string> {
+  const path = await folder();
+  const copied = spawnSync("cp", ["-a", `${madeOnce}/.`, path]);
+  expect(copied.status, String(copied.stderr)).toBe(0);
   return path;
 }
 
@@ -128,14 +147,14 @@ test("what is committed survives (fsync is on), and the role of Lormas is no sup
 });
 
 test("a wrong password is refused", async () => {
-  const { url } = await start(await folder());
+  const { url } = await start(await usedFolder());
   const wrong = new URL(url);
   wrong.password = "guess";
   await expect(query(wrong.toString(), "SELECT 1")).rejects.toThrow(/password authentication failed/);
 });
 
 onLinux("a SIGKILLed launcher leaves no server within 5 s", async () => {
-  const dataDir = await folder();
+  const dataDir = await usedFolder();
   const { child } = await launcher(dataDir);
   expect(serversIn(dataDir).length).toBeGreaterThan(0);
   child.kill("SIGKILL");
@@ -143,7 +162,7 @@ onLinux("a SIGKILLed launcher leaves no server within 5 s", async () => {
 });
 
 onLinux("the end of the lifeline ends the server within 5 s even when its launcher is frozen", async () => {
-  const dataDir = await folder();
+  const dataDir = await usedFolder();
   const { child } = await launcher(dataDir);
   child.kill("SIGSTOP");
   (child.stdio[3] as NodeJS.WritableStream & { destroy(): void }).destroy();
@@ -153,7 +172,7 @@ onLinux("the end of the lifeline ends the server within 5 s even when its launch
 onLinux(
   "a start right after a SIGKILLed launcher waits for its server to go, and finds what was committed",
   async () => {
-    const dataDir = await folder();
+    const dataDir = await usedFolder();
     const { child, url } = await launcher(dataDir);
     await query(url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)");
     const gone = new Promise((resolve) => child.once("exit", resolve));
@@ -165,14 +184,14 @@ onLinux(
 );
 
 onLinux("data that another coordinator uses is refused and left alone", async () => {
-  const dataDir = await folder();
+  const dataDir = await usedFolder();
   const { url } = await launcher(dataDir);
   await expect(startEmbeddedPostgres({ dataDir, log: silentLog })).rejects.toMatchObject({ code: "in_use" });
   expect(await query(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
 onLinux("a lock that names a stranger with the server's old number does not stop a start", async () => {
-  const dataDir = await folder();
+  const dataDir = await usedFolder();
   const first = await start(dataDir);
   await first.stop();
   const stranger = spawn("sleep", ["60"], { stdio: "ignore" });
@@ -184,7 +203,7 @@ onLinux("a lock that names a stranger with the server's old number does not stop
 });
 
 onLinux("a server that is killed comes back at the same address with what was committed", async () => {
-  const dataDir = await folder();
+  const dataDir = await usedFolder();
   const server = await start(dataDir);
   await query(server.url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)");
   const before = server.pid;
@@ -197,7 +216,7 @@ onLinux("a server that is killed comes back at the same address with what was co
 });
 
 test("a port that is taken meanwhile is replaced by a free one", async () => {
-  const dataDir = await folder();
+  const dataDir = await usedFolder();
   const first = await start(dataDir);
   await first.stop();
   const port = Number(new URL(first.url).port);
@@ -210,8 +229,7 @@ test("a port that is taken meanwhile is replaced by a free one", async () => {
 });
 
 test("data of another major version, and data without its credentials, are refused with what to do", async () => {
-  const dataDir = await folder();
-  await (await start(dataDir)).stop();
+  const dataDir = await usedFolder();
   const version = join(dataDir, "data", "PG_VERSION");
   const made = readFileSync(version, "utf8");
   writeFileSync(version, "12\n");
@@ -227,8 +245,7 @@ test("data of another major version, and data without its credentials, are refus
 });
 
 test("an initialisation that was cut off is begun again", async () => {
-  const dataDir = await folder();
-  await (await start(dataDir)).stop();
+  const dataDir = await usedFolder();
   // As a crash between making the data and moving it to its place leaves it.
   rmSync(join(dataDir, "data.new"), { recursive: true, force: true });
   cpSync(join(dataDir, "data"), join(dataDir, "data.new"), { recursive: true });
