@@ -162,6 +162,18 @@ test("a standard container is never moved, and starts again when its node is bac
   expect(status(id)).toBe("running");
 });
 
+test("of a standard container stopped on a dead node nobody is told for certain that it has ended", async () => {
+  rig = await fleetRig(2);
+  const id = await running("std", { ha: false });
+  rig.agents.powerOff(nodeOf(id) ?? "");
+  await rig.runtime().operations.setDesired(id, "stopped", "test");
+  await rig.pass(8_000);
+  expect(status(id)).toBe("stopped");
+  expect((await events()).filter(({ type }) => type === "container.stopped")).toMatchObject([
+    { severity: "warning", message: expect.stringContaining("counts as stopped: its node is dead; if it still runs") },
+  ]);
+});
+
 test("a container that finds no room waits, says why, and is placed when room comes", async () => {
   rig = await fleetRig(1);
   await running("big", { resources: { cpuMillis: 1_900, memoryBytes: 1, diskBytes: 0 } });

@@ -32,8 +32,11 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
         if (copies[0]?.host !== home?.name) say(`it should run on ${home?.name}`);
       } else if (context.ha && !(WITHOUT_ROOM.has(life) && fitsNowhere(fleet, context, lost)))
         say(`it should run (${context.reason})`);
-    } else if (context.desired === "stopped" && (life !== "stopped" || copies.length > 0)) say("it should be stopped");
-    else if (context.desired === "removed") say("it should be gone");
+    } else if (context.desired === "stopped") {
+      // No lease ends a standard container on a host that is cut off for good, and no command reaches it.
+      const left = copies.filter(({ host }) => context.ha || !lost.has(host));
+      if (life !== "stopped" || left.length > 0) say("it should be stopped");
+    } else if (context.desired === "removed") say("it should be gone");
     const told = operator.told.desired(facts.id);
     if (told !== null && told !== context.desired)
       say(`people were told that it is to be ${told}, not ${context.desired}`);

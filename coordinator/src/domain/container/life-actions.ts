@@ -266,13 +266,17 @@ export const noteStopped = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ retry: null });
   enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "stop"], error: "" } });
   enqueue({ type: "effect", params: { kind: "alertOver", alerts: STANDING_ALERTS } });
+  // No lease ends a standard container: on a node that is only cut off it may run for as long as that lasts.
+  const unseen = !context.ha && context.placement?.nodeDead === true;
   enqueue({
     type: "effect",
     params: {
       kind: "event",
       type: "container.stopped",
-      severity: "info",
-      message: `${context.name} is stopped`,
+      severity: unseen ? "warning" : "info",
+      message: unseen
+        ? `${context.name} counts as stopped: its node is dead; if it still runs there, it ends when the node returns`
+        : `${context.name} is stopped`,
       nodeId: context.placement?.nodeId ?? null,
     },
   });
