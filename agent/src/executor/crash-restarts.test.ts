@@ -230,7 +230,7 @@ describe("of coordinator and agent exactly one acts", () => {
     await executor.crashes.attached();
     await advance(60_000);
     expect(starts()).toHaveLength(1);
-    await command(start);
+    await command(start, 2n);
     expect(starts()).toHaveLength(2);
     // The coordinator has acted on that crash: nothing is left to do when it goes away.
     executor.crashes.detached();

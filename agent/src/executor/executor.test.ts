@@ -243,6 +243,22 @@ describe("the executor", () => {
     });
   });
 
+  test("a start of a copy that has ended since is answered with its end, and not carried out a second time", async () => {
+    const spec = testSpec({ ha: true });
+    await run(testCommand(spec.containerId, start(spec), { epoch: 3n }));
+    executor.close();
+    await journal.close();
+    runtime.crash(spec.containerId, 137);
+    await open(); // The agent of before died with its answer.
+    expect(await run(testCommand(spec.containerId, start(spec), { epoch: 3n }))).toMatchObject({
+      ok: false,
+      errorCode: "start_failed",
+      errorMessage: expect.stringContaining("ended before it was healthy"),
+    });
+    expect((await runtime.inspect(spec.containerId))?.state).toBe("exited");
+    expect(await run(testCommand(spec.containerId, start(spec), { epoch: 4n }))).toMatchObject({ ok: true });
+  });
+
   test("removes containers of older sessions, keeps their volumes and takes no order of them", async () => {
     const spec = testSpec({ volumes: [create(VolumeMountSchema, { name: "data", path: "/data", kind: "local" })] });
     await run(testCommand(spec.containerId, start(spec)));

@@ -48,8 +48,13 @@ export async function startWorkload(
   const { runtime, journal, guard, timers } = parts;
   const containerId = command.containerId;
   const before = await runtime.inspect(containerId);
-  const isThisCopy =
-    before?.state === "running" && before.epoch === command.epoch && before.session === command.session;
+  const isOfThisOrder = before?.epoch === command.epoch && before.session === command.session;
+  // It ran and ended before its agent could answer, which died or was cut short. No order starts an epoch twice: whether there
+  // is another one the coordinator decides.
+  if (isOfThisOrder && before.state === "exited") {
+    return failed("start_failed", await whyEnded(runtime, spec, before));
+  }
+  const isThisCopy = isOfThisOrder && before.state === "running";
   const wait = slot.openWait();
   const cut = AbortSignal.any([wait, time.signal]);
   const overtaken = () =>
