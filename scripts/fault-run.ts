@@ -34,7 +34,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 /** Runs one suite to its end or its bound; what it leaves running is ended and counts as a failure. */
-async function run({ name, args, limitMs }: FaultSuite): Promise<Tally> {
+async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
   const path = join(folder, `${name}.json`);
   const begunMs = performance.now();
   console.log(`\n== ${name}`);
@@ -42,6 +42,7 @@ async function run({ name, args, limitMs }: FaultSuite): Promise<Tally> {
     cwd: repositoryRoot,
     env: {
       ...process.env,
+      ...env,
       TMPDIR: folder,
       [RUN_MARK]: runId,
       LORMAS_TALLY: path,

@@ -3,6 +3,8 @@ export type FaultSuite = {
   readonly name: string;
   /** Arguments of the pinned Node. The program writes a Tally as JSON to the path in env LORMAS_TALLY. */
   readonly args: readonly string[];
+  /** Set besides what the environment has. */
+  readonly env?: Readonly<Record<string, string>>;
   /** After this it is killed, and counts as failed. */
   readonly limitMs: number;
   /** Takes so long that it runs only where it is named. */
@@ -20,6 +22,13 @@ const seeds = ["--seeds", "2000", "--from", "commit", "--nodes", "random", "--fa
 /** Every campaign, in the order in which they run. */
 export const FAULT_SUITES: readonly FaultSuite[] = [
   { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 20 * 60_000 },
+  {
+    name: "failpoints-in-every-story",
+    args: vitest("e2e/faults/failpoints.faults.ts"),
+    env: { LORMAS_FAILPOINT_STORIES: "all" },
+    limitMs: 40 * 60_000,
+    onlyNamed: true,
+  },
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 5 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
@@ -35,4 +44,5 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     args: program("2,000 seeds of the simulator", "simulator/src/main.ts", ...seeds),
     limitMs: 15 * 60_000,
   },
+  { name: "mutants", args: ["simulator/src/mutants/main.ts", "--seeds", "300"], limitMs: 10 * 60_000 },
 ];

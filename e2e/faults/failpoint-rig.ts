@@ -17,6 +17,8 @@ import { ProcessFleet } from "../fleet/process-fleet.ts";
 
 /** How long anything may take that a fault has interrupted. */
 export const MEND_MS = 60_000;
+/** Of each process's log, so many lines are shown when something fails. */
+const LAST_LINES = 40;
 const NODES = ["node-1", "node-2", "node-3"];
 const ENDED: readonly MigrationOutcome[] = [
   MigrationOutcome.COMPLETED,
@@ -85,6 +87,14 @@ export class FailpointRig {
     return [...this.fleet.coordinators.values(), ...this.fleet.nodes.values()].flatMap(
       ({ process: { deaths, program } }) => deaths.map((how) => `${program.name}: ${how}`),
     );
+  }
+
+  /** What every process has logged last: a failure's own account. */
+  lastLines(): string {
+    const names = [...this.fleet.coordinators.keys(), ...this.fleet.nodes.keys()];
+    return names
+      .map((name) => `--- ${name}\n${this.fleet.log(name).split("\n").slice(-LAST_LINES).join("\n")}`)
+      .join("\n");
   }
 
   /** The container of these runs, running. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ContainerStatus, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { certificateRequest } from "../../agent/src/session/certificate-request.ts";
 import { CertificateAuthority, NODE_LIFE_MS } from "../../coordinator/src/agents/pki/certificate-authority.ts";
+import { DEFAULT_LIMITS } from "../../coordinator/src/domain/migration/migration-limits.ts";
 import { systemClock } from "../../coordinator/src/runtime/system-clock.ts";
 import { until } from "../../lab/src/until.ts";
 import { type FailpointRig, MEND_MS } from "./failpoint-rig.ts";
@@ -14,23 +15,20 @@ const AWAY_MS = 2_500;
 /** Something that people or hosts do, in the midst of which a process dies. It ends by checking that all is well. */
 export type Story = {
   readonly name: string;
-  /** True: every point that this story reaches is tried in it. False: only those that no such story reaches. */
-  readonly wide: boolean;
+  /** move: a migration, in which points are tried first. reserve: only for points that no other story reaches. */
+  readonly depth: "move" | "life" | "reserve";
   /** Calls `begin` when the points count from now on. */
   readonly tell: (rig: FailpointRig, begin: () => void) => Promise<void>;
 };
 
 const plannedMove: Story = {
   name: "a planned move",
-  wide: true,
+  depth: "move",
   tell: async (rig, begin) => {
     const { name, epoch } = await rig.running();
     const before = (await rig.migrations(name)).length;
     begin();
-    await rig.wish("the move is begun", async () => {
-      const begun = (await rig.migrations(name)).length > before;
-      if (!begun) await rig.fleet.api().containers.migrateContainer({ id: name });
-    });
+    await beginMove(rig, name, before);
     await migrated(rig, name, before);
     await rig.expectSound(name, "running", Number(epoch));
   },
@@ -38,7 +36,7 @@ const plannedMove: Story = {
 
 const failover: Story = {
   name: "a failover",
-  wide: true,
+  depth: "move",
   tell: async (rig, begin) => {
     const { name, nodeName, epoch } = await rig.running();
     begin();
@@ -54,7 +52,7 @@ const failover: Story = {
 
 const life: Story = {
   name: "a container's life",
-  wide: true,
+  depth: "life",
   tell: async (rig, begin) => {
     const { fleet } = rig;
     const name = `life-${randomBytes(4).toString("hex")}`;
@@ -79,7 +77,7 @@ const life: Story = {
 
 const rollBack: Story = {
   name: "a move that is rolled back",
-  wide: false,
+  depth: "reserve",
   tell: async (rig, begin) => {
     const { name, nodeName, epoch } = await rig.running();
     const before = (await rig.migrations(name)).length;
@@ -87,10 +85,7 @@ const rollBack: Story = {
     for (const node of others) rig.copies.forbid(node);
     try {
       begin();
-      await rig.wish("the move is begun", async () => {
-        const begun = (await rig.migrations(name)).length > before;
-        if (!begun) await rig.fleet.api().containers.migrateContainer({ id: name });
-      });
+      await beginMove(rig, name, before);
       await migrated(rig, name, before);
     } finally {
       for (const node of others) rig.copies.allow(node);
@@ -99,9 +94,37 @@ const rollBack: Story = {
   },
 };
 
+const inTurn: Story = {
+  name: "two moves where one at a time may run",
+  depth: "reserve",
+  tell: async (rig, begin) => {
+    const { name, epoch } = await rig.running();
+    const second = await rig.make();
+    const moves = await Promise.all(
+      [name, second].map(async (id) => ({ id, before: (await rig.migrations(id)).length })),
+    );
+    const atOnce = (migrationsAtOnce: number) =>
+      rig.wish(`${migrationsAtOnce} migrations may run at once`, () =>
+        rig.fleet.api().clusters.updateCluster({ id: "local", migrationLimits: { migrationsAtOnce } }),
+      );
+    await atOnce(1);
+    try {
+      begin();
+      await Promise.all(moves.map(({ id, before }) => beginMove(rig, id, before)));
+      await Promise.all(moves.map(({ id, before }) => migrated(rig, id, before)));
+    } finally {
+      await atOnce(DEFAULT_LIMITS.migrationsAtOnce);
+    }
+    await rig.expectSound(name, "running", Number(epoch));
+    await rig.expectSound(second, "running");
+    await rig.wish(`${second} is deleted`, () => rig.fleet.api().containers.deleteContainer({ id: second }));
+    await rig.expectSound(second, "gone");
+  },
+};
+
 const leave: Story = {
   name: "a node that leaves and returns",
-  wide: false,
+  depth: "reserve",
   tell: async (rig, begin) => {
     const { name, nodeName, epoch } = await rig.running();
     const agent = rig.fleet.node(nodeName).process;
@@ -118,7 +141,7 @@ const leave: Story = {
 
 const restart: Story = {
   name: "a coordinator that stops in order and starts again",
-  wide: false,
+  depth: "reserve",
   tell: async (rig, begin) => {
     const { name, epoch } = await rig.running();
     const at = rig.fleet.coordinator();
@@ -137,7 +160,7 @@ const restart: Story = {
 
 const absence: Story = {
   name: "a coordinator that is away until leases run out",
-  wide: false,
+  depth: "reserve",
   tell: async (rig, begin) => {
     const { name, epoch } = await rig.running();
     const at = rig.fleet.coordinator();
@@ -154,7 +177,7 @@ const absence: Story = {
 
 const arrival: Story = {
   name: "a node that joins",
-  wide: false,
+  depth: "reserve",
   tell: async (rig, begin) => {
     const name = `node-${randomBytes(3).toString("hex")}`;
     begin();
@@ -168,7 +191,7 @@ const arrival: Story = {
 
 const renewal: Story = {
   name: "a certificate that is renewed",
-  wide: false,
+  depth: "reserve",
   tell: async (rig, begin) => {
     const { name } = await rig.running();
     const node = "node-1";
@@ -190,12 +213,20 @@ export const STORIES: readonly Story[] = [
   failover,
   life,
   rollBack,
+  inTurn,
   leave,
   restart,
   absence,
   arrival,
   renewal,
 ];
+
+async function beginMove(rig: FailpointRig, id: string, before: number): Promise<void> {
+  await rig.wish(`a move of ${id} is begun`, async () => {
+    const begun = (await rig.migrations(id)).length > before;
+    if (!begun) await rig.fleet.api().containers.migrateContainer({ id });
+  });
+}
 
 async function migrated(rig: FailpointRig, name: string, before: number): Promise<void> {
   await until("the migration has ended", MEND_MS, async () => {

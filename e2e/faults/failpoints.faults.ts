@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { AGENT_SITES } from "../../agent/src/node/agent-failpoints.ts";
 import { COORDINATOR_SITES } from "../../coordinator/src/process/coordinator-failpoints.ts";
 import { until } from "../../lab/src/until.ts";
+import { commitSeed } from "../../simulator/src/batch/commit-seed.ts";
 import { FailpointRig } from "./failpoint-rig.ts";
 import { STORIES, type Story } from "./failpoint-stories.ts";
 
@@ -14,6 +15,9 @@ import { STORIES, type Story } from "./failpoint-stories.ts";
 
 const POINTS = pointsOf([...COORDINATOR_SITES, ...AGENT_SITES]);
 const FLEETS = 2;
+/** Otherwise in one story each, another one with every commit, and in a migration if any reaches it. */
+const IN_EVERY_STORY = process.env["LORMAS_FAILPOINT_STORIES"] === "all";
+const firstTurn = IN_EVERY_STORY ? 0 : commitSeed();
 const NOW_AND_THEN_MS = 12_000;
 
 const folder = mkdtempSync(join(tmpdir(), "lormas-arm-"));
@@ -30,7 +34,7 @@ async function onRig(work: (rig: FailpointRig) => Promise<void>): Promise<void> 
   try {
     await work(rig);
   } catch (error) {
-    console.log(`${((performance.now() - begunMs) / 1_000).toFixed(0)} s: FAILED ${String(error)}`);
+    console.log(`${((performance.now() - begunMs) / 1_000).toFixed(0)} s: FAILED ${String(error)}\n${rig.lastLines()}`);
     await rig.giveUp();
     throw error;
   } finally {
@@ -67,10 +71,12 @@ afterAll(async () => {
 /** The stories in which a point is tried, and those that are there in case it is not reached in any of them. */
 function storiesOf(point: string): { tried: Story[]; inReserve: Story[] } {
   const all = STORIES.filter((story) => reached.get(story)?.has(point));
-  const wide = all.filter((story) => story.wide);
-  return wide.length > 0
-    ? { tried: wide, inReserve: all.filter((story) => !story.wide) }
-    : { tried: [], inReserve: all };
+  const of = (depth: Story["depth"]) => all.filter((story) => story.depth === depth);
+  const [moves, lives] = [of("move"), of("life")];
+  if (IN_EVERY_STORY) return { tried: [...moves, ...lives], inReserve: of("reserve") };
+  const turn = firstTurn + POINTS.indexOf(point);
+  const tried = moves.length > 0 ? moves.slice(turn % moves.length).slice(0, 1) : [];
+  return { tried, inReserve: all.filter((story) => !tried.includes(story)) };
 }
 
 /** Tells a story in which a process dies at the point; false when it came through without reaching it this time. */

@@ -9,7 +9,9 @@ export function commitSeed(): number {
     const hash = execFileSync("git", ["rev-parse", "HEAD"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
     return seedOfHash(hash);
   } catch (error) {
-    throw new Error("--from commit needs a git repository: give a number instead", { cause: error });
+    throw new Error("what is drawn by the commit needs a git repository: give a number (--from N) instead", {
+      cause: error,
+    });
   }
 }
 
