@@ -10,6 +10,7 @@ export type CommandErrorCode =
   | "port_taken"
   | "runtime_error"
   | "start_failed"
+  | "engine_down"
   | "health_timeout"
   | "unsupported_runtime"
   | "disk_full"

@@ -349,6 +349,21 @@ describe("the executor", () => {
     expect(results.every((result) => result.ok)).toBe(true);
   });
 
+  test("a stop does not wait until the engine is back", async () => {
+    let asked = 0;
+    runtime.ready = async () => {
+      asked += 1;
+      return false;
+    };
+    const spec = testSpec({ ha: true });
+    const starting = testCommand(spec.containerId, start(spec));
+    executor.submit(starting);
+    await waitFor("the start asks for the engine", () => asked > 0);
+    const stopped = run(testCommand(spec.containerId, stop));
+    expect(await resultOf(starting)).toMatchObject({ ok: false, errorCode: "start_failed" });
+    expect(await stopped).toMatchObject({ ok: true });
+  });
+
   test("an engine's failure keeps its code, a spec that cannot be run says what is wrong", async () => {
     runtime.failStarts = { code: "port_taken", message: "port 80 is taken: end what uses it" };
     const spec = testSpec();

@@ -8,6 +8,7 @@ import { type ContainerRuntime, type GuardedGroup, RuntimeFault } from "../runti
 import { type CommandOutcome, failed, SUCCEEDED } from "./command-gate.ts";
 import type { CommandTime } from "./command-time.ts";
 import type { ContainerSlot } from "./container-slot.ts";
+import { engineAnswers } from "./engine-wait.ts";
 import { healthProbe, healthTimes } from "./health-check.ts";
 import type { parallelLimit } from "./parallel-limit.ts";
 import { awaitServing } from "./serving-wait.ts";
@@ -47,6 +48,12 @@ export async function startWorkload(
 ): Promise<CommandOutcome> {
   const { runtime, journal, guard, timers } = parts;
   const containerId = command.containerId;
+  const wait = slot.openWait();
+  const cut = AbortSignal.any([wait, time.signal]);
+  const overtaken = () =>
+    new RuntimeFault("start_failed", `container ${spec.containerName} was stopped before it was started`);
+  await engineAnswers(runtime, parts.clock, timers, cut);
+  if (cut.aborted) throw overtaken();
   const before = await runtime.inspect(containerId);
   const isOfThisOrder = before?.epoch === command.epoch && before.session === command.session;
   // It ran and ended before its agent could answer, which died or was cut short. No order starts an epoch twice: whether there
@@ -55,10 +62,6 @@ export async function startWorkload(
     return failed("start_failed", await whyEnded(runtime, spec, before));
   }
   const isThisCopy = isOfThisOrder && before.state === "running";
-  const wait = slot.openWait();
-  const cut = AbortSignal.any([wait, time.signal]);
-  const overtaken = () =>
-    new RuntimeFault("start_failed", `container ${spec.containerName} was stopped before it was started`);
   if (!isThisCopy) {
     slot.endWatch();
     if (before?.state === "running") {

@@ -7,6 +7,7 @@ export type RuntimeFaultCode =
   | "port_taken"
   | "runtime_error"
   | "start_failed"
+  | "engine_down"
   | "unsupported_runtime"
   | "disk_full"
   | "no_lease"

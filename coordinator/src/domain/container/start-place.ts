@@ -9,7 +9,7 @@ export function pinnedNodeId(context: ContainerContext): string | null {
 }
 
 /** Failures that another node, or another port, may be free of. */
-const RELOCATABLE = ["port_taken", "image_unavailable", "unsupported_runtime", "disk_full"];
+const RELOCATABLE = ["port_taken", "image_unavailable", "unsupported_runtime", "disk_full", "engine_down"];
 
 /** True when starting somewhere else, or on other pool ports, may help, and the container may go there. */
 export function mayStartElsewhere(context: ContainerContext, code: string): boolean {

@@ -819,7 +819,8 @@ export type CommandResult = Message<"lormas.agent.v1.CommandResult"> & {
 
   /**
    * When not: one of "stale_epoch", "stale_session", "no_lease", "image_unavailable", "port_taken", "runtime_error",
-   * "start_failed", "health_timeout", "unsupported_runtime", "disk_full", "refused", "unknown_command", "timed_out".
+   * "start_failed", "health_timeout", "unsupported_runtime", "disk_full", "engine_down", "refused", "unknown_command",
+   * "timed_out".
    *
    * @generated from field: string error_code = 3;
    */
