@@ -5,7 +5,20 @@ import { VitestTallyReporter } from "./scripts/vitest-tally-reporter.ts";
 const tallyPath = process.env["LORMAS_TALLY"];
 
 /** Rooms whose tests stand beside the code. */
-const rooms = ["gen", "wire", "lease", "coordinator", "agent", "cli", "ui", "scripts", "simulator", "bench", "lab"];
+const rooms = [
+  "gen",
+  "wire",
+  "chance",
+  "lease",
+  "coordinator",
+  "agent",
+  "cli",
+  "ui",
+  "scripts",
+  "simulator",
+  "bench",
+  "lab",
+];
 /** Starts the PostgreSQL that testDatabase() makes databases on. */
 const testPostgres = ["coordinator/src/store/test-postgres-setup.ts"];
 const never = ["**/node_modules/**", "**/build/**", "**/.svelte-kit/**", "**/.lormas/**"];

@@ -56,6 +56,11 @@ const ARROWS: readonly Arrow[] = [
     rule: "lease imports nothing but itself",
   },
   {
+    binds: under("chance/"),
+    allows: (target) => isRoom(target, "chance/") || target.kind === "node",
+    rule: "chance imports nothing but itself and Node's own modules",
+  },
+  {
     binds: under("agent/src/guard/", "agent/src/process/", "agent/src/clock/"),
     allows: (target) =>
       isRoom(target, "agent/src/guard/", "agent/src/process/", "agent/src/clock/", "lease/") || target.kind === "node",
@@ -74,7 +79,7 @@ const ARROWS: readonly Arrow[] = [
   {
     binds: under("simulator/"),
     allows: (target) =>
-      target.kind !== "room" || isRoom(target, "simulator/", "agent/", "coordinator/", "gen/", "lease/"),
+      target.kind !== "room" || isRoom(target, "simulator/", "agent/", "chance/", "coordinator/", "gen/", "lease/"),
     rule: "the simulator drives agent and coordinator alone",
   },
   {
@@ -86,9 +91,9 @@ const ARROWS: readonly Arrow[] = [
     binds: under("lab/"),
     allows: (target) =>
       target.kind !== "room" ||
-      isRoom(target, "lab/", "agent/", "gen/", "lease/", "cli/src/client/") ||
+      isRoom(target, "lab/", "agent/", "chance/", "gen/", "lease/", "cli/src/client/") ||
       isRoom(target, "coordinator/src/eggs/", "coordinator/src/store/"),
-    rule: "the lab runs the product as processes: it imports the agent, lease, gen, the API's client and what stores an egg",
+    rule: "the lab runs the product as processes: it imports the agent, chance, lease, gen, the API's client and what stores an egg",
   },
   {
     binds: (file) => !under("lab/", "e2e/")(file),

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { commitSeed } from "@lormas/chance/commit-seed.ts";
 import { pointsOf } from "@lormas/wire/failpoints.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AGENT_SITES } from "../../agent/src/node/agent-failpoints.ts";
 import { COORDINATOR_SITES } from "../../coordinator/src/process/coordinator-failpoints.ts";
 import { until } from "../../lab/src/until.ts";
-import { commitSeed } from "../../simulator/src/batch/commit-seed.ts";
 import { FailpointRig } from "./failpoint-rig.ts";
 import { STORIES, type Story } from "./failpoint-stories.ts";
 

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
+import { commitSeed } from "@lormas/chance/commit-seed.ts";
 import { FAULT_KINDS, type FaultKind, LASTING_KINDS } from "../faults/fault.ts";
 import { SCENE_NAMES, type SceneName } from "../faults/scene.ts";
 import type { StoryOptions } from "../story/run-story.ts";
 import { STORY_POLICIES } from "../story/story-policies.ts";
-import { commitSeed } from "./commit-seed.ts";
 
 export type SimulateOptions = Omit<StoryOptions, "seed" | "logged"> & {
   /** Seeds of a batch: so many, from the first on. One alone is replayed with its log. */

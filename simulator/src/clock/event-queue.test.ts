@@ -1,5 +1,5 @@
+import { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { expect, test } from "vitest";
-import { SeededRandom } from "../random/seeded-random.ts";
 import { EventQueue, type ScheduledEvent } from "./event-queue.ts";
 
 const inOrder = (a: ScheduledEvent, b: ScheduledEvent) => a.atMs - b.atMs || a.order - b.order;

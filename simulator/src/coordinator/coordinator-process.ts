@@ -1,3 +1,4 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { AgentStreams } from "@lormas/coordinator/agents/agent-streams.ts";
 import { CommandService } from "@lormas/coordinator/agents/command-service.ts";
 import { HeartbeatService, type StreamServiceParts } from "@lormas/coordinator/agents/heartbeat-service.ts";
@@ -12,7 +13,6 @@ import type { FenceHook } from "@lormas/coordinator/runtime/fence-hook.ts";
 import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
 import type { Accept, Connection } from "../network/connection.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import { processLog } from "../report/process-log.ts";
 import type { RunLog } from "../report/run-log.ts";
 

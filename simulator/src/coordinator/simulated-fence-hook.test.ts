@@ -1,3 +1,4 @@
+import { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { FenceOutcome } from "@lormas/coordinator/runtime/fence-hook.ts";
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { expect, test } from "vitest";
@@ -5,7 +6,6 @@ import { HostClock } from "../clock/host-clock.ts";
 import { calmFleet } from "../fleet/calm-fleet.ts";
 import { PowerBoard } from "../host/power-board.ts";
 import { SimulatedProcess } from "../process/simulated-process.ts";
-import { SeededRandom } from "../random/seeded-random.ts";
 import { SimulatedFenceHook } from "./simulated-fence-hook.ts";
 
 const CALLS = 60;

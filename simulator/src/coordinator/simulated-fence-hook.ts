@@ -1,8 +1,8 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { FenceCall, FenceHook, FenceOutcome, FenceRequest } from "@lormas/coordinator/runtime/fence-hook.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
 import type { PowerBoard } from "../host/power-board.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 
 /** What a fleet's fence hook reaches. */
 export type Fencing = {

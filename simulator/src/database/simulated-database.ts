@@ -1,6 +1,6 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from "@lormas/coordinator/store/database-config.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import { type LockMode, RowLock } from "./row-lock.ts";
 import { StoredFleet } from "./stored-fleet.ts";
 

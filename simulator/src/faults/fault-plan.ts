@@ -1,6 +1,6 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { WISHES } from "../fleet/wish.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import { FAULT_KINDS, type Fault, type FaultKind, LASTING_KINDS } from "./fault.ts";
 import { drawScene, type SceneName } from "./scene.ts";
 

@@ -1,6 +1,6 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { Wish } from "../fleet/wish.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import { CONTROL_PLANE_SCENES } from "./control-plane-scenes.ts";
 import type { CueName } from "./cue.ts";
 import type { Fault, FaultKind } from "./fault.ts";

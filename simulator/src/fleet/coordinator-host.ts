@@ -1,3 +1,4 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
@@ -7,7 +8,6 @@ import type { SimulatedDatabase } from "../database/simulated-database.ts";
 import { SimulatedDecisionStore } from "../database/simulated-decision-store.ts";
 import type { Network } from "../network/network.ts";
 import { SimulatedProcess } from "../process/simulated-process.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import type { RunLog } from "../report/run-log.ts";
 
 export type CoordinatorHostParts = {

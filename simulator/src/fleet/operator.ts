@@ -1,3 +1,4 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { lifeState } from "@lormas/coordinator/domain/container/container-status.ts";
 import { DEFAULT_LIMITS, type MigrationLimits } from "@lormas/coordinator/domain/migration/migration-limits.ts";
 import { Refusal } from "@lormas/coordinator/domain/refusal.ts";
@@ -7,7 +8,6 @@ import type { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts"
 import type { ClusterRecord } from "@lormas/coordinator/runtime/fleet-view.ts";
 import type { NewContainer } from "@lormas/coordinator/runtime/operations.ts";
 import { suspensionAlert } from "@lormas/coordinator/runtime/suspension-keeper.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import type { SimulatedFleet } from "./simulated-fleet.ts";
 import { type Desired, ToldPeople } from "./told-people.ts";
 import type { ContainerWish, Wish } from "./wish.ts";

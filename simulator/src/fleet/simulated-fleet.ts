@@ -1,3 +1,4 @@
+import { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { DEFAULT_LIMITS } from "@lormas/coordinator/domain/migration/migration-limits.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { deterministicId } from "@lormas/coordinator/runtime/deterministic-id.ts";
@@ -15,7 +16,6 @@ import { Connection, type ConnectionParts } from "../network/connection.ts";
 import { LateReplay } from "../network/late-replay.ts";
 import { Network } from "../network/network.ts";
 import { PeerNetwork } from "../network/peer-network.ts";
-import { SeededRandom } from "../random/seeded-random.ts";
 import { RunLog } from "../report/run-log.ts";
 import { CommitWatch } from "./commit-watch.ts";
 import { CoordinatorHost } from "./coordinator-host.ts";

@@ -1,8 +1,8 @@
 import { RuntimeFault } from "@lormas/agent/runtime/container-runtime.ts";
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import type { ContainerCopy } from "./container-copy.ts";
 
 /** What a call of the engine takes without a fault; starts take longer. */

@@ -1,7 +1,7 @@
 import type { JournalFile } from "@lormas/agent/journal/journal-file.ts";
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 
 /** How long an fsync takes. */
 const SYNC_MIN_MS = 0.3;

@@ -1,5 +1,5 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import type { NodeHost } from "./node-host.ts";
 
 /** What a board does with a command, once that has reached it. */

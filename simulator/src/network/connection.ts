@@ -1,3 +1,4 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type {
   CommandsRequest,
   CommandsResponse,
@@ -5,7 +6,6 @@ import type {
   HeartbeatResponse,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import { ClientCall } from "./client-call.ts";
 import type { LateReplay } from "./late-replay.ts";
 import type { Link, Network } from "./network.ts";

@@ -1,5 +1,5 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 import { Pipe } from "./pipe.ts";
 
 /** How far a segment travels on a link without a fault. */

@@ -1,7 +1,7 @@
+import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { Clock } from "@lormas/coordinator/runtime/clock.ts";
 import type { HostClock } from "../clock/host-clock.ts";
 import type { SimulatedClock } from "../clock/simulated-clock.ts";
-import type { SeededRandom } from "../random/seeded-random.ts";
 
 /** Machine timers fire up to so much late. */
 const TIMER_LATE_MAX_MS = 2;

@@ -1,3 +1,4 @@
+import { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { FAULT_KINDS, type Fault, type FaultKind } from "../faults/fault.ts";
 import { FaultHands } from "../faults/fault-hands.ts";
@@ -6,7 +7,6 @@ import type { SceneName } from "../faults/scene.ts";
 import { Operator } from "../fleet/operator.ts";
 import type { RunCounts } from "../fleet/run-counts.ts";
 import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
-import { SeededRandom } from "../random/seeded-random.ts";
 import type { LogLine } from "../report/run-log.ts";
 import { restProblems } from "./rest-check.ts";
 import { STORY_POLICIES, type StoryPolicyName } from "./story-policies.ts";
