@@ -1,5 +1,8 @@
 import { parseArgs } from "node:util";
+import { commitSeed } from "@lormas/chance/commit-seed.ts";
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { chaosCampaign } from "./chaos/chaos-campaign.ts";
+import { brokenPromises, chaosTable } from "./chaos/chaos-figures.ts";
 import { Lab } from "./lab.ts";
 import { makeFault, NAMED_FAULTS } from "./named-faults.ts";
 import { CONTROL_HOST, type LabRecord, labFolder, labRecords } from "./state/lab-record.ts";
@@ -9,6 +12,9 @@ import { removeAbandonedLabs, removeLab } from "./state/lab-removal.ts";
 export class LabRefusal extends Error {}
 
 const HOSTS_MAX = 20;
+/** With two of them gone the others must still be a majority. */
+const CHAOS_HOSTS_MIN = 4;
+const MINUTES_MAX = 24 * 60;
 
 /** Text of `lab help`. */
 export function labUsage(): string {
@@ -25,6 +31,7 @@ export function labUsage(): string {
     "  npm run lab -- fault HOST FAULT [N]    makes a fault; also: FAULT HOST [N]",
     "  npm run lab -- heal [HOST]             undoes every fault of a host, or of all",
     "  npm run lab -- down                    takes everything away",
+    "  npm run lab -- chaos [--minutes 30] [--seed N] [--hosts 4]   a campaign of faults at random, on a lab of its own",
     "",
     `HOST is host-1, host-2, … or ${CONTROL_HOST}. With several labs say which: --lab ID.`,
     "",
@@ -38,6 +45,8 @@ const options = {
   profile: { type: "string", default: "default" },
   clocks: { type: "boolean", default: false },
   detach: { type: "boolean", default: false },
+  minutes: { type: "string", default: "30" },
+  seed: { type: "string", default: "1" },
   lab: { type: "string" },
   help: { type: "boolean", default: false },
 } as const;
@@ -68,6 +77,8 @@ export async function runLab(
   switch (verb) {
     case "up":
       return await up(values, say, interrupted);
+    case "chaos":
+      return await chaos(values, say);
     case "down":
       return await down(values.lab, say);
     case "ls":
@@ -97,7 +108,8 @@ function parse(argv: readonly string[]) {
   }
 }
 
-async function up(values: Values, say: (line: string) => void, interrupted: () => Promise<void>): Promise<number> {
+/** How many hosts a lab is to have, and its profile. */
+function size(values: Values): { hosts: number; profile: LabRecord["profile"] } {
   const hosts = Number(values.hosts);
   if (!Number.isInteger(hosts) || hosts < 1 || hosts > HOSTS_MAX) {
     throw new LabRefusal(`--hosts is ${values.hosts}: give a whole number from 1 to ${HOSTS_MAX}`);
@@ -106,6 +118,11 @@ async function up(values: Values, say: (line: string) => void, interrupted: () =
   if (profile === undefined) {
     throw new LabRefusal(`--profile is ${values.profile}: choose among ${Object.keys(LEASE_PROFILES).join(", ")}`);
   }
+  return { hosts, profile };
+}
+
+async function up(values: Values, say: (line: string) => void, interrupted: () => Promise<void>): Promise<number> {
+  const { hosts, profile } = size(values);
   await removeAbandonedLabs();
   const lab = await Lab.up({ hosts, kind: "hand", profile, clocks: values.clocks, told: (step) => say(`  ${step}`) });
   for (const line of described(lab)) say(line);
@@ -118,6 +135,30 @@ async function up(values: Values, say: (line: string) => void, interrupted: () =
   say("Taking it away …");
   await lab.down();
   return 0;
+}
+
+/** Exit code 1: a promise was broken, or too little was tried. */
+async function chaos(values: Values, say: (line: string) => void): Promise<number> {
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= MINUTES_MAX)) {
+    throw new LabRefusal(`--minutes is ${values.minutes}: give a number up to ${MINUTES_MAX}`);
+  }
+  const seed = values.seed === "commit" ? commitSeed() : Number(values.seed);
+  if (!Number.isSafeInteger(seed)) throw new LabRefusal(`--seed is ${values.seed}: give a whole number, or commit`);
+  const { hosts, profile } = size(values);
+  if (hosts < CHAOS_HOSTS_MIN) throw new LabRefusal(`--hosts is ${hosts}: chaos needs at least ${CHAOS_HOSTS_MIN}`);
+  await removeAbandonedLabs();
+  const lab = await Lab.up({ hosts, kind: "test", profile });
+  try {
+    say(`seed ${seed}, ${minutes} minutes, ${hosts} hosts, profile ${profile}`);
+    const figures = await chaosCampaign({ lab, minutes, seed, told: say });
+    for (const line of ["", ...chaosTable(figures)]) say(line);
+    const broken = brokenPromises(figures, minutes);
+    for (const line of broken) say(`BROKEN ${line}`);
+    return broken.length > 0 ? 1 : 0;
+  } finally {
+    await lab.down();
+  }
 }
 
 async function down(id: string | undefined, say: (line: string) => void): Promise<number> {

@@ -1,15 +1,14 @@
 import { type Container, ContainerStatus, ContainerType, type Event } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { LEASE_PROFILES, type LeasePolicy, waitMs } from "@lormas/lease/lease-policy.ts";
-import { bounded } from "../command/bounded-command.ts";
 import type { LabHost } from "../hosts/lab-host.ts";
 import type { Lab } from "../lab.ts";
-import { DOCKER_SOCKET } from "../services/dockerd-service.ts";
 import { until } from "../until.ts";
 import type { Copy } from "../witness/copy-runs.ts";
 import { Witness } from "../witness/witness.ts";
 import { witnessEgg } from "../witness/witness-egg.ts";
 import type { Scenario } from "./scenario.ts";
 import { StoryLog } from "./story-log.ts";
+import { heldBy, unsettled } from "./unsettled.ts";
 
 /** How much longer than promised a story waits before it gives up, so that a failure comes with its figure. */
 const PATIENCE_MS = 45_000;
@@ -205,7 +204,7 @@ export class Story {
   /** Throws when the engine of a host does not hold a copy of the container, running or not. */
   async holds(host: LabHost, container: string): Promise<void> {
     const { id = "" } = (await this.#listed()).find(({ name }) => name === container) ?? {};
-    if (!this.#heldBy(host).includes(id)) throw new Error(`the engine of ${host.name} holds no copy of ${container}`);
+    if (!heldBy(host).includes(id)) throw new Error(`the engine of ${host.name} holds no copy of ${container}`);
     this.tell(`the engine of ${host.name} still holds a copy of ${container}`);
   }
 
@@ -226,7 +225,7 @@ export class Story {
     let wrong = "nothing was looked at";
     try {
       await until("the fleet settles", SETTLE_MS, async () => {
-        wrong = await this.#unsettled();
+        wrong = await unsettled(this.lab);
         return wrong === "";
       });
     } catch (error) {
@@ -260,37 +259,6 @@ export class Story {
       const copies = this.lab.witness.copies(name).map(({ epoch, host }) => `epoch ${epoch} on ${host}`);
       this.tell(`${name}: ${copies.join(", ")}`);
     }
-  }
-
-  async #unsettled(): Promise<string> {
-    const { witness, nodes } = this.lab;
-    const { migrations } = await this.lab.api().migrations.listMigrations({ activeOnly: true });
-    if (migrations.length > 0) return `${migrations[0]?.containerName} is being moved: ${migrations[0]?.state}`;
-    const containers = await this.#listed();
-    for (const { name, status, nodeName } of containers) {
-      if (status !== ContainerStatus.RUNNING) return `${name} has the status ${status}`;
-      if (!witness.beats(name, nodeName)) return `${name} is said to run on ${nodeName}, and does not`;
-      const elsewhere = nodes.find((host) => host.name !== nodeName && witness.beats(name, host.name));
-      if (elsewhere) return `${name} runs on ${elsewhere.name}, and is said to run on ${nodeName}`;
-    }
-    for (const host of nodes) {
-      const expected = containers.filter(({ nodeName }) => nodeName === host.name).map(({ id }) => id);
-      const held = this.#heldBy(host);
-      if (held.sort().join() !== expected.sort().join()) {
-        return `the engine of ${host.name} holds ${held.length} containers, ${expected.length} are its`;
-      }
-    }
-    return "";
-  }
-
-  /** Ids of the containers of which an engine holds a copy, running or not. */
-  #heldBy(host: LabHost): string[] {
-    const format = '{{.Label "lormas.container"}}';
-    const words = ["docker", "-H", `unix://${DOCKER_SOCKET}`, "ps", "-a", "--filter", "label=lormas.container"];
-    const [program, args] = host.power.command([...words, "--format", format]);
-    return bounded(program, ...args)
-      .split("\n")
-      .filter(Boolean);
   }
 
   async #listed(): Promise<Container[]> {
