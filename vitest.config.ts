@@ -23,6 +23,9 @@ const rooms = [
 const testPostgres = ["coordinator/src/store/test-postgres-setup.ts"];
 const never = ["**/node_modules/**", "**/build/**", "**/.svelte-kit/**", "**/.lormas/**"];
 
+/** What starts processes, databases or engines. */
+const patient = { exclude: never, globalSetup: testPostgres, testTimeout: 90_000, hookTimeout: 120_000 };
+
 /**
  * `*.test.ts` beside the code decides on values alone and is quick. `*.integration.test.ts`, and every test of e2e/,
  * starts processes, databases or engines; it gets more time. Playwright's tests are e2e/**\/*.spec.ts and run on their own.
@@ -48,13 +51,13 @@ export default defineConfig({
         extends: true as const,
         test: {
           name: "integration",
-          include: [`{${rooms.join(",")}}/**/*.integration.test.ts`, "e2e/**/*.test.ts"],
-          exclude: never,
-          globalSetup: testPostgres,
-          testTimeout: 90_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
+          include: [`{${rooms.join(",")}}/**/*.integration.test.ts`],
+          ...patient,
         },
+      },
+      {
+        extends: true as const,
+        test: { name: "e2e", include: ["e2e/**/*.test.ts"], ...patient, fileParallelism: false },
       },
     ],
   },

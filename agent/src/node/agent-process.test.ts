@@ -20,6 +20,17 @@ afterEach(async () => {
   await coordinator.stop();
 });
 
+/** Empty when it has ended since it was listed. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+const isGuard = (pid: number): boolean => commandLine(pid).includes("guard/main.mjs");
+
 async function ready() {
   await waitFor("an inventory", () => coordinator.heard.messages.some((message) => message.case === "inventory"));
   await waitFor("a lease", () => (coordinator.heard.heartbeats.at(-1)?.remainingMs ?? 0) > 0);
@@ -109,15 +120,9 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
     await ready();
     const spec = testSpec({ ha: true });
     await run(testCommand(spec.containerId, { case: "start", value: { spec } }));
-    const guard = agent
-      .marked()
-      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.mjs"));
+    const guard = agent.marked().find(isGuard);
     process.kill(guard ?? 0, "SIGKILL");
-    await waitFor("another guard", () =>
-      agent
-        .marked()
-        .some((pid) => pid !== guard && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.mjs")),
-    );
+    await waitFor("another guard", () => agent.marked().some((pid) => pid !== guard && isGuard(pid)));
     const beats = coordinator.heard.heartbeats.length;
     await waitFor("guarded heartbeats", () =>
       coordinator.heard.heartbeats.slice(beats + 3).some((beat) => beat.guarded),
@@ -130,9 +135,7 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
     await ready();
     const spec = testSpec({ ha: true });
     await run(testCommand(spec.containerId, { case: "start", value: { spec } }));
-    const guard = agent
-      .marked()
-      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("guard/main.mjs"));
+    const guard = agent.marked().find(isGuard);
     process.kill(guard ?? 0, "SIGSTOP");
     await waitFor("it told", () => coordinator.heard.heartbeats.at(-1)?.guarded === false);
     await waitFor("the HA container killed by the agent", () => agent.containerPid(spec.containerId) === null);
@@ -183,7 +186,7 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
     const pid = agent.child?.pid ?? 0;
     process.kill(pid, "SIGSTOP");
     await waitFor("the HA container killed", () => agent.containerPid(spec.containerId) === null);
-    const commandLines = agent.marked().map((one) => readFileSync(`/proc/${one}/cmdline`, "latin1"));
+    const commandLines = agent.marked().map(commandLine);
     expect(commandLines.filter((line) => line.includes("agent/src/main.ts"))).toHaveLength(1);
     const frozen = () => agent.haFrozen();
     if (frozen() !== null) expect(frozen()).toBe(true);
