@@ -82,8 +82,13 @@ class Fleet {
       }));
     coordinator.policy = policyFor(startMs);
     coordinator.epoch = 2n;
-    await waitFor("the voting group confirmed", () =>
-      nodes.every(({ id }) => coordinator.nodes.get(id)?.beat?.membershipEpoch === 2n),
+    const { leaseMs, intervalMs } = coordinator.policy;
+    // The lease that is held when the group is taken up is still one of the old policy.
+    await waitFor("the voting group confirmed, and a lease of its policy held", () =>
+      nodes.every(({ id }) => {
+        const beat = coordinator.nodes.get(id)?.beat;
+        return beat?.membershipEpoch === 2n && beat.remainingMs > leaseMs / 2 - 3 * intervalMs;
+      }),
     );
   }
 

@@ -270,6 +270,59 @@ export const leaseMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "only-the-present-wait",
+    rule: "W is the longest of every epoch that the node may still believe in",
+    ground: { scenes: ["a node is cut off before its policy changes"], nodes: 3, profile: "large" },
+    edits: [
+      {
+        file: LEDGER,
+        find: "if (ledger.confirmedEpoch === null || epoch >= ledger.confirmedEpoch)\n      longestMs",
+        replace: "if (epoch === history.at(-1)?.epoch)\n      longestMs",
+      },
+    ],
+  },
+  {
+    name: "coverage-not-shortened",
+    rule: "What a voter confirms in its own time is shortened by rho before the leader counts it",
+    ground: { scenes: ["two nodes hear each other alone"], nodes: 3, profile: "default" },
+    edits: [
+      {
+        file: COVERAGE,
+        find: "receivedMs - shortened(confirmation.heldForMs)",
+        replace: "receivedMs - confirmation.heldForMs",
+      },
+      {
+        file: COVERAGE,
+        find: "seenAckSentMs + shortened(confirmation.remainingMs)",
+        replace: "seenAckSentMs + confirmation.remainingMs",
+      },
+    ],
+  },
+  {
+    name: "coverage-joined-over-gaps",
+    rule: "What two heartbeats prove is joined only where it meets",
+    ground: { scenes: ["heartbeats arrive late together"], nodes: 3, profile: "default" },
+    edits: [
+      {
+        file: COVERAGE,
+        find: "proven.fromMs <= before.untilMs && before.fromMs <= proven.untilMs",
+        replace: "before.fromMs <= proven.untilMs",
+      },
+    ],
+  },
+  {
+    name: "held-through-a-gap",
+    rule: "heldFor begins anew when an acknowledgement comes at or after the soft end",
+    ground: { scenes: ["heartbeats arrive late together"], nodes: 3, profile: "default" },
+    edits: [
+      {
+        file: AGENT,
+        find: "heldSinceMs: unbroken ? lease.heldSinceMs : nowMs,",
+        replace: "heldSinceMs: lease.heldSinceMs ?? nowMs,",
+      },
+    ],
+  },
+  {
     name: "new-leader-counts-on",
     rule: "A new leader starts W afresh",
     ground: { scenes: ["a leader falls and a node does not hear the next"], nodes: 3, profile: "default" },

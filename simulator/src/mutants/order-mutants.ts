@@ -98,6 +98,24 @@ export const orderMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "thawed-without-lease",
+    rule: "What was frozen for a kill stays frozen until a lease holds again",
+    ground: { scenes: ["a start waits in the engine"], nodes: 3, profile: "default" },
+    edits: [
+      {
+        file: "agent/src/guard/guard.ts",
+        find: "this.#found = found;",
+        replace: "this.#found = found;\n      if (found === 0) this.#hands.thaw();",
+      },
+    ],
+  },
+  {
+    name: "old-terms-obeyed",
+    rule: "A command of a lower term than one obeyed before is refused",
+    ground: { scenes: ["commands overtake each other"], nodes: 3, profile: "fast" },
+    edits: [{ file: GATE, find: "if (command.term < journal.term) {", replace: "if (command.term < 0n) {" }],
+  },
+  {
     name: "silence-is-death",
     rule: "Silence of less than W closes nothing",
     ground: { scenes: ["a node is silent for a moment"], nodes: 3, profile: "default" },
