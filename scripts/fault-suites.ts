@@ -30,7 +30,7 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     onlyNamed: true,
   },
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
-  { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 5 * 60_000 },
+  { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 8 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
   {
     name: "lab",

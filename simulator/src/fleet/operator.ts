@@ -92,6 +92,11 @@ export class Operator {
     this.#want(containerId, "running");
   }
 
+  /** Moves what stayed on a dead node because its migration was cancelled, as whoever cancelled it would. */
+  moveAgain(containerId: string): void {
+    this.#ask(({ operations }) => operations.migrate(containerId, null, BY));
+  }
+
   #wish(wish: Wish, pick: number): void {
     const { nodeId } = this.#nodeOf(pick);
     switch (wish) {
@@ -155,6 +160,7 @@ export class Operator {
         return this.#ask(async ({ operations, state }) => {
           const move = state.container(containerId)?.snapshot.context.lastMove ?? 0;
           const id = migrationId(containerId, move);
+          this.told.askedToCancel.add(id);
           await operations.cancelMigration(id, containerId, BY);
           this.told.cancelled.add(id);
         });

@@ -8,6 +8,8 @@ export type Desired = "running" | "stopped" | "removed";
 export class ToldPeople {
   /** Containers whose creation was acknowledged, and whose deletion was not asked for. */
   readonly containers: string[] = [];
+  /** Migrations that somebody has asked to cancel, with or without an answer. */
+  readonly askedToCancel = new Set<string>();
   /** Migrations whose cancelling was acknowledged. */
   readonly cancelled = new Set<string>();
   readonly #desired = new Map<string, { ask: number; desired: Desired | null }>();

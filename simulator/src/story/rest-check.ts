@@ -1,6 +1,7 @@
 import type { ContainerContext } from "@lormas/coordinator/domain/container/container-context.ts";
 import { containerMachine } from "@lormas/coordinator/domain/container/container-machine.ts";
 import { lifeState, migrationStatus } from "@lormas/coordinator/domain/container/container-status.ts";
+import { migrationId } from "@lormas/coordinator/runtime/deterministic-id.ts";
 import type { Operator } from "../fleet/operator.ts";
 import type { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 
@@ -27,6 +28,8 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
     if (migrationStatus(snapshot) === "migrating") say(`its migration is not over (${JSON.stringify(snapshot.value)})`);
     else if (context.desired === "running") {
       if (life === "failed") operator.startAgain(facts.id);
+      const cancelled = operator.told.askedToCancel.has(migrationId(facts.id, context.lastMove));
+      if (life === "lost" && context.ha && cancelled) operator.moveAgain(facts.id);
       if (life === "running" && copies.length === 1) {
         const home = fleet.nodes.find(({ nodeId }) => nodeId === context.placement?.nodeId);
         if (copies[0]?.host !== home?.name) say(`it should run on ${home?.name}`);
