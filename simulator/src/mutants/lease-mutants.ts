@@ -282,23 +282,6 @@ export const leaseMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "coverage-not-shortened",
-    rule: "What a voter confirms in its own time is shortened by rho before the leader counts it",
-    ground: { scenes: ["two nodes hear each other alone"], nodes: 3, profile: "default" },
-    edits: [
-      {
-        file: COVERAGE,
-        find: "receivedMs - shortened(confirmation.heldForMs)",
-        replace: "receivedMs - confirmation.heldForMs",
-      },
-      {
-        file: COVERAGE,
-        find: "seenAckSentMs + shortened(confirmation.remainingMs)",
-        replace: "seenAckSentMs + confirmation.remainingMs",
-      },
-    ],
-  },
-  {
     name: "coverage-joined-over-gaps",
     rule: "What two heartbeats prove is joined only where it meets",
     ground: { scenes: ["heartbeats arrive late together"], nodes: 3, profile: "default" },

@@ -110,12 +110,6 @@ export const orderMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "old-terms-obeyed",
-    rule: "A command of a lower term than one obeyed before is refused",
-    ground: { scenes: ["commands overtake each other"], nodes: 3, profile: "fast" },
-    edits: [{ file: GATE, find: "if (command.term < journal.term) {", replace: "if (command.term < 0n) {" }],
-  },
-  {
     name: "silence-is-death",
     rule: "Silence of less than W closes nothing",
     ground: { scenes: ["a node is silent for a moment"], nodes: 3, profile: "default" },
