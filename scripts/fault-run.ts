@@ -45,6 +45,7 @@ async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
       ...env,
       TMPDIR: folder,
       [RUN_MARK]: runId,
+      NODE_COMPILE_CACHE: join(repositoryRoot, "node_modules", ".cache", "lormas"),
       LORMAS_TALLY: path,
       PATH: `${join(repositoryRoot, "node_modules", ".bin")}${delimiter}${process.env["PATH"] ?? ""}`,
     },

@@ -20,7 +20,12 @@ export async function startFleet(args) {
     if (!(await buildUiWhenStale(root, children))) return 1;
     return await children.runToEnd(pinnedNode(root), [join(root, "cli", "src", "main.ts"), "up", ...args], {
       cwd: root,
-      env: { ...process.env, LORMAS_ANCESTORS: formatAncestors(ancestors) },
+      env: {
+        // As in cli/bin/lormas: what was compiled once is kept.
+        NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "lormas"),
+        ...process.env,
+        LORMAS_ANCESTORS: formatAncestors(ancestors),
+      },
     });
   } finally {
     children.close();
