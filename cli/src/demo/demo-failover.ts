@@ -13,6 +13,7 @@ import { FailoverWatch } from "./failover-watch.ts";
 import { freeDemoName } from "./free-name.ts";
 import { httpTarget } from "./http-target.ts";
 import { askOnce } from "./prober.ts";
+import { untilDeathsAreProvable } from "./provable-deaths.ts";
 import { stepText, timelineLine } from "./timeline.ts";
 
 /** Flags of `lormas demo failover`. */
@@ -45,6 +46,7 @@ export async function demoFailover(context: CliContext, options: FailoverOptions
   say(`  ${placed.name} answers at http://${target?.address}:${target?.port} on ${placed.nodeName}`);
   const boundMs = placed.failoverBoundMs;
   say(`  ${await explainBound(api, placed)}`);
+  await untilDeathsAreProvable(context, api, placed, say);
   say("");
 
   const watch = new FailoverWatch(clock, api, placed, target);
