@@ -28,10 +28,17 @@ async function failover(fleet: Fleet): Promise<Run> {
   const { code, stdout, stderr } = await fleet.cli("demo", "failover", "-o", "json");
   if (stdout.trim() === "") throw new Error(`demo failover ended with code ${code}: ${stderr}`);
   // The demo's own JSON; a run that never came back has no downtime.
-  const said = JSON.parse(stdout) as { downtimeMs: number | null; boundMs: number; killedNode: string };
+  const said = JSON.parse(stdout) as {
+    downtimeMs: number | null;
+    boundMs: number;
+    container: string;
+    killedNode: string;
+  };
   const revived = await fleet.cli("demo", "revive", said.killedNode);
   if (revived.code !== 0) throw new Error(`demo revive: ${revived.stderr}`);
   await fleet.nodes("HEALTHY");
+  // One container alone: the bound is no promise of many that come from one node at once.
+  await fleet.api().containers.deleteContainer({ id: said.container });
   return { downtimeMs: said.downtimeMs ?? Number.POSITIVE_INFINITY, boundMs: said.boundMs };
 }
 
