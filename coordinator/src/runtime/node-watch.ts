@@ -1,6 +1,6 @@
 import { clockIsUnsound } from "@lormas/lease/clock-rate.ts";
 import { type DeathVerdict, deathVerdict } from "@lormas/lease/death-rule.ts";
-import type { LeaseCoverage } from "@lormas/lease/lease-coverage.ts";
+import { coversLast, type LeaseCoverage } from "@lormas/lease/lease-coverage.ts";
 import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
 import {
   due,
@@ -256,10 +256,11 @@ export class NodeWatch {
     const { ledger, blocked } = watched;
     const nowMs = this.#ports.clock.bootMs();
     const coverage = this.coverageOf(nodeId);
-    const waitEnds = (): boolean => Number.isFinite(nodeWaitMs(ledger, this.#ports.historyOf(nodeId), nowMs));
+    const waitMs = nodeWaitMs(ledger, this.#ports.historyOf(nodeId), nowMs);
     return {
       confirmed: coverage !== null && coverage.fromMs <= nowMs && nowMs <= coverage.untilMs,
-      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && !blocked && waitEnds()),
+      proves: coversLast(coverage, waitMs, nowMs),
+      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && !blocked && Number.isFinite(waitMs)),
       confirmedEpoch: ledger.confirmedEpoch,
       leaving: ledger.left.some(({ untilMs }) => untilMs > nowMs),
     };

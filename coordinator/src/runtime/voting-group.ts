@@ -13,6 +13,8 @@ import type { UnitOfWork } from "./unit-of-work.ts";
 export type NodeSigns = Believer & {
   /** It has confirmed that it holds a lease at this moment. */
   readonly confirmed: boolean;
+  /** It has held a lease for the whole of the last W. */
+  readonly proves: boolean;
   /** It is silent, and whether it is dead will be decided soon. */
   readonly undecided: boolean;
 };
@@ -20,7 +22,10 @@ export type NodeSigns = Believer & {
 export type SignsOf = (nodeId: string) => NodeSigns;
 
 /** Of a node that the watch has not heard. */
-export const NO_SIGNS: NodeSigns = { confirmed: false, undecided: false, confirmedEpoch: null, leaving: false };
+export const NO_SIGNS: NodeSigns = {
+  ...{ confirmed: false, proves: false, undecided: false },
+  ...{ confirmedEpoch: null, leaving: false },
+};
 
 /** Nodes of other clusters that are looked at for one that borrows its voters. */
 const BORROWABLE_MAX = 2 * VOTERS_MAX;
@@ -59,7 +64,7 @@ function borrowableNodes(fleet: FleetView, clusterId: string, history: Membershi
 }
 
 function groupNode({ facts, snapshot }: NodeRecord, signsOf: SignsOf): GroupNode {
-  const { confirmed, undecided } = signsOf(facts.id);
+  const { confirmed, proves, undecided } = signsOf(facts.id);
   return {
     nodeId: facts.id,
     nodeName: facts.name,
@@ -67,6 +72,7 @@ function groupNode({ facts, snapshot }: NodeRecord, signsOf: SignsOf): GroupNode
     dead: snapshot.value === "dead",
     sound: facts.guarded && facts.clockSound,
     confirmed: confirmed && snapshot.value === "healthy",
+    proves,
     undecided,
   };
 }

@@ -21,6 +21,7 @@ const node = (name: string, change: Partial<GroupNode> = {}): GroupNode => ({
   dead: false,
   sound: true,
   confirmed: true,
+  proves: true,
   undecided: false,
   ...change,
 });
@@ -74,6 +75,17 @@ describe("who votes", () => {
     expect(step(first, [node("a"), node("b", { confirmed: false })], long)).toBe(first);
     expect(step(first, [node("a", { confirmed: false })], { ...long, borrowable: [node("x")] })).toBe(first);
     expect(policyOf(step(null, [node("a"), node("b")], long)).selfFencing).toBe(true);
+  });
+
+  test("a node that comes to voters who can prove a death joins once it can, too, and any other at once", () => {
+    const two = step(step(null, [node("a")]), [node("a"), node("b")]);
+    expect(names(two)).toEqual(["a", "b"]);
+    const young = node("c", { proves: false });
+    expect(step(two, [node("a"), node("b"), young])).toBe(two);
+    expect(names(step(two, [node("a"), node("b"), node("c")]))).toEqual(["a", "b", "c"]);
+    // Where the others prove nothing themselves it holds nobody up.
+    expect(names(step(two, [node("a"), node("b", { proves: false }), young]))).toEqual(["a", "b", "c"]);
+    expect(names(step(two, [node("a"), node("b", { dead: true }), young]))).toEqual(["a", "c"]);
   });
 
   test("voters that are there stay, and a cluster of more than nine gets nine", () => {

@@ -16,6 +16,8 @@ export type GroupNode = Voter & {
   readonly sound: boolean;
   /** It has confirmed, in this term, that it holds a lease at this moment. */
   readonly confirmed: boolean;
+  /** It has confirmed that it held a lease for the whole of the last W, so that it counts in the proof of another's death. */
+  readonly proves: boolean;
   /** It is silent and its death may be declared soon: the dead leave together, so a change of voters waits for that. */
   readonly undecided: boolean;
 };
@@ -39,8 +41,9 @@ export type NextMembership = { readonly voters: readonly Voter[]; readonly polic
 
 /**
  * Who votes from now on, and under which policy leases are granted; null when nothing is to change. Voters that are there
- * stay; the dead leave once nobody else's death is due; new ones join once they have confirmed a lease; there are never
- * less than two while the group has two nodes to choose from.
+ * stay; the dead leave once nobody else's death is due; new ones join once they have confirmed a lease, and held it for W where
+ * all the others have: one that joined sooner would be asked for in every proof, and hold up the next death until then. There
+ * are never less than two while the group has two nodes to choose from.
  *
  * A group without voters has no failover. Its guard kills all the same, so that a node that is not heard any more when voters
  * are there can be declared dead by them. Only where one node has long been alone, and is heard, it does not, until there are
@@ -76,7 +79,9 @@ function nextVoters(view: GroupView, present: readonly Voter[]): readonly Voter[
     const node = nodeOf.get(nodeId);
     return node && !node.dead && node.sound ? [node] : [];
   });
-  const join = pool.filter((node) => !stay.includes(node) && !node.dead && node.sound && node.confirmed);
+  const proving = stay.length >= VOTERS_MIN && stay.every(({ proves }) => proves);
+  const mayJoin = (node: GroupNode) => !node.dead && node.sound && node.confirmed && (node.proves || !proving);
+  const join = pool.filter((node) => !stay.includes(node) && mayJoin(node));
   const chosen: Voter[] = [...stay, ...join].slice(0, VOTERS_MAX);
   // Who keeps it at two although it cannot vote now: the most present ones first.
   for (const voter of renamed) {
