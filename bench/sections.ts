@@ -2,7 +2,8 @@ import { failover } from "./failover/failover.ts";
 import type { Section } from "./frame/section.ts";
 import { guardMemory } from "./guard-memory/guard-memory.ts";
 import { heartbeats } from "./heartbeats/heartbeats.ts";
+import { storm } from "./storm/storm.ts";
 import { whatIf } from "./what-if/what-if.ts";
 
 /** Everything that the bench measures, in the order in which it does. */
-export const SECTIONS: readonly Section[] = [failover, heartbeats, guardMemory, whatIf];
+export const SECTIONS: readonly Section[] = [failover, heartbeats, storm, guardMemory, whatIf];

@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { backOffMs } from "@lormas/agent/session/back-off.ts";
+import { backOffMs, dialLimits } from "@lormas/agent/session/back-off.ts";
 import { membershipFrom } from "@lormas/agent/session/wire-membership.ts";
 import {
   type Ack,
@@ -53,7 +53,7 @@ export type AgentListener = {
 
 /**
  * One agent as the coordinator sees it: a TLS connection with its own certificate, a heartbeat and a command stream, a truthful
- * lease. It runs nothing, answers every command at once with success, and dials with an agent's back-off. It speaks gRPC over
+ * lease. It runs nothing, answers every command at once with success, and dials as an agent does that runs HA containers. It speaks gRPC over
  * Node's own HTTP/2, so that thousands of them leave the machine to what is measured.
  */
 export class SimulatedAgent {
@@ -237,7 +237,8 @@ export class SimulatedAgent {
     connection.destroy();
     if (this.#stopped) return;
     this.#parts.told.lost(reason);
-    this.#timer = setTimeout(() => this.dial(), backOffMs(this.#attempt, Math.random()));
+    const limits = dialLimits(this.#lease.membership?.policy.leaseMs ?? null);
+    this.#timer = setTimeout(() => this.dial(), backOffMs(this.#attempt, Math.random(), limits));
     this.#attempt += 1;
   }
 }

@@ -8,13 +8,16 @@ import type { BenchRun } from "../frame/bench-run.ts";
 import type { LinePlot, Point } from "../frame/line-plot.ts";
 import { percentile } from "../frame/percentile.ts";
 import { cpuSecondsOf, rssMbOf } from "../frame/process-usage.ts";
-import { beside, type Findings, plain, type Row, type Section } from "../frame/section.ts";
+import { atMost, beside, type Findings, plain, type Row, type Section } from "../frame/section.ts";
 
 /** One heartbeat a second. */
 const PROFILE = "large";
-/** What a server may cost, as a multiple of the bare one. */
+/** What a server may cost, as a multiple of the bare one: judged where agents, and not an empty process, are what it costs. */
+const JUDGED_FROM = 1_000;
 const CPU_RATIO_MAX = 1.6;
 const MEMORY_RATIO_MAX = 1.8;
+/** What 10,000 agents may take. */
+const FULL = { agents: 10_000, cpuPercent: 100, memoryMb: 2_560 };
 /** After the last agent was served: votes are settled, W has passed once, and what the handshakes left is collected. */
 const SETTLE_MS = 12_000;
 const GATHER_MS = 180_000;
@@ -42,7 +45,7 @@ export const heartbeats: Section = {
 async function heartbeatsRun(bench: BenchRun): Promise<Findings> {
   const all: Compared[] = [];
   for (const agents of bench.sizes.agents) all.push(await bench.part((part) => compared(part, agents)));
-  return { rows: all.flatMap(rowsOf), plots: plotsOf(all) };
+  return { rows: [...all.flatMap(rowsOf), ...growthOf(all)], plots: plotsOf(all) };
 }
 
 async function compared(part: BenchRun, agents: number): Promise<Compared> {
@@ -95,7 +98,13 @@ async function loadOf(part: BenchRun, pid: number, target: HerdTarget, fleet: Se
 function rowsOf({ agents, coordinator, echo }: Compared): Row[] {
   const name = (figure: string): string => `${agents.toLocaleString("en")} agents: ${figure}`;
   const against = (figure: string, unit: string, of: (load: Load) => number, ratioMax?: number): Row =>
-    beside(name(figure), of(coordinator), unit, { name: "bare grpc-js", value: of(echo) }, ratioMax);
+    beside(
+      name(figure),
+      of(coordinator),
+      unit,
+      { name: "bare grpc-js", value: of(echo) },
+      agents < JUDGED_FROM ? undefined : ratioMax,
+    );
   return [
     against("CPU", "% of a core", ({ cpuPercent }) => cpuPercent, CPU_RATIO_MAX),
     against("memory", "MB", ({ rssMb }) => rssMb, MEMORY_RATIO_MAX),
@@ -103,7 +112,27 @@ function rowsOf({ agents, coordinator, echo }: Compared): Row[] {
     against("heartbeat to acknowledgement, p50", "ms", ({ ackP50Ms }) => ackP50Ms),
     against("heartbeat to acknowledgement, p99", "ms", ({ ackP99Ms }) => ackP99Ms),
     plain(name("connections lost"), coordinator.lost, ""),
+    ...(agents < FULL.agents
+      ? []
+      : [
+          atMost(name("CPU at all"), coordinator.cpuPercent, "% of a core", FULL.cpuPercent),
+          atMost(name("memory at all"), coordinator.rssMb, "MB", FULL.memoryMb),
+        ]),
   ];
+}
+
+/** What the last thousand agents cost against the first: 1 is straight growth. Nothing where there is no growth to see. */
+function growthOf(all: readonly Compared[]): Row[] {
+  const [first, second, last, beforeLast] = [all[0], all[1], all.at(-1), all.at(-2)];
+  if (all.length < 3 || !first || !second || !last || !beforeLast) return [];
+  const growth = (from: Compared, to: Compared, of: (load: Load) => number): number =>
+    ((of(to.coordinator) - of(from.coordinator)) / (to.agents - from.agents)) * 1_000;
+  const row = (figure: string, unit: string, of: (load: Load) => number): Row =>
+    beside(`growth at the end: ${figure} of 1,000 more agents`, growth(beforeLast, last, of), unit, {
+      name: "at the beginning",
+      value: growth(first, second, of),
+    });
+  return [row("CPU", "% of a core", ({ cpuPercent }) => cpuPercent), row("memory", "MB", ({ rssMb }) => rssMb)];
 }
 
 function plotsOf(all: readonly Compared[]): LinePlot[] {
