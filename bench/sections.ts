@@ -1,3 +1,4 @@
+import { decisions } from "./decisions/decisions.ts";
 import { failover } from "./failover/failover.ts";
 import type { Section } from "./frame/section.ts";
 import { guardMemory } from "./guard-memory/guard-memory.ts";
@@ -6,4 +7,4 @@ import { storm } from "./storm/storm.ts";
 import { whatIf } from "./what-if/what-if.ts";
 
 /** Everything that the bench measures, in the order in which it does. */
-export const SECTIONS: readonly Section[] = [failover, heartbeats, storm, guardMemory, whatIf];
+export const SECTIONS: readonly Section[] = [failover, heartbeats, storm, decisions, guardMemory, whatIf];

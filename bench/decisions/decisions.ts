@@ -1,147 +1,114 @@
-// How fast a coordinator decides, on an embedded PostgreSQL that really syncs: containers created at once, the same
-// containers' commands and results included, and the evacuation of a dead node. Agents are simulated and answer at once,
-// so the figures are the coordinator's alone. Run: npm run bench -- [--nodes 20] [--containers 500] [--json FILE]
-import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import { FakeAgents } from "@lormas/coordinator/runtime/fake-agents.ts";
-import { haContainer } from "@lormas/coordinator/runtime/fleet-rig.ts";
-import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
-import { systemClock } from "@lormas/coordinator/runtime/system-clock.ts";
-import { PostgresDecisionStore } from "@lormas/coordinator/store/decisions/postgres-decision-store.ts";
-import { startEmbeddedPostgres } from "@lormas/coordinator/store/embedded/embedded-postgres.ts";
-import { JoinTokenStore } from "@lormas/coordinator/store/join-token-store.ts";
-import { openDatabase } from "@lormas/coordinator/store/open-database.ts";
-import { seedFirstCluster } from "@lormas/coordinator/store/seed-first-cluster.ts";
-import { silentLog } from "@lormas/coordinator/store/store-log.ts";
+import type { BenchRun } from "../frame/bench-run.ts";
+import { percentile } from "../frame/percentile.ts";
+import { atLeast, beside, type Findings, plain, type Row, type Section } from "../frame/section.ts";
+import { DecidingFleet } from "./deciding-fleet.ts";
+import { bareCommits, replayed } from "./postgres-replay.ts";
+import type { Tally } from "./recording-store.ts";
 
-const { values } = parseArgs({
-  options: {
-    nodes: { type: "string", default: "20" },
-    containers: { type: "string", default: "500" },
-    json: { type: "string" },
-  },
-});
-const nodeCount = Number(values.nodes);
-const containerCount = Number(values.containers);
-const BEAT_MS = 100;
+const NODES = 20;
+const CONTAINERS = 500;
+/** People who each wish the next migration once the last one has ended. */
+const WISHERS = 64;
+const MIGRATIONS_MIN = 100;
+const TRANSITIONS_MIN = 1_000;
+const BARE_SECONDS_MAX = 5;
 
-const folder = mkdtempSync(join(tmpdir(), "lormas-bench-"));
-const postgres = await startEmbeddedPostgres({ dataDir: join(folder, "postgres"), log: silentLog });
-const database = await openDatabase({ url: postgres.url, log: silentLog });
-const clusterId = randomUUID();
-await seedFirstCluster(
-  database,
-  { clusterName: "local", profile: "lan" },
-  { newId: () => clusterId, wallMs: systemClock.wallMs },
-);
-const agents = new FakeAgents(systemClock);
-const runtime = new FleetRuntime({
-  store: new PostgresDecisionStore(database),
-  link: agents,
-  clock: systemClock,
-  log: silentLog,
-  newId: randomUUID,
-  instance: "bench",
-  leaderTtlMs: 15_000,
-});
-agents.use(runtime.intake);
-await runtime.start();
-const beats = setInterval(() => {
-  for (const node of agents.nodes.values()) if (node.attached) agents.beat(node.nodeId);
-}, BEAT_MS);
+type Moves = {
+  readonly seconds: number;
+  readonly tally: Tally;
+  /** From the wish to the committed end of the migration, and to the acknowledgement of the wish. */
+  readonly movedMs: readonly number[];
+  readonly grantedMs: readonly number[];
+};
 
-try {
-  const nodeIds = await enrol();
-  const created = await createAll();
-  const evacuated = await evacuate(nodeIds[0] ?? "");
-  const rows = [...created, ...evacuated];
-  process.stdout.write(`${nodeCount} nodes, ${containerCount} containers, ${cpus().length} cores\n`);
-  for (const { what, value, unit } of rows)
-    process.stdout.write(`  ${what.padEnd(52)} ${String(value).padStart(9)} ${unit}\n`);
-  if (values.json) writeFileSync(values.json, `${JSON.stringify({ nodeCount, containerCount, rows }, null, 2)}\n`);
-} finally {
-  clearInterval(beats);
-  await runtime.stop();
-  await database.close();
-  await postgres.stop();
-  rmSync(folder, { recursive: true, force: true });
+export const decisions: Section = {
+  name: "decisions",
+  measures:
+    `what a coordinator's runtime decides and commits, ${NODES} simulated nodes answering at once, ${CONTAINERS} containers, ` +
+    `${WISHERS} wishes of a migration at a time; against what the same PostgreSQL (fsync and synchronous_commit on) makes of ` +
+    "the very same statements alone",
+  run: decisionsRun,
+};
+
+async function decisionsRun(bench: BenchRun): Promise<Findings> {
+  const { seconds } = bench.sizes;
+  const decided = await bench.part(async (part) => {
+    const fleet = await DecidingFleet.start(bench, part, NODES);
+    const created = await fleet.create(CONTAINERS);
+    part.say(`${CONTAINERS} containers run`);
+    const limited = await moves(fleet, created.ids, seconds, false);
+    await fleet.liftLimits();
+    const free = await moves(fleet, created.ids, seconds, true);
+    const lost = await fleet.loseNode(fleet.nodeIds[0] ?? "", CONTAINERS);
+    return { url: fleet.url, created, limited, free, lost };
+  });
+  const { created, limited, free, lost } = decided;
+  const replay = await replayed(decided.url, free.tally.recorded);
+  const bare = await bareCommits(decided.url, Math.min(seconds, BARE_SECONDS_MAX));
+  const alone = (value: number) => ({ name: "PostgreSQL alone, same statements", value });
+  const { commits } = free.tally;
+  return {
+    rows: [
+      atLeast("whole migrations", free.tally.migrations / free.seconds, "/s", MIGRATIONS_MIN),
+      atLeast("committed transitions", free.tally.transitions / free.seconds, "/s", TRANSITIONS_MIN),
+      beside(
+        "committed transitions, beside PostgreSQL",
+        free.tally.transitions / free.seconds,
+        "/s",
+        alone(replay.transitions / replay.seconds),
+      ),
+      beside("transactions", commits / free.seconds, "/s", alone(replay.commits / replay.seconds)),
+      beside("transactions, beside commits of one row", commits / free.seconds, "/s", {
+        name: "PostgreSQL, one row a commit",
+        value: bare,
+      }),
+      plain("transitions in one transaction, mean", free.tally.transitions / commits, ""),
+      plain("committed events", free.tally.events / free.seconds, "/s"),
+      ...latencies(free),
+      plain("with a cluster's default limits: whole migrations", limited.tally.migrations / limited.seconds, "/s"),
+      plain(`${CONTAINERS} created at once: all acknowledged`, created.acknowledgedMs, "ms"),
+      plain(`${CONTAINERS} created at once: all run`, created.runningMs, "ms"),
+      plain(`dead node with ${lost.victims} containers: declared (profile lan)`, lost.deadMs, "ms"),
+      plain(`dead node with ${lost.victims} containers: then until the last runs`, lost.movedMs, "ms"),
+    ],
+    plots: [],
+  };
 }
 
-type Row = { readonly what: string; readonly value: number; readonly unit: string };
-
-async function enrol(): Promise<string[]> {
-  const tokens = new JoinTokenStore(database);
-  const nodeIds: string[] = [];
-  for (let number = 1; number <= nodeCount; number++) {
-    const [nodeId, tokenHash, createdAtMs] = [randomUUID(), `hash-${number}`, systemClock.wallMs()];
-    await tokens.create({
-      secretHash: tokenHash,
-      clusterId,
-      createdBy: "bench",
-      createdAtMs,
-      expiresAtMs: createdAtMs + 600_000,
-    });
-    const name = `node-${number}`;
-    await runtime.operations.enrolNode({ nodeId, name, agentVersion: "bench", tokenHash, certificateSerial: "" });
-    await agents.connect(nodeId, {
-      capacity: { cpuMillis: 1e6, memoryBytes: 1e12, diskBytes: 1e12 },
-      portPoolMax: 60_000,
-    });
-    nodeIds.push(nodeId);
-  }
-  return nodeIds;
+function latencies({ movedMs, grantedMs, tally }: Moves): Row[] {
+  const both = (figure: string, ms: readonly number[]): Row[] => [
+    plain(`${figure}, p50`, percentile(ms, 0.5), "ms"),
+    plain(`${figure}, p99`, percentile(ms, 0.99), "ms"),
+  ];
+  return [
+    ...both("wish to acknowledgement (its commit)", grantedMs),
+    ...both("wish to the end of its migration", movedMs),
+    ...both("one transaction", tally.commitMs),
+  ];
 }
 
-async function createAll(): Promise<Row[]> {
-  const begun = performance.now();
-  const acknowledgedMs: number[] = [];
+/** Migrates for some seconds, every wisher its own containers in turn, and waits for what is under way. */
+async function moves(fleet: DecidingFleet, ids: readonly string[], seconds: number, records: boolean): Promise<Moves> {
+  const { operations } = fleet.runtime;
+  const { store } = fleet;
+  const movedMs: number[] = [];
+  const grantedMs: number[] = [];
+  store.begin(records);
+  const begunMs = performance.now();
+  const endMs = begunMs + seconds * 1_000;
   await Promise.all(
-    Array.from({ length: containerCount }, async (_, index) => {
-      await runtime.operations.createContainer(haContainer(`c-${index}`), "bench");
-      acknowledgedMs.push(performance.now() - begun);
+    Array.from({ length: WISHERS }, async (_, wisher) => {
+      const own = ids.filter((__, index) => index % WISHERS === wisher);
+      for (let turn = 0; performance.now() < endMs; turn += 1) {
+        const wishedMs = performance.now();
+        const { migrationId } = await operations.migrate(own[turn % own.length] ?? "", null, "bench");
+        grantedMs.push(performance.now() - wishedMs);
+        await store.ended(migrationId);
+        movedMs.push(performance.now() - wishedMs);
+      }
     }),
   );
-  await until(() => countRunning() === containerCount);
-  const tookMs = performance.now() - begun;
-  return [
-    { what: "create: all acknowledged (committed)", value: Math.round(Math.max(...acknowledgedMs)), unit: "ms" },
-    { what: "create: all running", value: Math.round(tookMs), unit: "ms" },
-    { what: "create: containers to running", value: Math.round((containerCount / tookMs) * 1_000), unit: "/s" },
-  ];
-}
-
-async function evacuate(nodeId: string): Promise<Row[]> {
-  const victims = runtime.state.room(nodeId).holders.size;
-  agents.powerOff(nodeId);
-  const begun = performance.now();
-  await until(() => runtime.state.node(nodeId)?.snapshot.value === "dead");
-  const deadMs = performance.now();
-  await until(() => countRunning() === containerCount);
-  return [
-    { what: "dead node: containers to move", value: victims, unit: "" },
-    { what: "dead node: declared after (profile lan)", value: Math.round(deadMs - begun), unit: "ms" },
-    {
-      what: "dead node: last one runs after the declaration",
-      value: Math.round(performance.now() - deadMs),
-      unit: "ms",
-    },
-  ];
-}
-
-function countRunning(): number {
-  let count = 0;
-  for (const { snapshot } of runtime.state.containers()) if (snapshot.value.life === "running") count++;
-  return count;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const limit = performance.now() + 120_000;
-  while (!condition()) {
-    if (performance.now() > limit) throw new Error("what was waited for did not come within 120 s");
-    await pause(2);
-  }
+  const { tally } = store;
+  store.begin(false);
+  return { seconds: (performance.now() - begunMs) / 1_000, tally, movedMs, grantedMs };
 }
