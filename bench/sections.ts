@@ -1,3 +1,4 @@
+import { api } from "./api/api.ts";
 import { decisions } from "./decisions/decisions.ts";
 import { failover } from "./failover/failover.ts";
 import type { Section } from "./frame/section.ts";
@@ -7,4 +8,4 @@ import { storm } from "./storm/storm.ts";
 import { whatIf } from "./what-if/what-if.ts";
 
 /** Everything that the bench measures, in the order in which it does. */
-export const SECTIONS: readonly Section[] = [failover, heartbeats, storm, decisions, guardMemory, whatIf];
+export const SECTIONS: readonly Section[] = [failover, heartbeats, storm, decisions, api, guardMemory, whatIf];

@@ -1,0 +1,122 @@
+import pg from "pg";
+import type { BenchRun } from "../frame/bench-run.ts";
+import { percentile } from "../frame/percentile.ts";
+import { rssMbOf } from "../frame/process-usage.ts";
+import { atMost, beside, type Findings, plain, type Row, type Section } from "../frame/section.ts";
+import { ApiHost } from "./api-host.ts";
+import { notifyLatency, watchLatency } from "./event-latency.ts";
+import { storedFleet } from "./stored-fleet.ts";
+
+const PAGE = 100;
+const PAGE_P99_MAX_MS = 30;
+const EVENT_P99_MAX_MS = 50;
+const EVENTS_PER_SECOND = 1_000;
+/** Containers that events are about. */
+const TOUCHED = 1_000;
+/** Calls that warm up before any are counted. */
+const WARM = 20;
+
+export const api: Section = {
+  name: "api",
+  measures:
+    `the public API with a whole fleet in the store (--nodes, --containers), one client that calls again and ` +
+    `again: pages of ${PAGE}, one container, against the bare query on the same PostgreSQL; and events at ` +
+    `${EVENTS_PER_SECOND}/s from their commit to a subscriber of the Watch stream, against PostgreSQL's NOTIFY`,
+  run: apiRun,
+};
+
+async function apiRun(bench: BenchRun): Promise<Findings> {
+  const { nodes, containers, seconds } = bench.sizes;
+  const url = await storedFleet(bench, nodes, containers);
+  bench.say(`${nodes} nodes and ${containers} containers are stored`);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  bench.defer(() => client.end());
+  const sampled = await client.query<{ id: string; name: string }>(
+    `select id, name from container order by md5(name) limit ${TOUCHED}`,
+  );
+  const bare = await bareQueries(client, sampled.rows, seconds / 4);
+  const host = await ApiHost.start(bench, url);
+  bench.say(`the API serves after ${(host.readyMs / 1_000).toFixed(1)} s`);
+  const calls = await apiCalls(host, sampled.rows, seconds / 4);
+  const load = { perSecond: EVENTS_PER_SECOND, seconds };
+  const containerIds = sampled.rows.map(({ id }) => id);
+  const watched = await bench.part((part) => watchLatency(part, host, { ...load, containerIds }));
+  const rssMb = rssMbOf(host.pid);
+  const notified = await bench.part((part) => notifyLatency(part, url, load));
+  return {
+    rows: [
+      ...latency(`page of ${PAGE} containers`, calls.containers, bare.containers, PAGE_P99_MAX_MS),
+      ...latency(`page of ${PAGE} nodes`, calls.nodes, bare.nodes),
+      ...latency("one container by id", calls.byId, bare.one),
+      ...latency("one container by name", calls.byName, bare.one),
+      plain("event, commit to subscriber, p50", percentile(watched.afterCommitMs, 0.5), "ms"),
+      atMost("event, commit to subscriber, p99", percentile(watched.afterCommitMs, 0.99), "ms", EVENT_P99_MAX_MS),
+      ...latency("event, decision to subscriber", watched.afterSubmitMs, notified, undefined, "PostgreSQL's NOTIFY"),
+      plain("start on the stored fleet until the API serves", host.readyMs, "ms"),
+      plain("memory after that", rssMb, "MB"),
+    ],
+    plots: [],
+  };
+}
+
+function latency(
+  figure: string,
+  tookMs: readonly number[],
+  bareMs: readonly number[],
+  p99MaxMs?: number,
+  reference = "bare query",
+): Row[] {
+  const p99 = percentile(tookMs, 0.99);
+  return [
+    beside(`${figure}, p50`, percentile(tookMs, 0.5), "ms", { name: reference, value: percentile(bareMs, 0.5) }),
+    beside(`${figure}, p99`, p99, "ms", { name: reference, value: percentile(bareMs, 0.99) }),
+    ...(p99MaxMs === undefined ? [] : [atMost(`${figure}, p99, bounded`, p99, "ms", p99MaxMs)]),
+  ];
+}
+
+type Known = { readonly id: string; readonly name: string };
+
+async function apiCalls(host: ApiHost, known: readonly Known[], seconds: number) {
+  const { api: client } = host;
+  const at = (turn: number): Known => known[turn % known.length] ?? { id: "", name: "" };
+  let containersToken = "";
+  let nodesToken = "";
+  return {
+    containers: await repeated(seconds, async () => {
+      const page = await client.containers.listContainers({ pageSize: PAGE, pageToken: containersToken });
+      containersToken = page.nextPageToken;
+    }),
+    nodes: await repeated(seconds, async () => {
+      const page = await client.nodes.listNodes({ pageSize: PAGE, pageToken: nodesToken });
+      nodesToken = page.nextPageToken;
+    }),
+    byId: await repeated(seconds, (turn) => client.containers.getContainer({ id: at(turn).id })),
+    byName: await repeated(seconds, (turn) => client.containers.getContainer({ id: at(turn).name })),
+  };
+}
+
+async function bareQueries(client: pg.Client, known: readonly Known[], seconds: number) {
+  const at = (turn: number): Known => known[turn % known.length] ?? { id: "", name: "" };
+  const page = (table: string) => (turn: number) =>
+    client.query(`select * from ${table} where name > $1 order by name limit ${PAGE + 1}`, [at(turn).name]);
+  return {
+    containers: await repeated(seconds, page("container")),
+    nodes: await repeated(seconds, (turn) =>
+      client.query(`select * from node where name > $1 order by name limit ${PAGE + 1}`, [`node-${(turn % 9) + 1}`]),
+    ),
+    one: await repeated(seconds, (turn) => client.query("select * from container where id = $1", [at(turn).id])),
+  };
+}
+
+/** Calls one after another for so long; how long each took. */
+async function repeated(seconds: number, call: (turn: number) => Promise<unknown>): Promise<number[]> {
+  for (let turn = 0; turn < WARM; turn += 1) await call(turn);
+  const tookMs: number[] = [];
+  for (const endMs = performance.now() + seconds * 1_000; performance.now() < endMs; ) {
+    const begunMs = performance.now();
+    await call(WARM + tookMs.length);
+    tookMs.push(performance.now() - begunMs);
+  }
+  return tookMs;
+}
