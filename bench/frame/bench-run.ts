@@ -1,7 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "./awaited.ts";
 import type { BenchSizes } from "./bench-arguments.ts";
+
+const REMOVED_MS = 15_000;
 
 type Undo = () => Promise<unknown> | unknown;
 
@@ -28,7 +31,7 @@ export class BenchRun {
   /** A folder that goes with the run. */
   folder(): string {
     const folder = mkdtempSync(join(tmpdir(), "lormas-bench-"));
-    this.defer(() => rmSync(folder, { recursive: true, force: true }));
+    this.defer(() => removed(folder));
     return folder;
   }
 
@@ -53,4 +56,21 @@ export class BenchRun {
       }
     }
   }
+}
+
+/** A database whose parent was killed still writes while it ends: the folder is removed again until it is gone. */
+function removed(folder: string): Promise<true> {
+  return until(
+    `${folder} is removed`,
+    REMOVED_MS,
+    () => {
+      try {
+        rmSync(folder, { recursive: true, force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error;
+      }
+      return !existsSync(folder);
+    },
+    100,
+  );
 }
