@@ -1,6 +1,7 @@
 // npm run bench: measures the product, each figure beside its reference in the same run. `--help` tells the options.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { inspect } from "node:util";
 import { BenchUsageError, parseBenchArguments, USAGE } from "./frame/bench-arguments.ts";
 import { BenchRun } from "./frame/bench-run.ts";
 import { figureTable } from "./frame/figure-table.ts";
@@ -39,7 +40,13 @@ async function bench(): Promise<void> {
   );
   const all: { section: Section; findings: Findings }[] = [];
   for (const section of sections) {
-    const findings = await measured(section, new BenchRun(asked.sizes, (line) => process.stderr.write(`  ${line}\n`)));
+    const run = new BenchRun(asked.sizes, (line) => process.stderr.write(`  ${line}\n`));
+    // One that cannot be measured says why, and the others are measured all the same.
+    const findings = await measured(section, run).catch((error: unknown) => {
+      process.stderr.write(`${section.name} was not measured: ${inspect(error)}\n`);
+      process.exitCode = 1;
+    });
+    if (!findings) continue;
     all.push({ section, findings });
     process.stdout.write(`\n${section.name}: ${section.measures}\n${figureTable(findings.rows)}\n`);
     if (asked.plots !== null) {
