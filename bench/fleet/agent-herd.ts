@@ -10,8 +10,8 @@ import type { EnrolledAgent } from "./seeded-fleet.ts";
 const PROGRAM = fileURLToPath(new URL("./herd-main.ts", import.meta.url));
 /** A process may hold 20,000 files open, and one event loop must not be late with its heartbeats. */
 const AGENTS_PER_PROCESS = 2_500;
-/** A coordinator bounds the connections of one address to 1,024. */
-const AGENTS_PER_ADDRESS = 1_000;
+/** A coordinator bounds the connections of one address to 1,024; after a loss an agent may have a second one for a moment. */
+const AGENTS_PER_ADDRESS = 250;
 const REPORT_MS = 10_000;
 
 type Herder = { readonly child: ChildProcess; status: HerdStatus | null; report: HerdReport | null };

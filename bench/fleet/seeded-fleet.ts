@@ -16,7 +16,7 @@ import type { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import type { BenchRun } from "../frame/bench-run.ts";
 
 /** Enrolments that wait at once: they share transactions. */
-const AT_ONCE = 500;
+const AT_ONCE = 200;
 const TOKEN_LIFE_MS = 3_600_000;
 
 /** What an agent holds after it has enrolled. */

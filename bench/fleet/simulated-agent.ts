@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { backOffMs, dialLimits } from "@lormas/agent/session/back-off.ts";
@@ -8,12 +9,18 @@ import { membershipFrom } from "@lormas/agent/session/wire-membership.ts";
 import {
   type Ack,
   AgentService,
+  AttachSchema,
+  CommandResultSchema,
   type CommandsRequest,
   CommandsRequestSchema,
   CommandsResponseSchema,
   type HeartbeatRequest,
   HeartbeatRequestSchema,
   HeartbeatResponseSchema,
+  HeartbeatSchema,
+  type Hello,
+  HelloSchema,
+  InventorySchema,
   type Welcome,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import {
@@ -29,7 +36,7 @@ import { FrameReader, framed } from "./grpc-frames.ts";
 /** The name in a coordinator's certificate. */
 const AUTHORITY = "lormas-coordinator";
 /** As agents do: a coordinator that does not welcome is dialled anew. */
-const WELCOME_MS = 10_000;
+const WELCOME_MS = 5_000;
 
 export type AgentParts = {
   readonly nodeId: string;
@@ -64,11 +71,11 @@ export class SimulatedAgent {
   #session = 0n;
   #sequence = 0n;
   #attempt = 0;
+  #socket: Socket | null = null;
   #connection: ClientHttp2Session | null = null;
   #beats: ClientHttp2Stream | null = null;
   #welcomed = false;
   #served = false;
-  #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: AgentParts) {
@@ -82,49 +89,16 @@ export class SimulatedAgent {
   }
 
   dial(): void {
-    if (this.#stopped || this.#connection) return;
-    const { host, port, localAddress, secureContext } = this.#parts;
-    const connection = connectHttp2(`https://${AUTHORITY}`, {
-      createConnection: () =>
-        connectTls({
-          socket: connectTcp({ host, port, localAddress, noDelay: true }),
-          secureContext,
-          servername: AUTHORITY,
-          ALPNProtocols: ["h2"],
-        }),
-    });
-    this.#connection = connection;
-    const lost = (reason: string) => this.#lost(connection, reason);
-    connection.on("error", (error) => lost(error.message));
-    connection.on("close", () => lost("the connection was closed"));
-    this.#timer = setTimeout(() => lost(`no Welcome within ${WELCOME_MS} ms`), WELCOME_MS);
-    this.#beats = this.#open(connection, "Heartbeat", (bytes) => {
-      const { message } = fromBinary(HeartbeatResponseSchema, bytes);
-      if (message.case === "welcome") this.#onWelcome(connection, message.value);
-      else if (message.case === "ack") this.#onAck(message.value);
-    });
-    this.#sendBeat({
-      case: "hello",
-      value: {
-        $typeName: "lormas.agent.v1.Hello",
-        incarnation: this.#incarnation,
-        agentVersion: "bench",
-        session: this.#session,
-        address: localAddress,
-        runtime: "simulated",
-        capacity: {
-          $typeName: "lormas.agent.v1.Resources",
-          cpuMillis: 4_000,
-          memoryBytes: 8n << 30n,
-          diskBytes: 1n << 40n,
-        },
-        architecture: "amd64",
-        platform: "bench",
-        portPoolMin: 20_000,
-        portPoolMax: 29_999,
-        guarded: true,
-        peerAddress: `${localAddress}:7446`,
-      },
+    if (this.#socket) return;
+    const { host, port, localAddress } = this.#parts;
+    const socket = connectTcp({ host, port, localAddress, noDelay: true });
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#lost(socket, `no Welcome within ${WELCOME_MS} ms`), WELCOME_MS);
+    socket.on("error", (error) => this.#lost(socket, error.message));
+    socket.on("close", () => this.#lost(socket, "the connection was closed"));
+    // TLS and HTTP/2 only then: a dial that is refused, thousands of times while a coordinator is away, costs next to nothing.
+    socket.once("connect", () => {
+      if (this.#socket === socket) this.#speak(socket);
     });
   }
 
@@ -135,57 +109,71 @@ export class SimulatedAgent {
     this.#sequence += 1n;
     const { heldForMs, remainingMs } = confirmation(this.#lease, nowMs);
     this.#lease = heartbeatSent(this.#lease, this.#sequence, nowMs);
-    this.#sendBeat({
-      case: "heartbeat",
-      value: {
-        $typeName: "lormas.agent.v1.Heartbeat",
-        sequence: this.#sequence,
-        session: this.#session,
-        usage: {
-          $typeName: "lormas.agent.v1.Resources",
-          cpuMillis: 120,
-          memoryBytes: 900n << 20n,
-          diskBytes: 3n << 30n,
-        },
-        heldForMs: Math.round(heldForMs),
-        remainingMs: Math.round(remainingMs),
-        lastAckSeen: this.#lease.lastAckSeen,
-        guarded: true,
-        runtimeReady: true,
-        membershipEpoch: BigInt(this.#lease.membership?.epoch ?? 0),
-        elapsedMs: BigInt(Math.round(nowMs - this.#bornMs)),
-      },
+    const value = create(HeartbeatSchema, {
+      sequence: this.#sequence,
+      session: this.#session,
+      usage: { cpuMillis: 120, memoryBytes: 900n << 20n, diskBytes: 3n << 30n },
+      heldForMs: Math.round(heldForMs),
+      remainingMs: Math.round(remainingMs),
+      lastAckSeen: this.#lease.lastAckSeen,
+      guarded: true,
+      runtimeReady: true,
+      membershipEpoch: BigInt(this.#lease.membership?.epoch ?? 0),
+      elapsedMs: BigInt(Math.round(nowMs - this.#bornMs)),
     });
+    this.#sendBeat({ case: "heartbeat", value });
     this.#parts.told.sent();
   }
 
-  /** Hangs up and stays away. */
-  stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#connection?.destroy();
+  #speak(socket: Socket): void {
+    const tls = { socket, secureContext: this.#parts.secureContext, servername: AUTHORITY, ALPNProtocols: ["h2"] };
+    const connection = connectHttp2(`https://${AUTHORITY}`, { createConnection: () => connectTls(tls) });
+    this.#connection = connection;
+    connection.on("error", (error) => this.#lost(socket, error.message));
+    this.#beats = this.#open(socket, connection, "Heartbeat", (bytes) => {
+      const { message } = fromBinary(HeartbeatResponseSchema, bytes);
+      if (message.case === "welcome") this.#onWelcome(socket, connection, message.value);
+      else if (message.case === "ack") this.#onAck(message.value);
+    });
+    this.#sendBeat({ case: "hello", value: this.#hello() });
   }
 
-  #onWelcome(connection: ClientHttp2Session, welcome: Welcome): void {
+  #hello(): Hello {
+    const { localAddress } = this.#parts;
+    return create(HelloSchema, {
+      incarnation: this.#incarnation,
+      agentVersion: "bench",
+      session: this.#session,
+      address: localAddress,
+      runtime: "simulated",
+      capacity: { cpuMillis: 4_000, memoryBytes: 8n << 30n, diskBytes: 1n << 40n },
+      architecture: "amd64",
+      platform: "bench",
+      portPoolMin: 20_000,
+      portPoolMax: 29_999,
+      guarded: true,
+      peerAddress: `${localAddress}:7446`,
+    });
+  }
+
+  #onWelcome(socket: Socket, connection: ClientHttp2Session, welcome: Welcome): void {
     const membership = membershipFrom(welcome.membership);
-    if (typeof membership === "string") return this.#lost(connection, membership);
+    if (typeof membership === "string") return this.#lost(socket, membership);
     clearTimeout(this.#timer);
     this.#session = welcome.session;
     this.#lease = membershipAdopted({ ...this.#lease, sent: [] }, membership, performance.now());
     this.#welcomed = true;
-    const commands = this.#open(connection, "Commands", (bytes) => {
+    const commands = this.#open(socket, connection, "Commands", (bytes) => {
       const { message } = fromBinary(CommandsResponseSchema, bytes);
       if (message.case === "attached") {
-        const inventory = { $typeName: "lormas.agent.v1.Inventory", session: this.#session, workloads: [] } as const;
-        send(commands, { case: "inventory", value: { ...inventory, workloads: [] } });
+        send(commands, { case: "inventory", value: create(InventorySchema, { session: this.#session }) });
       } else if (message.case === "command") {
         const { commandId } = message.value;
-        const result = { $typeName: "lormas.agent.v1.CommandResult", commandId, ok: true } as const;
-        send(commands, { case: "result", value: { ...result, errorCode: "", errorMessage: "", tookMs: 1n } });
+        send(commands, { case: "result", value: create(CommandResultSchema, { commandId, ok: true, tookMs: 1n }) });
       }
     });
-    const attach = { $typeName: "lormas.agent.v1.Attach", incarnation: this.#incarnation } as const;
-    send(commands, { case: "attach", value: { ...attach, session: this.#session } });
+    const attach = create(AttachSchema, { incarnation: this.#incarnation, session: this.#session });
+    send(commands, { case: "attach", value: attach });
     this.beat();
   }
 
@@ -203,7 +191,12 @@ export class SimulatedAgent {
     if (answered) this.#parts.told.acknowledged(this, nowMs - answered.sentMs, first);
   }
 
-  #open(connection: ClientHttp2Session, method: string, onMessage: (bytes: Buffer) => void): ClientHttp2Stream {
+  #open(
+    socket: Socket,
+    connection: ClientHttp2Session,
+    method: string,
+    onMessage: (bytes: Buffer) => void,
+  ): ClientHttp2Stream {
     const stream = connection.request(
       {
         ":method": "POST",
@@ -217,9 +210,14 @@ export class SimulatedAgent {
     stream.on("data", (chunk: Buffer) => {
       for (const bytes of reader.push(chunk)) onMessage(bytes);
     });
-    stream.on("error", (error) => this.#lost(connection, error.message));
-    stream.on("trailers", (trailers) => this.#lost(connection, `${method}: ${String(trailers["grpc-message"])}`));
-    stream.on("close", () => this.#lost(connection, `${method} was closed`));
+    stream.on("error", (error) => this.#lost(socket, error.message));
+    // A refusal comes with the first headers, an end with the last.
+    const ended = (headers: IncomingHttpHeaders): void => {
+      if (headers["grpc-status"] !== undefined) this.#lost(socket, `${method}: ${String(headers["grpc-message"])}`);
+    };
+    stream.on("response", ended);
+    stream.on("trailers", ended);
+    stream.on("close", () => this.#lost(socket, `${method} was closed`));
     return stream;
   }
 
@@ -227,15 +225,16 @@ export class SimulatedAgent {
     this.#beats?.write(framed(toBinary(HeartbeatRequestSchema, create(HeartbeatRequestSchema, { message }))));
   }
 
-  #lost(connection: ClientHttp2Session, reason: string): void {
-    if (this.#connection !== connection) return; // Its end was told already.
-    this.#connection = null;
+  #lost(socket: Socket, reason: string): void {
+    if (this.#socket !== socket) return; // Its end was told already.
+    this.#socket = null;
     this.#beats = null;
     this.#welcomed = false;
     this.#served = false;
     clearTimeout(this.#timer);
-    connection.destroy();
-    if (this.#stopped) return;
+    this.#connection?.destroy();
+    this.#connection = null;
+    socket.destroy();
     this.#parts.told.lost(reason);
     const limits = dialLimits(this.#lease.membership?.policy.leaseMs ?? null);
     this.#timer = setTimeout(() => this.dial(), backOffMs(this.#attempt, Math.random(), limits));

@@ -9,4 +9,14 @@ export function percentile(values: readonly number[], share: number): number {
   return value;
 }
 
-export const median = (values: readonly number[]): number => percentile(values, 0.5);
+/** The middle value, or what lies between the two in the middle. Throws where nothing was measured. */
+export function median(values: readonly number[]): number {
+  return (
+    (percentile(values, 0.5) -
+      percentile(
+        values.map((value) => -value),
+        0.5,
+      )) /
+    2
+  );
+}
