@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ApiClient, createApiClient } from "../../cli/src/client/api-client.ts";
-import { monotonicMs } from "../fleet/herd-message.ts";
 import { ended, until } from "../frame/awaited.ts";
 import type { BenchRun } from "../frame/bench-run.ts";
+import { monotonicMs } from "../frame/monotonic-clock.ts";
 import type { EmitOrder, Emitted, HostOrder, HostReady } from "./host-message.ts";
 
 const PROGRAM = fileURLToPath(new URL("./host-main.ts", import.meta.url));

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { monotonicMs } from "../fleet/herd-message.ts";
 import { until } from "../frame/awaited.ts";
 import type { BenchRun } from "../frame/bench-run.ts";
+import { monotonicMs } from "../frame/monotonic-clock.ts";
 import type { ApiHost } from "./api-host.ts";
 import { SUBMITTED } from "./host-message.ts";
 

@@ -11,7 +11,7 @@ import { PostgresDecisionStore } from "@lormas/coordinator/store/decisions/postg
 import { openDatabase } from "@lormas/coordinator/store/open-database.ts";
 import { silentLog } from "@lormas/coordinator/store/store-log.ts";
 import pino from "pino";
-import { monotonicMs } from "../fleet/herd-message.ts";
+import { monotonicMs } from "../frame/monotonic-clock.ts";
 import { type EmitOrder, type Emitted, type HostOrder, type HostReady, SUBMITTED } from "./host-message.ts";
 
 const TICK_MS = 1;

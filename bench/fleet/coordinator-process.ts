@@ -6,7 +6,7 @@ import { type CoordinatorReady, parseCoordinatorReady } from "../../cli/src/up/c
 import { OwnedProcess } from "../../e2e/fleet/owned-process.ts";
 import { until } from "../frame/awaited.ts";
 import type { BenchRun } from "../frame/bench-run.ts";
-import { monotonicMs } from "./herd-message.ts";
+import { monotonicMs } from "../frame/monotonic-clock.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../coordinator/src/main.ts", import.meta.url));
 const READY_MS = 120_000;

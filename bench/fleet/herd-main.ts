@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { createSecureContext } from "node:tls";
-import { type HerdOrder, type HerdQuestion, type HerdReport, type HerdStatus, monotonicMs } from "./herd-message.ts";
+import { monotonicMs } from "../frame/monotonic-clock.ts";
+import type { HerdOrder, HerdQuestion, HerdReport, HerdStatus } from "./herd-message.ts";
 import { type AgentListener, SimulatedAgent } from "./simulated-agent.ts";
 
 /** Dials that wait for their first acknowledgement while the herd gathers; a machine's handshakes are bounded. */
@@ -38,7 +39,7 @@ const told: AgentListener = {
   sent: () => {
     counted.sent += 1;
   },
-  acknowledged: (_agent, ms, first) => {
+  acknowledged: (ms, first) => {
     counted.acknowledged += 1;
     if (tookMs.length < TOOK_MAX) tookMs.push(ms);
     if (!first) return;
@@ -77,7 +78,7 @@ setInterval(() => {
 
 setInterval(() => {
   const served = agents.reduce((count, agent) => count + (agent.served ? 1 : 0), 0);
-  tell({ type: "status", served, lastServedMs, lastLoss, ...counted });
+  tell({ type: "status", served, lastServedMs, lost: counted.lost, lastLoss });
 }, STATUS_MS);
 
 process.on("message", (question: HerdQuestion) => {

@@ -22,8 +22,6 @@ export type HerdStatus = {
   readonly served: number;
   /** When the newest of them got its first one, on the machine's monotonic clock. */
   readonly lastServedMs: number;
-  readonly sent: number;
-  readonly acknowledged: number;
   readonly lost: number;
   readonly lastLoss: string;
 };
@@ -39,6 +37,3 @@ export type HerdReport = {
 };
 
 export type HerdQuestion = { readonly type: "mark" } | { readonly type: "report" };
-
-/** The machine's monotonic clock, which all its processes share, in milliseconds. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

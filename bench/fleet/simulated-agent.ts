@@ -55,7 +55,7 @@ export type AgentListener = {
   lost(reason: string): void;
   sent(): void;
   /** The first of a connection that answers is the one from which on the node counts as served. */
-  acknowledged(agent: SimulatedAgent, tookMs: number, first: boolean): void;
+  acknowledged(tookMs: number, first: boolean): void;
 };
 
 /**
@@ -188,7 +188,7 @@ export class SimulatedAgent {
     const first = !this.#served;
     this.#served = true;
     this.#attempt = 0;
-    if (answered) this.#parts.told.acknowledged(this, nowMs - answered.sentMs, first);
+    if (answered) this.#parts.told.acknowledged(nowMs - answered.sentMs, first);
   }
 
   #open(

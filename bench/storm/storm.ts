@@ -4,11 +4,11 @@ import pg from "pg";
 import { AgentHerd } from "../fleet/agent-herd.ts";
 import { CoordinatorProcess } from "../fleet/coordinator-process.ts";
 import { EchoServer } from "../fleet/echo-server.ts";
-import { monotonicMs } from "../fleet/herd-message.ts";
 import { type SeededFleet, seedFleet } from "../fleet/seeded-fleet.ts";
 import { until } from "../frame/awaited.ts";
 import type { BenchRun } from "../frame/bench-run.ts";
 import type { LinePlot } from "../frame/line-plot.ts";
+import { monotonicMs } from "../frame/monotonic-clock.ts";
 import { atMost, beside, type Findings, type Row, type Section } from "../frame/section.ts";
 
 const PROFILE = "large";
