@@ -1,7 +1,7 @@
 import pg from "pg";
 import type { BenchRun } from "../frame/bench-run.ts";
 import { percentile } from "../frame/percentile.ts";
-import { rssMbOf } from "../frame/process-usage.ts";
+import { cpuSecondsOf, rssMbOf } from "../frame/process-usage.ts";
 import { atMost, beside, type Findings, plain, type Row, type Section } from "../frame/section.ts";
 import { ApiHost } from "./api-host.ts";
 import { notifyLatency, watchLatency } from "./event-latency.ts";
@@ -46,10 +46,10 @@ async function apiRun(bench: BenchRun): Promise<Findings> {
   const notified = await bench.part((part) => notifyLatency(part, url, load));
   return {
     rows: [
-      ...latency(`page of ${PAGE} containers`, calls.containers, bare.containers, PAGE_P99_MAX_MS),
-      ...latency(`page of ${PAGE} nodes`, calls.nodes, bare.nodes),
-      ...latency("one container by id", calls.byId, bare.one),
-      ...latency("one container by name", calls.byName, bare.one),
+      ...callRows(`page of ${PAGE} containers`, calls.containers, bare.containers, PAGE_P99_MAX_MS),
+      ...callRows(`page of ${PAGE} nodes`, calls.nodes, bare.nodes),
+      ...callRows("one container by id", calls.byId, bare.one),
+      ...callRows("one container by name", calls.byName, bare.one),
       plain("event, commit to subscriber, p50", percentile(watched.afterCommitMs, 0.5), "ms"),
       atMost("event, commit to subscriber, p99", percentile(watched.afterCommitMs, 0.99), "ms", EVENT_P99_MAX_MS),
       ...latency("event, decision to subscriber", watched.afterSubmitMs, notified, undefined, "PostgreSQL's NOTIFY"),
@@ -75,6 +75,13 @@ function latency(
   ];
 }
 
+/** How long each call took, and the CPU time of the coordinator for one, mean. */
+type Calls = { readonly tookMs: readonly number[]; readonly cpuMs: number };
+
+function callRows(figure: string, { tookMs, cpuMs }: Calls, bareMs: readonly number[], p99MaxMs?: number): Row[] {
+  return [...latency(figure, tookMs, bareMs, p99MaxMs), plain(`${figure}, CPU of the coordinator`, cpuMs, "ms")];
+}
+
 type Known = { readonly id: string; readonly name: string };
 
 async function apiCalls(host: ApiHost, known: readonly Known[], seconds: number) {
@@ -82,17 +89,24 @@ async function apiCalls(host: ApiHost, known: readonly Known[], seconds: number)
   const at = (turn: number): Known => known[turn % known.length] ?? { id: "", name: "" };
   let containersToken = "";
   let nodesToken = "";
+  /** The calls, and what one of them costs the coordinator: that does not depend on who else uses the cores. */
+  const called = async (call: (turn: number) => Promise<unknown>): Promise<Calls> => {
+    const before = cpuSecondsOf(host.pid);
+    const tookMs = await repeated(seconds, call);
+    const cpuMs = ((cpuSecondsOf(host.pid) - before) * 1_000) / (tookMs.length + WARM);
+    return { tookMs, cpuMs };
+  };
   return {
-    containers: await repeated(seconds, async () => {
+    containers: await called(async () => {
       const page = await client.containers.listContainers({ pageSize: PAGE, pageToken: containersToken });
       containersToken = page.nextPageToken;
     }),
-    nodes: await repeated(seconds, async () => {
+    nodes: await called(async () => {
       const page = await client.nodes.listNodes({ pageSize: PAGE, pageToken: nodesToken });
       nodesToken = page.nextPageToken;
     }),
-    byId: await repeated(seconds, (turn) => client.containers.getContainer({ id: at(turn).id })),
-    byName: await repeated(seconds, (turn) => client.containers.getContainer({ id: at(turn).name })),
+    byId: await called((turn) => client.containers.getContainer({ id: at(turn).id })),
+    byName: await called((turn) => client.containers.getContainer({ id: at(turn).name })),
   };
 }
 

@@ -25,6 +25,8 @@ const CONTAINER = "bench-template";
  * copies of its rows under names and ids of their own. The URL.
  */
 export async function storedFleet(part: BenchRun, nodes: number, containers: number): Promise<string> {
+  if (nodes < 2)
+    throw new Error("a stored fleet has a node for the template and one for the others: --nodes 2 or more");
   const url = await benchPostgres(part);
   const template = await part.part((seeding) => decidedTemplate(seeding, url));
   const client = new pg.Client({ connectionString: url });
@@ -64,10 +66,11 @@ async function decidedTemplate(part: BenchRun, url: string): Promise<Template> {
 /** Node 1 is the template; every other row's id follows from its number. */
 async function copy(client: pg.Client, template: Template, nodes: number, containers: number): Promise<void> {
   const { nodeId, nodeName, containerId } = template;
+  // The record is made once a row, beside it: `(made).*` would make it once a column.
   const copied = (table: string, change: string, where: string, numbers: string) => `
-    insert into ${table}
-    select (jsonb_populate_record(null::${table}, to_jsonb(row) || jsonb_build_object(${change}))).*
-    from ${table} row, ${numbers} where ${where}`;
+    insert into ${table} select made.* from ${table} row cross join ${numbers}
+    cross join lateral jsonb_populate_record(null::${table}, to_jsonb(row) || jsonb_build_object(${change})) made
+    where ${where}`;
   const nodeNumbers = `(select n, md5('node-' || n)::uuid as id from generate_series(2, ${nodes}) n) copy`;
   const node = [nodeId];
   await client.query(copied("node", "'id', copy.id, 'name', 'node-' || copy.n", "row.id = $1", nodeNumbers), node);
