@@ -9,7 +9,7 @@ export const GUARD_ENTRY = "guard/main.mjs";
 
 /**
  * Node's flags for the guard: a bounded heap, a young generation that is collected early, no helper threads, no compilers.
- * What it does is small enough to be interpreted (bench/guard-memory.ts tells what each is worth).
+ * What it does is small enough to be interpreted (bench/guard-memory/guard-memory.ts tells what each is worth).
  */
 export const GUARD_FLAGS = [
   "--max-old-space-size=64",
