@@ -92,7 +92,7 @@ export class Operator {
     this.#want(containerId, "running");
   }
 
-  /** Moves what stayed on a dead node because its migration was cancelled, as whoever cancelled it would. */
+  /** Moves what stayed on a dead node because people had wanted it so, as they would. */
   moveAgain(containerId: string): void {
     this.#ask(({ operations }) => operations.migrate(containerId, null, BY));
   }
@@ -125,6 +125,7 @@ export class Operator {
       case "change N+1":
         return this.#changeCluster({ nPlusOne: (["off", "warn", "refuse"] as const)[pick % 3] ?? "off" });
       case "switch automatic migration":
+        this.told.switchedMigration = true;
         return this.#switch((cluster) => ({ autoMigrate: !cluster.autoMigrate }));
       case "switch survival":
         return this.#switch((cluster) => ({ survival: !cluster.policy.survival }));

@@ -8,6 +8,8 @@ export type Desired = "running" | "stopped" | "removed";
 export class ToldPeople {
   /** Containers whose creation was acknowledged, and whose deletion was not asked for. */
   readonly containers: string[] = [];
+  /** Somebody has asked to switch automatic migration off or on: what a node's death left there meanwhile waits for people. */
+  switchedMigration = false;
   /** Migrations that somebody has asked to cancel, with or without an answer. */
   readonly askedToCancel = new Set<string>();
   /** Migrations whose cancelling was acknowledged. */

@@ -29,7 +29,8 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
     else if (context.desired === "running") {
       if (life === "failed") operator.startAgain(facts.id);
       const cancelled = operator.told.askedToCancel.has(migrationId(facts.id, context.lastMove));
-      if (life === "lost" && context.ha && cancelled) operator.moveAgain(facts.id);
+      const leftThere = operator.told.switchedMigration || cancelled;
+      if (life === "lost" && context.ha && leftThere) operator.moveAgain(facts.id);
       if (life === "running" && copies.length === 1) {
         const home = fleet.nodes.find(({ nodeId }) => nodeId === context.placement?.nodeId);
         if (copies[0]?.host !== home?.name) say(`it should run on ${home?.name}`);
