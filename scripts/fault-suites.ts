@@ -38,6 +38,12 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     limitMs: 60 * 60_000,
     onlyNamed: true,
   },
+  {
+    name: "chaos",
+    args: program("3 minutes of chaos", "lab/src/main.ts", "chaos", "--minutes", "3", "--seed", "commit"),
+    limitMs: 15 * 60_000,
+    onlyNamed: true,
+  },
   { name: "model", args: program("spin's answers", "scripts/check-model.ts"), limitMs: 6 * 60_000 },
   {
     name: "simulator",

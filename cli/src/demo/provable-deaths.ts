@@ -2,13 +2,12 @@ import { type Cluster, type Container, type Node, NodeStatus } from "@lormas/gen
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import type { ApiClient } from "../client/api-client.ts";
+import { votersMax } from "../client/voters-max.ts";
 import { waitFor } from "../clock.ts";
 import { exitCode } from "../exit-code.ts";
 
 const patienceMs = 90_000;
 const pollMs = 100;
-/** Members of a group that large ask its voters and are none themselves. */
-const votersMax = 9;
 
 /**
  * Waits until every node votes and has held its lease for the whole of W: the bound counts from there, since a death is proven by

@@ -3,6 +3,7 @@ import { NodeStatus, VoterState, type VotingGroup } from "@lormas/gen/lormas/api
 import type { CliContext } from "../cli-context.ts";
 import { createApiClient } from "../client/api-client.ts";
 import { findCoordinator } from "../client/coordinator-access.ts";
+import { votersMax } from "../client/voters-max.ts";
 import { type ExitCode, exitCode } from "../exit-code.ts";
 import { serveControl } from "./control-handler.ts";
 import type { CoordinatorReady } from "./coordinator-ready.ts";
@@ -183,9 +184,6 @@ function localFleet(context: CliContext, ready: CoordinatorReady, dataDir: DataD
     },
   };
 }
-
-/** Members of a group that large ask its voters and are none themselves. */
-const votersMax = 9;
 
 /**
  * True once the death of the node would move what it runs. Two nodes must vote for that: before, nobody can prove a death. And
