@@ -243,6 +243,23 @@ describe("the executor", () => {
     });
   });
 
+  test("a copy that ends after the last look of its start and before the answer is reported after it", async () => {
+    const spec = testSpec({ ha: true });
+    const inspect = runtime.inspect.bind(runtime);
+    let ended = false;
+    runtime.inspect = async (containerId) => {
+      const seen = await inspect(containerId);
+      if (seen?.state === "running" && !ended) {
+        ended = true;
+        runtime.crash(containerId, 137);
+      }
+      return seen;
+    };
+    expect(await run(testCommand(spec.containerId, start(spec), { epoch: 2n }))).toMatchObject({ ok: true });
+    const report = await waitFor("a report", () => reports.find(({ state }) => state === WorkloadState.EXITED));
+    expect(report).toMatchObject({ containerId: spec.containerId, epoch: 2n, exitCode: 137 });
+  });
+
   test("a start of a copy that has ended since is answered with its end, and not carried out a second time", async () => {
     const spec = testSpec({ ha: true });
     await run(testCommand(spec.containerId, start(spec), { epoch: 3n }));

@@ -1,6 +1,6 @@
 import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { type Command, type CommandResult, CommandResultSchema } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
-import type { WorkloadSpec, WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { type WorkloadSpec, WorkloadState, type WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
@@ -248,7 +248,9 @@ export class Executor {
     let status: WorkloadStatus | undefined;
     try {
       status = await this.#status(command.containerId);
-      slot.reported = reportKey(status);
+      // That it was started says nothing of an end that has come since: a report follows.
+      const hasEnded = outcome.ok && command.action.case === "start" && status.state !== WorkloadState.RUNNING;
+      if (!hasEnded) slot.reported = reportKey(status);
     } catch (error) {
       log.warn(
         { err: error, containerId: command.containerId },
