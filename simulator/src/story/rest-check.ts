@@ -34,7 +34,10 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
       if (life === "running" && copies.length === 1) {
         const home = fleet.nodes.find(({ nodeId }) => nodeId === context.placement?.nodeId);
         if (copies[0]?.host !== home?.name) say(`it should run on ${home?.name}`);
-      } else if (context.ha && !(WITHOUT_ROOM.has(life) && fitsNowhere(fleet, context, lost)))
+      } else if (
+        context.ha &&
+        !((WITHOUT_ROOM.has(life) || (life === "lost" && leftThere)) && fitsNowhere(fleet, context, lost))
+      )
         say(`it should run (${context.reason})`);
     } else if (context.desired === "stopped") {
       // No lease ends a standard container on a host that is cut off for good, and no command reaches it.
@@ -76,8 +79,9 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
 function fitsNowhere(fleet: SimulatedFleet, { resources }: ContainerContext, lost: ReadonlySet<string>): boolean {
   const stored = fleet.database.fleet;
   return fleet.nodes.every(({ nodeId, name }) => {
-    if (lost.has(name)) return true;
-    let free = stored.nodes.get(nodeId)?.facts.capacity.cpuMillis ?? 0;
+    const node = stored.nodes.get(nodeId);
+    if (lost.has(name) || node?.facts.clockSound === false) return true;
+    let free = node?.facts.capacity.cpuMillis ?? 0;
     for (const held of stored.holdings.values()) {
       for (const { nodeId: holder, holding } of held) if (holder === nodeId) free -= holding.resources.cpuMillis;
     }
