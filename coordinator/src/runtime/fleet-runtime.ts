@@ -250,6 +250,8 @@ export class FleetRuntime implements CoordinatorStatus {
     );
     this.loop.mend();
     this.#nPlusOne.start();
+    // The term begins when this has ended.
+    this.#ports.clock.schedule(0, () => this.#lookAgain());
     this.#ports.log.info({ term, nodes: [...this.state.nodes()].length }, "this coordinator leads");
   }
 
@@ -290,6 +292,12 @@ export class FleetRuntime implements CoordinatorStatus {
     return loaded;
   }
 
+  // Whether engines answer and clocks hold is not stored: what was read takes them for well, so those that wait for room look
+  // again. Where that is not committed the state is read once more, and this comes with it.
+  #lookAgain(): void {
+    this.loop.submit((work) => work.lookAgain()).catch(() => undefined);
+  }
+
   // A commit failed, so its outcome is unknown: what is in the database is the truth, and nothing is decided before it
   // has been read.
   #recover(error: unknown): void {
@@ -308,6 +316,7 @@ export class FleetRuntime implements CoordinatorStatus {
         await this.#read();
         const dead = this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
         this.loop.mend();
+        this.#lookAgain();
         for (const nodeId of dead) this.#ports.link.disconnect(nodeId, "the node was declared dead; say hello again");
         for (const node of this.state.nodes()) this.#sender.sendAll(node.facts.id);
         this.#tellListeners();
