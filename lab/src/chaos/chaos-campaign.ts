@@ -56,6 +56,10 @@ export async function chaosCampaign({ lab, minutes, seed, told }: ChaosOptions):
     await Promise.all([bringer.run(end.signal), ...clients.map((client) => client.run(end.signal))]);
     told("everything is mended; the fleet comes to rest");
     await lab.heal();
+  } catch (error) {
+    // Whoever looks on would do so for ever.
+    reading.abort();
+    throw error;
   } finally {
     clearTimeout(timer);
     end.abort();
