@@ -128,6 +128,8 @@ const leave: Story = {
   tell: async (rig, begin) => {
     const { name, nodeName, epoch } = await rig.running();
     const agent = rig.fleet.node(nodeName).process;
+    // A node is healthy by its heartbeats alone; goodbye goes down the command stream, which is opened after them.
+    await until(`${nodeName} can say goodbye`, MEND_MS, () => isAttached(rig.fleet.log(nodeName)));
     begin();
     await agent.end("SIGTERM");
     agent.start();
@@ -250,6 +252,12 @@ async function readLogs(rig: FailpointRig, id: string): Promise<void> {
       given.abort();
     }
   }
+}
+
+/** Whether an agent's command stream is open, by the last that its log says of it. */
+function isAttached(log: string): boolean {
+  const told = log.matchAll(/"msg":"(attached|welcomed|command stream ended|connection to the coordinator ended)"/g);
+  return [...told].at(-1)?.[1] === "attached";
 }
 
 function journalled(rig: FailpointRig, node: string, text: string): boolean {
