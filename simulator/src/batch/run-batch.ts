@@ -11,6 +11,8 @@ const VIOLATIONS_MAX = 5;
 
 /** Nearly everything that a run makes is thrown away at once: a large nursery halves the work of the collector. */
 const NURSERY = "--max-semi-space-size=64";
+/** Refusals and ended streams are errors, made by the hundred thousand, and nobody reads where: a story is told by its replay. */
+const NO_STACKS = "--stack-trace-limit=0";
 
 const WORKER = fileURLToPath(new URL("./worker/main.ts", import.meta.url));
 
@@ -35,7 +37,7 @@ function work(options: SimulateOptions, take: () => number[], tally: BatchTally)
   const { nodes, profile, kinds, scenes, lasting, keep } = options;
   return new Promise((resolve, reject) => {
     const worker: ChildProcess = fork(WORKER, {
-      execArgv: [...process.execArgv, NURSERY],
+      execArgv: [...process.execArgv, NURSERY, NO_STACKS],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     let waiting = 0;
