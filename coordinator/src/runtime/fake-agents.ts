@@ -21,6 +21,8 @@ export type FakeNode = {
   term: number;
   attached: boolean;
   guarded: boolean;
+  /** Whether its container engine answers. */
+  runtimeReady: boolean;
   /** What a real agent would hold; it confirms it truthfully. */
   lease: AgentLease;
   introducedMs: number;
@@ -97,7 +99,7 @@ export class FakeAgents implements AgentLink {
       remainingMs,
       lastAckSeen: lease.lastAckSeen,
       guarded: node.guarded,
-      runtimeReady: true,
+      runtimeReady: node.runtimeReady,
       membershipEpoch: lease.membership?.epoch ?? 0,
       elapsedMs: (nowMs - node.introducedMs) * node.clockRate,
     });
@@ -216,6 +218,7 @@ const fresh = (nodeId: string): FakeNode => ({
   term: 0,
   attached: false,
   guarded: true,
+  runtimeReady: true,
   lease: noLease(nodeId),
   introducedMs: 0,
   clockRate: 1,

@@ -82,6 +82,23 @@ test("a node that was unhealthy when the coordinator ended is shown healthy once
   expect(status(id)).toBe("running");
 });
 
+test("what waits for an engine is placed when the engine has answered before the next term began", async () => {
+  rig = await fleetRig(1);
+  const [nodeId = ""] = rig.nodeIds;
+  const node = rig.agents.nodes.get(nodeId) ?? expect.fail();
+  node.runtimeReady = false;
+  await rig.pass(300);
+  const { containerId } = await rig.runtime().operations.createContainer(haContainer("web"), "test");
+  await rig.settle();
+  expect(record(containerId).snapshot.context.placement).toBeNull();
+  node.runtimeReady = true;
+  await rig.restart();
+  await rig.pass(600);
+  await rig.agents.connect(nodeId);
+  await rig.pass(600);
+  expect(status(containerId)).toBe("running");
+});
+
 test.each(["stored", "lost"])("a commit that fails without saying how is read back: %s", async (fate) => {
   let failing = false;
   rig = await fleetRig(
