@@ -85,6 +85,12 @@ export class DecidingFleet {
     await this.runtime.clusters.updateCluster(this.#clusterId, { limits }, "bench");
   }
 
+  /** The node on which most containers are. */
+  fullestNode(): string {
+    const held = (nodeId: string): number => this.runtime.state.room(nodeId).holders.size;
+    return this.nodeIds.reduce((fullest, nodeId) => (held(nodeId) > held(fullest) ? nodeId : fullest));
+  }
+
   /** A node loses power. How many containers were on it, and milliseconds until it is dead and from then until all run again. */
   async loseNode(nodeId: string, containers: number): Promise<{ victims: number; deadMs: number; movedMs: number }> {
     const victims = this.runtime.state.room(nodeId).holders.size;

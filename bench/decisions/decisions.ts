@@ -39,7 +39,7 @@ async function decisionsRun(bench: BenchRun): Promise<Findings> {
     const limited = await moves(fleet, created.ids, seconds, false);
     await fleet.liftLimits();
     const free = await moves(fleet, created.ids, seconds, true);
-    const lost = await fleet.loseNode(fleet.nodeIds[0] ?? "", CONTAINERS);
+    const lost = await fleet.loseNode(fleet.fullestNode(), CONTAINERS);
     return { url: fleet.url, created, limited, free, lost };
   });
   const { created, limited, free, lost } = decided;

@@ -2,26 +2,60 @@ import type { EntityManager } from "@mikro-orm/postgresql";
 import type { JobChange } from "../../runtime/decision-store.ts";
 import { JobEntity } from "../entities/workload-entities.ts";
 
-/** Writes the record of operations: who asked for what, and how it ended. In order. */
+type BegunJob = {
+  readonly id: string;
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly kind: string;
+  readonly requestedBy: string;
+  readonly createdAt: Date;
+  state: string;
+  error: string;
+  endedAt: Date | null;
+};
+
+/** Writes the record of operations: who asked for what, and how it ended; two statements, however many there are. */
 export async function writeJobs(em: EntityManager, changes: readonly JobChange[], at: Date): Promise<void> {
+  const begun: BegunJob[] = [];
+  /** By container and kind, how those that were begun before end. Only what is open ends: the first word counts. */
+  const ended = new Map<string, { container_id: string; kind: string; error: string }>();
   for (const change of changes) {
+    const { containerId } = change;
     if (change.kind === "begun") {
-      const { id, containerId, containerName, job, requestedBy } = change;
-      await em.insert(JobEntity, {
+      const { id, containerName, job, requestedBy } = change;
+      begun.push({
         id,
         containerId,
         containerName,
         kind: job,
         requestedBy: requestedBy.slice(0, 256),
-        state: "running",
         createdAt: at,
+        state: "running",
+        error: "",
+        endedAt: null,
       });
-    } else {
-      await em.nativeUpdate(
-        JobEntity,
-        { containerId: change.containerId, kind: { $in: [...change.jobs] }, endedAt: null },
-        { state: change.error ? "failed" : "succeeded", error: change.error, endedAt: at },
-      );
+      continue;
+    }
+    const { error, jobs } = change;
+    for (const job of begun) {
+      if (job.containerId !== containerId || job.endedAt || !jobs.includes(job.kind)) continue;
+      Object.assign(job, { state: stateOf(error), error, endedAt: at });
+    }
+    for (const kind of jobs) {
+      const key = `${containerId} ${kind}`;
+      if (!ended.has(key)) ended.set(key, { container_id: containerId, kind, error });
     }
   }
+  if (ended.size > 0) {
+    const rows = [...ended.values()].map((row) => ({ ...row, state: stateOf(row.error) }));
+    await em.execute(
+      `update job j set state = v.state, error = v.error, ended_at = ?
+       from jsonb_to_recordset(?::jsonb) as v (container_id uuid, kind text, state text, error text)
+       where j.container_id = v.container_id and j.kind = v.kind and j.ended_at is null`,
+      [at, JSON.stringify(rows)],
+    );
+  }
+  if (begun.length > 0) await em.insertMany(JobEntity, begun);
 }
+
+const stateOf = (error: string): string => (error ? "failed" : "succeeded");

@@ -3,6 +3,7 @@ import type { LeadershipRecord } from "../../domain/leadership/leader-lease.ts";
 import {
   type DecisionChanges,
   type DecisionStore,
+  type EndedCommand,
   type HealthSample,
   type LoadedFleet,
   StaleTermError,
@@ -83,9 +84,7 @@ export class PostgresDecisionStore implements DecisionStore {
           changes.commands.map((command) => outboxRow(command, changes.atMs)),
         );
       }
-      for (const { commandId, ...end } of changes.endedCommands) {
-        await em.nativeUpdate(OutboxEntity, { commandId }, { ...end, endedAt: at });
-      }
+      await endCommands(em, changes.endedCommands, at);
       for (const { tokenHash, nodeId } of changes.usedTokens) {
         await em.nativeUpdate(JoinTokenEntity, { secretHash: tokenHash }, { usedAt: at, usedByNodeId: nodeId });
       }
@@ -170,6 +169,25 @@ export class PostgresDecisionStore implements DecisionStore {
       .findOne(JoinTokenEntity, { secretHash: tokenHash, usedAt: null, expiresAt: { $gt: new Date(nowMs) } });
     return token?.clusterId ?? null;
   }
+}
+
+/** Commands whose results are stored, or whose session is over: one statement for all of them. */
+async function endCommands(em: EntityManager, ended: readonly EndedCommand[], at: Date): Promise<void> {
+  if (ended.length === 0) return;
+  const rows = ended.map(({ commandId, state, ok, errorCode, errorMessage }) => ({
+    command_id: commandId,
+    state,
+    ok,
+    error_code: errorCode,
+    error_message: errorMessage,
+  }));
+  await em.execute(
+    `update outbox o set state = v.state, ok = v.ok, error_code = v.error_code, error_message = v.error_message, ended_at = ?
+     from jsonb_to_recordset(?::jsonb)
+       as v (command_id uuid, state text, ok boolean, error_code text, error_message text)
+     where o.command_id = v.command_id`,
+    [at, JSON.stringify(rows)],
+  );
 }
 
 /**
