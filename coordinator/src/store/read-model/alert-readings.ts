@@ -6,6 +6,7 @@ import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity } from "../entities/workload-entities.ts";
 import { isUuid } from "./lookup.ts";
 import { foreignPageToken, type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
 
 /** An alert with the name of what it is about; empty when that is gone. */
@@ -30,10 +31,11 @@ export async function listAlerts(
     const openedAt = new Date(Number(openedMs));
     where.push({ $or: [{ openedAt: { $lt: openedAt } }, { openedAt, id: { $lt: id } }] });
   }
-  const rows = await snapshot.em.find(
+  const rows = await readRows(
+    snapshot,
     AlertEntity,
     { $and: where },
-    { orderBy: { openedAt: "desc", id: "desc" }, limit: size + 1, disableIdentityMap: true },
+    { orderBy: { openedAt: "desc", id: "desc" }, limit: size + 1 },
   );
   const page = toPage("alerts", rows, size, (row) => [String(row.openedAt.getTime()), row.id]);
   return { ...page, rows: await complete(snapshot, page.rows) };
@@ -42,7 +44,7 @@ export async function listAlerts(
 /** The alerts with these ids, those that exist. */
 export async function alertsById(snapshot: Snapshot, ids: readonly string[]): Promise<Map<string, AlertReading>> {
   if (ids.length === 0) return new Map();
-  const rows = await snapshot.em.find(AlertEntity, { id: { $in: [...ids] } }, { disableIdentityMap: true });
+  const rows = await readRows(snapshot, AlertEntity, { id: { $in: [...ids] } });
   return new Map((await complete(snapshot, rows)).map((reading) => [reading.alert.id, reading]));
 }
 
@@ -56,9 +58,9 @@ async function complete(snapshot: Snapshot, rows: readonly AlertRow[]): Promise<
   const idsOf = (kind: string): string[] =>
     distinct(rows.map((row) => (row.subjectKind === kind ? row.subjectId : "")));
   const named = [
-    ...(await snapshot.em.find(NodeEntity, { id: { $in: idsOf("node") } }, { fields: ["id", "name"] })),
-    ...(await snapshot.em.find(ContainerEntity, { id: { $in: idsOf("container") } }, { fields: ["id", "name"] })),
-    ...(await snapshot.em.find(ClusterEntity, { id: { $in: idsOf("cluster") } }, { fields: ["id", "name"] })),
+    ...(await readRows(snapshot, NodeEntity, { id: { $in: idsOf("node") } }, { fields: ["id", "name"] })),
+    ...(await readRows(snapshot, ContainerEntity, { id: { $in: idsOf("container") } }, { fields: ["id", "name"] })),
+    ...(await readRows(snapshot, ClusterEntity, { id: { $in: idsOf("cluster") } }, { fields: ["id", "name"] })),
   ];
   const nameOf = new Map(named.map(({ id, name }) => [id, name]));
   return rows.map((row) => ({

@@ -1,6 +1,7 @@
 import { completePolicy, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/fleet-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import { type Snapshot, uuidArray } from "./snapshot.ts";
 
 /** A cluster with its nodes counted. */
@@ -18,10 +19,9 @@ export type GroupInForce = { readonly policy: LeasePolicy; readonly voterCount: 
 export async function listClusters(snapshot: Snapshot, request: PageRequest): Promise<Page<ClusterReading>> {
   const size = pageSize(request);
   const start = pageStart("clusters", request.pageToken, 1)?.[0];
-  const rows = await snapshot.em.find(ClusterEntity, start === undefined ? {} : { name: { $gt: start } }, {
+  const rows = await readRows(snapshot, ClusterEntity, start === undefined ? {} : { name: { $gt: start } }, {
     orderBy: { name: "asc" },
     limit: size + 1,
-    disableIdentityMap: true,
   });
   const page = toPage("clusters", rows, size, (row) => [row.name]);
   return { ...page, rows: await complete(snapshot, page.rows) };

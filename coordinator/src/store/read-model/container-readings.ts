@@ -7,6 +7,7 @@ import {
 } from "../entities/workload-entities.ts";
 import { type GroupInForce, groupsInForce } from "./cluster-readings.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
 
 /** A container with what other tables say of it. */
@@ -32,13 +33,14 @@ export async function listContainers(
 ): Promise<Page<ContainerReading>> {
   const size = pageSize(filter);
   const start = pageStart("containers", filter.pageToken, 1)?.[0];
-  const rows = await snapshot.em.find(
+  const rows = await readRows(
+    snapshot,
     ContainerEntity,
     {
       ...(filter.nodeId === null ? {} : { nodeId: filter.nodeId }),
       ...(start === undefined ? {} : { name: { $gt: start } }),
     },
-    { orderBy: { name: "asc" }, limit: size + 1, disableIdentityMap: true },
+    { orderBy: { name: "asc" }, limit: size + 1 },
   );
   const page = toPage("containers", rows, size, (row) => [row.name]);
   return { ...page, rows: await complete(snapshot, page.rows) };
@@ -50,7 +52,7 @@ export async function containersById(
   ids: readonly string[],
 ): Promise<Map<string, ContainerReading>> {
   if (ids.length === 0) return new Map();
-  const rows = await snapshot.em.find(ContainerEntity, { id: { $in: [...ids] } }, { disableIdentityMap: true });
+  const rows = await readRows(snapshot, ContainerEntity, { id: { $in: [...ids] } });
   return new Map((await complete(snapshot, rows)).map((reading) => [reading.row.id, reading]));
 }
 
@@ -61,22 +63,25 @@ export async function isNameTaken({ em }: Snapshot, name: string): Promise<boole
 
 async function complete(snapshot: Snapshot, rows: readonly ContainerRow[]): Promise<ContainerReading[]> {
   if (rows.length === 0) return [];
-  const { em, asOf } = snapshot;
-  const nodes = await em.find(
+  const { asOf } = snapshot;
+  const nodes = await readRows(
+    snapshot,
     NodeEntity,
     { id: { $in: distinct(rows.map((row) => row.nodeId)) } },
-    { fields: ["id", "name", "address", "clusterId"], disableIdentityMap: true },
+    { fields: ["id", "name", "address", "clusterId"] },
   );
   const clusterIds = distinct([...nodes.map((node) => node.clusterId), ...rows.map((row) => row.preferredClusterId)]);
-  const clusters = await em.find(
+  const clusters = await readRows(
+    snapshot,
     ClusterEntity,
     { id: { $in: clusterIds } },
-    { fields: ["id", "name", "autoMigrate"], disableIdentityMap: true },
+    { fields: ["id", "name", "autoMigrate"] },
   );
-  const ports = await em.find(
+  const ports = await readRows(
+    snapshot,
     PortReservationEntity,
     { containerId: { $in: rows.map((row) => row.id) } },
-    { orderBy: { name: "asc", hostPort: "asc" }, disableIdentityMap: true },
+    { orderBy: { name: "asc", hostPort: "asc" } },
   );
   const inForce = await groupsInForce(snapshot, clusterIds);
   const clusterOf = new Map(clusters.map((cluster) => [cluster.id, cluster]));

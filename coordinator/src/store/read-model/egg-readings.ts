@@ -1,5 +1,6 @@
 import { CategoryEntity, EggEntity, type EggRow } from "../entities/workload-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
 
 /** An egg and the name of the shelf it stands on. */
@@ -10,10 +11,11 @@ export async function listEggs(snapshot: Snapshot, request: PageRequest): Promis
   const size = pageSize(request);
   const start = pageStart("eggs", request.pageToken, 2);
   const [name, id] = start ?? [];
-  const rows = await snapshot.em.find(
+  const rows = await readRows(
+    snapshot,
     EggEntity,
     name === undefined || id === undefined ? {} : { $or: [{ name: { $gt: name } }, { name, id: { $gt: id } }] },
-    { orderBy: { name: "asc", id: "asc" }, limit: size + 1, disableIdentityMap: true },
+    { orderBy: { name: "asc", id: "asc" }, limit: size + 1 },
   );
   const page = toPage("eggs", rows, size, (row) => [row.name, row.id]);
   return { ...page, rows: await complete(snapshot, page.rows) };
@@ -27,11 +29,9 @@ export async function eggById(snapshot: Snapshot, id: string): Promise<EggReadin
 
 async function complete(snapshot: Snapshot, rows: readonly EggRow[]): Promise<EggReading[]> {
   if (rows.length === 0) return [];
-  const categories = await snapshot.em.find(
-    CategoryEntity,
-    { id: { $in: distinct(rows.map((row) => row.categoryId)) } },
-    { disableIdentityMap: true },
-  );
+  const categories = await readRows(snapshot, CategoryEntity, {
+    id: { $in: distinct(rows.map((row) => row.categoryId)) },
+  });
   const nameOf = new Map(categories.map((category) => [category.id, category.name]));
   return rows.map((row) => ({ row, categoryName: nameOf.get(row.categoryId) ?? row.categoryId }));
 }

@@ -1,5 +1,6 @@
 import { EventEntity, type EventRow } from "../entities/decision-entities.ts";
 import { pageSize } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** An event as stored; nothing else says more of it. */
@@ -19,7 +20,8 @@ export type EventFilter = {
 
 /** Lists events, oldest first. */
 export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promise<EventReading[]> {
-  const rows = await snapshot.em.find(
+  const rows = await readRows(
+    snapshot,
     EventEntity,
     {
       sequence: { $gt: toColumn(filter.after) },
@@ -29,7 +31,6 @@ export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promi
     {
       orderBy: { sequence: filter.latest ? "desc" : "asc" },
       limit: pageSize({ pageSize: filter.pageSize, pageToken: "" }),
-      disableIdentityMap: true,
     },
   );
   return filter.latest ? rows.reverse() : rows;
@@ -37,10 +38,11 @@ export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promi
 
 /** The next events of the whole fleet after a sequence number, oldest first, at most `rowsMax`. */
 export function eventsAfter(snapshot: Snapshot, after: bigint, rowsMax: number): Promise<EventReading[]> {
-  return snapshot.em.find(
+  return readRows(
+    snapshot,
     EventEntity,
     { sequence: { $gt: toColumn(after) } },
-    { orderBy: { sequence: "asc" }, limit: rowsMax, disableIdentityMap: true },
+    { orderBy: { sequence: "asc" }, limit: rowsMax },
   );
 }
 

@@ -7,6 +7,7 @@ import {
 import { NodeEntity } from "../entities/fleet-entities.ts";
 import { isUuid } from "./lookup.ts";
 import { foreignPageToken, type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
 
 /** A migration with its steps in order and its nodes' names. */
@@ -37,14 +38,15 @@ export async function listMigrations(
             { startedAt: new Date(Number(startedMs)), id: { $lt: id } },
           ],
         };
-  const rows = await snapshot.em.find(
+  const rows = await readRows(
+    snapshot,
     MigrationEntity,
     {
       ...(filter.containerId === null ? {} : { containerId: filter.containerId }),
       ...(filter.activeOnly ? { outcome: "running" } : {}),
       ...after,
     },
-    { orderBy: { startedAt: "desc", id: "desc" }, limit: size + 1, disableIdentityMap: true },
+    { orderBy: { startedAt: "desc", id: "desc" }, limit: size + 1 },
   );
   const page = toPage("migrations", rows, size, (row) => [String(row.startedAt.getTime()), row.id]);
   return { ...page, rows: await complete(snapshot, page.rows) };
@@ -56,21 +58,23 @@ export async function migrationsById(
   ids: readonly string[],
 ): Promise<Map<string, MigrationReading>> {
   if (ids.length === 0) return new Map();
-  const rows = await snapshot.em.find(MigrationEntity, { id: { $in: [...ids] } }, { disableIdentityMap: true });
+  const rows = await readRows(snapshot, MigrationEntity, { id: { $in: [...ids] } });
   return new Map((await complete(snapshot, rows)).map((reading) => [reading.row.id, reading]));
 }
 
 async function complete(snapshot: Snapshot, rows: readonly MigrationRow[]): Promise<MigrationReading[]> {
   if (rows.length === 0) return [];
-  const steps = await snapshot.em.find(
+  const steps = await readRows(
+    snapshot,
     MigrationStepEntity,
     { migrationId: { $in: rows.map((row) => row.id) } },
-    { orderBy: { migrationId: "asc", position: "asc" }, disableIdentityMap: true },
+    { orderBy: { migrationId: "asc", position: "asc" } },
   );
-  const nodes = await snapshot.em.find(
+  const nodes = await readRows(
+    snapshot,
     NodeEntity,
     { id: { $in: distinct(rows.flatMap((row) => [row.sourceNodeId, row.targetNodeId])) } },
-    { fields: ["id", "name"], disableIdentityMap: true },
+    { fields: ["id", "name"] },
   );
   const nameOf = new Map(nodes.map((node) => [node.id, node.name]));
   const positionOf = rows.some(isQueued) ? await queuePositions(snapshot) : new Map<string, number>();

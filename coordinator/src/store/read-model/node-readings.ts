@@ -7,6 +7,7 @@ import {
   type NodeRow,
 } from "../entities/fleet-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
+import { readRows } from "./read-rows.ts";
 import { distinct, type Snapshot, uuidArray } from "./snapshot.ts";
 
 /** A node with what other tables say of it. */
@@ -28,13 +29,14 @@ export async function listNodes(
 ): Promise<Page<NodeReading>> {
   const size = pageSize(filter);
   const start = pageStart("nodes", filter.pageToken, 1)?.[0];
-  const rows = await snapshot.em.find(
+  const rows = await readRows(
+    snapshot,
     NodeEntity,
     {
       ...(filter.clusterId === null ? {} : { clusterId: filter.clusterId }),
       ...(start === undefined ? {} : { name: { $gt: start } }),
     },
-    { orderBy: { name: "asc" }, limit: size + 1, disableIdentityMap: true },
+    { orderBy: { name: "asc" }, limit: size + 1 },
   );
   const page = toPage("nodes", rows, size, (row) => [row.name]);
   return { ...page, rows: await complete(snapshot, page.rows) };
@@ -42,14 +44,14 @@ export async function listNodes(
 
 /** Every node, by name; for health, which shows them all. */
 export async function allNodes(snapshot: Snapshot): Promise<NodeReading[]> {
-  const rows = await snapshot.em.find(NodeEntity, {}, { orderBy: { name: "asc" }, disableIdentityMap: true });
+  const rows = await readRows(snapshot, NodeEntity, {}, { orderBy: { name: "asc" } });
   return complete(snapshot, rows);
 }
 
 /** The nodes with these ids, those that exist. */
 export async function nodesById(snapshot: Snapshot, ids: readonly string[]): Promise<Map<string, NodeReading>> {
   if (ids.length === 0) return new Map();
-  const rows = await snapshot.em.find(NodeEntity, { id: { $in: [...ids] } }, { disableIdentityMap: true });
+  const rows = await readRows(snapshot, NodeEntity, { id: { $in: [...ids] } });
   return new Map((await complete(snapshot, rows)).map((reading) => [reading.row.id, reading]));
 }
 
@@ -58,12 +60,8 @@ async function complete(snapshot: Snapshot, rows: readonly NodeRow[]): Promise<N
   const { em, asOf } = snapshot;
   const ids = rows.map((row) => row.id);
   const clusterIds = distinct(rows.map((row) => row.clusterId));
-  const clusters = await em.find(
-    ClusterEntity,
-    { id: { $in: clusterIds } },
-    { fields: ["id", "name"], disableIdentityMap: true },
-  );
-  const health = await em.find(NodeHealthEntity, { nodeId: { $in: ids } }, { disableIdentityMap: true });
+  const clusters = await readRows(snapshot, ClusterEntity, { id: { $in: clusterIds } }, { fields: ["id", "name"] });
+  const health = await readRows(snapshot, NodeHealthEntity, { nodeId: { $in: ids } });
   const sums = await em.execute<{ node_id: string; cpu: string; memory: string; disk: string }[]>(
     `select node_id, sum(cpu_millis)::text as cpu, sum(memory_bytes)::text as memory, sum(disk_bytes)::text as disk
        from reservation where node_id = any(?::uuid[]) group by node_id`,
