@@ -34,6 +34,8 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    // A wait without a bound of its own: vitest's second says more about the machine than about what is waited for.
+    expect: { poll: { timeout: 10_000 } },
     reporters: tallyPath === undefined ? ["default"] : ["default", new VitestTallyReporter(tallyPath)],
     projects: [
       ...rooms.map((room) => ({
