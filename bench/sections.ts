@@ -4,9 +4,20 @@ import { failover } from "./failover/failover.ts";
 import type { Section } from "./frame/section.ts";
 import { guardMemory } from "./guard-memory/guard-memory.ts";
 import { heartbeats } from "./heartbeats/heartbeats.ts";
+import { labFailover } from "./lab-failover/lab-failover.ts";
 import { start } from "./start/start.ts";
 import { storm } from "./storm/storm.ts";
 import { whatIf } from "./what-if/what-if.ts";
 
 /** Everything that the bench measures, in the order in which it does. */
-export const SECTIONS: readonly Section[] = [failover, heartbeats, storm, decisions, api, start, guardMemory, whatIf];
+export const SECTIONS: readonly Section[] = [
+  failover,
+  labFailover,
+  heartbeats,
+  storm,
+  decisions,
+  api,
+  start,
+  guardMemory,
+  whatIf,
+];
