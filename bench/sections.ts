@@ -1,4 +1,5 @@
 import { api } from "./api/api.ts";
+import { crash } from "./crash/crash.ts";
 import { decisions } from "./decisions/decisions.ts";
 import { failover } from "./failover/failover.ts";
 import type { Section } from "./frame/section.ts";
@@ -13,6 +14,7 @@ import { whatIf } from "./what-if/what-if.ts";
 export const SECTIONS: readonly Section[] = [
   failover,
   labFailover,
+  crash,
   heartbeats,
   storm,
   decisions,
