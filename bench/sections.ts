@@ -6,6 +6,7 @@ import type { Section } from "./frame/section.ts";
 import { guardMemory } from "./guard-memory/guard-memory.ts";
 import { heartbeats } from "./heartbeats/heartbeats.ts";
 import { labFailover } from "./lab-failover/lab-failover.ts";
+import { plannedMove } from "./planned-move/planned-move.ts";
 import { start } from "./start/start.ts";
 import { storm } from "./storm/storm.ts";
 import { whatIf } from "./what-if/what-if.ts";
@@ -15,6 +16,7 @@ export const SECTIONS: readonly Section[] = [
   failover,
   labFailover,
   crash,
+  plannedMove,
   heartbeats,
   storm,
   decisions,
