@@ -1,6 +1,7 @@
 import { api } from "./api/api.ts";
 import { crash } from "./crash/crash.ts";
 import { decisions } from "./decisions/decisions.ts";
+import { evacuation } from "./evacuation/evacuation.ts";
 import { failover } from "./failover/failover.ts";
 import type { Section } from "./frame/section.ts";
 import { guardMemory } from "./guard-memory/guard-memory.ts";
@@ -15,6 +16,7 @@ import { whatIf } from "./what-if/what-if.ts";
 export const SECTIONS: readonly Section[] = [
   failover,
   labFailover,
+  evacuation,
   crash,
   plannedMove,
   heartbeats,

@@ -116,8 +116,9 @@ export class SwarmContender implements Contender {
     for (const { name } of others) this.lab.docker("node", "update", "--availability", "active", name);
   }
 
-  async disperse({ name }: Crowd): Promise<void> {
-    await this.lab.remove(name);
+  async clear(): Promise<void> {
+    const services = this.lab.docker("service", "ls", "--format", "{{.Name}}").split("\n").filter(Boolean);
+    for (const name of services) await this.lab.remove(name);
   }
 
   async #runsOnce(container: string | null): Promise<void> {

@@ -33,7 +33,7 @@ export const witnessEgg: EggDefinition = {
         "Seconds between two beats; beyond 0.1 the witness sees when a copy begins, but not well when it ends.",
       defaultValue: "0.05",
       required: true,
-      pattern: "0\\.(0[1-9]|[1-4])",
+      pattern: "0\\.(0[1-9]|[1-9])|[1-9][0-9]?",
     },
   ],
   ports: [],
