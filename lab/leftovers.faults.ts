@@ -5,13 +5,16 @@ import { afterAll, expect, test } from "vitest";
 import { everyCgroupFolder } from "../agent/src/process/cgroup-layout.ts";
 import { Lab } from "./src/lab.ts";
 import { repository } from "./src/repository.ts";
-import { type LabRecord, labCgroup, labFolder, labRecords } from "./src/state/lab-record.ts";
+import { type LabRecord, labCgroup, labFolder, labRecords, runsProduct } from "./src/state/lab-record.ts";
 import { removeLab } from "./src/state/lab-removal.ts";
 import { until } from "./src/until.ts";
 
 const UP_MS = 120_000;
 const before = new Set(labRecords().map(({ id }) => id));
-const ours = (): LabRecord[] => labRecords().filter(({ id }) => !before.has(id));
+const ours = (): LabRecord[] =>
+  labRecords()
+    .filter(runsProduct)
+    .filter(({ id }) => !before.has(id));
 
 afterAll(async () => {
   for (const record of ours()) await removeLab(record);

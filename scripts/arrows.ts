@@ -96,9 +96,9 @@ const ARROWS: readonly Arrow[] = [
     rule: "the lab runs the product as processes: it imports the agent, chance, lease, gen, the API's client and what stores an egg",
   },
   {
-    binds: (file) => !under("lab/", "e2e/")(file),
+    binds: (file) => !under("lab/", "e2e/", "bench/")(file),
     allows: (target) => !isRoom(target, "lab/"),
-    rule: "only e2e stands on the lab",
+    rule: "only e2e and bench stand on the lab: what tests and measures on its hosts, never the product",
   },
   {
     binds: under("ui/"),

@@ -5,7 +5,7 @@ import { chaosCampaign } from "./chaos/chaos-campaign.ts";
 import { brokenPromises, chaosTable } from "./chaos/chaos-figures.ts";
 import { Lab } from "./lab.ts";
 import { makeFault, NAMED_FAULTS } from "./named-faults.ts";
-import { CONTROL_HOST, type LabRecord, labFolder, labRecords } from "./state/lab-record.ts";
+import { CONTROL_HOST, type LabRecord, labFolder, labRecords, runsProduct } from "./state/lab-record.ts";
 import { removeAbandonedLabs, removeLab } from "./state/lab-removal.ts";
 
 /** Something that was asked for in a way that cannot be done; for people, without a stack. */
@@ -177,6 +177,10 @@ function list(say: (line: string) => void): number {
   const labs = labRecords();
   if (labs.length === 0) say("There is no lab: npm run lab -- up makes one.");
   for (const record of labs) {
+    if (!runsProduct(record)) {
+      say(`Lab ${record.id}, a Docker Swarm made by the bench: ${[...record.managers, ...record.workers].join(", ")}`);
+      continue;
+    }
     const lab = Lab.open(record);
     say(`Lab ${record.id}, ${record.kind === "test" ? "made by a test" : `profile ${record.profile}`}`);
     for (const line of hostLines(lab)) say(line);
@@ -215,7 +219,9 @@ async function refusing<T>(act: () => Promise<T>): Promise<T> {
 
 /** The lab that is meant: the one that is named, else the only one that a person has made. */
 function chosen(id: string | undefined): LabRecord {
-  const labs = labRecords().filter((record) => (id === undefined ? record.kind === "hand" : record.id === id));
+  const labs = labRecords()
+    .filter(runsProduct)
+    .filter((record) => (id === undefined ? record.kind === "hand" : record.id === id));
   const [only] = labs;
   if (only && labs.length === 1) return only;
   if (labs.length === 0) throw new LabRefusal("there is no lab: npm run lab -- up makes one");

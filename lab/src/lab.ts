@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { readProcess } from "@lormas/agent/process/process-table.ts";
 import { busyboxTar } from "@lormas/agent/runtime/docker/busybox-image.ts";
 import { NodeStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
@@ -11,8 +9,6 @@ import { bounded } from "./command/bounded-command.ts";
 import { startDetached } from "./command/detached-command.ts";
 import { ControlHost } from "./hosts/control-host.ts";
 import { HostCgroups } from "./hosts/host-cgroups.ts";
-import { HostDisk } from "./hosts/host-disk.ts";
-import { HostPower } from "./hosts/host-power.ts";
 import { LabHost } from "./hosts/lab-host.ts";
 import type { LabMachine } from "./hosts/lab-machine.ts";
 import { HostNetwork } from "./network/host-network.ts";
@@ -21,10 +17,12 @@ import { AgentService } from "./services/agent-service.ts";
 import { CoordinatorService } from "./services/coordinator-service.ts";
 import { DockerdService } from "./services/dockerd-service.ts";
 import type { HostService } from "./services/host-service.ts";
-import { CONTROL_HOST, type LabRecord, labCgroup, labFolder, writeLabRecord } from "./state/lab-record.ts";
+import { LabPlaces } from "./state/lab-places.ts";
+import { CONTROL_HOST, type LabRecord, labCgroup, newRecord, writeLabRecord } from "./state/lab-record.ts";
 import { removeLab } from "./state/lab-removal.ts";
 import { until } from "./until.ts";
 import { Witness } from "./witness/witness.ts";
+import { WITNESS_IMAGE } from "./witness/witness-egg.ts";
 
 export type LabOptions = {
   /** How many hosts run containers. */
@@ -39,9 +37,7 @@ export type LabOptions = {
 
 const NODE_DISK_MB = 256;
 const CONTROL_DISK_MB = 1_024;
-const MEMORY_MB = 512;
 const HEALTHY_MS = 180_000;
-const IMAGE = "busybox:1.36";
 const CLUSTER = "local";
 
 /**
@@ -54,12 +50,14 @@ export class Lab {
   readonly control: ControlHost;
   readonly witness: Witness;
   readonly #network: HostNetwork;
+  readonly #places: LabPlaces;
 
   private constructor(record: LabRecord, network: HostNetwork) {
     this.record = record;
     this.#network = network;
-    const control = this.#power(CONTROL_HOST);
-    const disk = this.#disk(CONTROL_HOST);
+    this.#places = new LabPlaces(record.id, network);
+    const control = this.#places.power(CONTROL_HOST);
+    const disk = this.#places.disk(CONTROL_HOST);
     const coordinator = new CoordinatorService(control, disk.path, {
       LORMAS_PROFILE: record.profile,
       LORMAS_CLUSTER: CLUSTER,
@@ -74,10 +72,9 @@ export class Lab {
   static async up(options: LabOptions): Promise<Lab> {
     const { hosts, kind, profile = "default", clocks = false, told = () => undefined } = options;
     const nodes = Array.from({ length: hosts }, (_, index) => `host-${index + 1}`);
-    const { startTicks = "" } = readProcess(process.pid) ?? {};
     const record: LabRecord = {
-      ...{ id: randomBytes(3).toString("hex"), kind, owner: { pid: process.pid, startTicks }, nodes, profile, clocks },
-      network: HostNetwork.planFor([...nodes, CONTROL_HOST]),
+      ...newRecord(kind, [...nodes, CONTROL_HOST]),
+      ...{ runs: "lormas", nodes, profile, clocks },
       adminPassword: randomBytes(9).toString("base64url"),
     };
     writeLabRecord(record);
@@ -114,7 +111,7 @@ export class Lab {
 
   /** The folder that every host has in common, past the network. */
   get sharedDir(): string {
-    return join(this.#memory, "shared");
+    return this.#places.sharedDir;
   }
 
   /** A host with an agent. */
@@ -141,31 +138,25 @@ export class Lab {
   }
 
   async healthy(names: readonly string[] = this.record.nodes): Promise<void> {
-    await until(
-      `${names.join(", ")} are healthy; logs are below ${labFolder(this.record.id)}`,
-      HEALTHY_MS,
-      async () => {
-        const { nodes } = await this.api().nodes.listNodes({});
-        const healthy = nodes.filter(({ status }) => status === NodeStatus.HEALTHY).map(({ name }) => name);
-        return names.every((name) => healthy.includes(name));
-      },
-    );
+    await until(`${names.join(", ")} are healthy; logs are below ${this.#places.folder}`, HEALTHY_MS, async () => {
+      const { nodes } = await this.api().nodes.listNodes({});
+      const healthy = nodes.filter(({ status }) => status === NodeStatus.HEALTHY).map(({ name }) => name);
+      return names.every((name) => healthy.includes(name));
+    });
   }
 
   async #make(told: (step: string) => void): Promise<void> {
     told("network");
-    mkdirSync(this.#memory, { recursive: true });
-    bounded("mount", "-t", "tmpfs", "-o", `mode=755,size=${MEMORY_MB}m`, "tmpfs", this.#memory);
-    mkdirSync(this.sharedDir);
+    this.#places.makeMemory();
     for (const { disk } of this.nodes) disk.make(NODE_DISK_MB);
     this.control.disk.make(CONTROL_DISK_MB);
     if (this.record.clocks) this.#startClocks();
-    const tar = busyboxTar(labFolder(this.record.id));
+    const tar = busyboxTar(this.#places.folder);
     await Promise.all([
       this.control.powerOn().then(() => told("coordinator")),
       ...this.nodes.map(async (host) => {
         await host.powerOn();
-        host.dockerd.importImage(tar, IMAGE);
+        host.dockerd.importImage(tar, WITNESS_IMAGE);
         told(`dockerd on ${host.name}`);
       }),
     ]);
@@ -189,14 +180,14 @@ export class Lab {
     const folders = this.record.nodes.map((name) => this.#clockFolder(name));
     startDetached({
       words: [process.execPath, join(repository, "lab/src/clock/drive-clocks-main.ts"), ...folders],
-      logPath: join(labFolder(this.record.id), "clocks.log"),
+      logPath: join(this.#places.folder, "clocks.log"),
       cgroups: HostCgroups.at(`${labCgroup(this.record.id)}/clocks`).own(),
     });
   }
 
   #node(name: string): LabHost {
-    const power = this.#power(name);
-    const disk = this.#disk(name);
+    const power = this.#places.power(name);
+    const disk = this.#places.disk(name);
     const clock = this.record.clocks ? this.#clock(name) : null;
     const agent = new AgentService(power, {
       diskPath: disk.path,
@@ -208,26 +199,11 @@ export class Lab {
     return new LabHost({ power, disk, network: this.#network, dockerd, agent, clock });
   }
 
-  #power(name: string): HostPower {
-    const { id } = this.record;
-    const folder = join(labFolder(id), "hosts", name);
-    mkdirSync(folder, { recursive: true });
-    return new HostPower(this.#network.host(name), this.#network, `${labCgroup(id)}/${name}`, folder);
-  }
-
-  #disk(name: string): HostDisk {
-    return new HostDisk(join(labFolder(this.record.id), "disks", name));
-  }
-
-  get #memory(): string {
-    return join(labFolder(this.record.id), "memory");
-  }
-
   #clock(name: string): HostClock {
     return new HostClock(this.#clockFolder(name), Witness.nowMs);
   }
 
   #clockFolder(name: string): string {
-    return join(this.#memory, "clocks", name);
+    return join(this.#places.memory, "clocks", name);
   }
 }

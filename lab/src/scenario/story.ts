@@ -9,6 +9,7 @@ import { witnessEgg } from "../witness/witness-egg.ts";
 import type { Scenario } from "./scenario.ts";
 import { StoryLog } from "./story-log.ts";
 import { heldBy, unsettled } from "./unsettled.ts";
+import { votersHold } from "./voters-hold.ts";
 
 /** How much longer than promised a story waits before it gives up, so that a failure comes with its figure. */
 const PATIENCE_MS = 45_000;
@@ -70,11 +71,9 @@ export class Story {
 
   /** Waits until the group has so many voters, and each has held its lease for the whole of W. */
   async votersAre(count: number): Promise<void> {
-    await until(`${count} voters have held their leases for the whole of W`, READY_MS, async () => {
-      const { cluster } = await this.lab.api().clusters.getCluster({ id: "local" });
-      const voters = cluster?.group?.voters ?? [];
-      return voters.length === count && voters.every(({ heldMs }) => Number(heldMs) >= this.waitMs);
-    });
+    await until(`${count} voters have held their leases for the whole of W`, READY_MS, () =>
+      votersHold(this.lab, count),
+    );
   }
 
   /** Creates HA containers, and waits until each runs. */

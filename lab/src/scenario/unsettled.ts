@@ -1,8 +1,6 @@
 import { type Container, ContainerStatus, DesiredState } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { bounded } from "../command/bounded-command.ts";
 import type { LabHost } from "../hosts/lab-host.ts";
 import type { Lab } from "../lab.ts";
-import { DOCKER_SOCKET } from "../services/dockerd-service.ts";
 
 const PAGE_SIZE = 500;
 
@@ -40,9 +38,8 @@ export async function unsettled(lab: Lab): Promise<string> {
 /** Ids of the containers of which an engine holds a copy, running or not. */
 export function heldBy(host: LabHost): string[] {
   const format = '{{.Label "lormas.container"}}';
-  const words = ["docker", "-H", `unix://${DOCKER_SOCKET}`, "ps", "-a", "--filter", "label=lormas.container"];
-  const [program, args] = host.power.command([...words, "--format", format]);
-  return bounded(program, ...args)
+  return host.dockerd
+    .docker("ps", "-a", "--filter", "label=lormas.container", "--format", format)
     .split("\n")
     .filter(Boolean);
 }

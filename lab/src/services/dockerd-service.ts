@@ -15,9 +15,11 @@ const LOG = "dockerd.log";
 export class DockerdService extends HostService {
   readonly #host: HostPower;
   readonly #dataRoot: string;
+  readonly #environment: Readonly<Record<string, string>>;
 
-  constructor(host: HostPower, diskPath: string) {
+  constructor(host: HostPower, diskPath: string, environment: Readonly<Record<string, string>> = {}) {
     super(host, "dockerd");
+    this.#environment = environment;
     this.#host = host;
     this.#dataRoot = join(diskPath, "docker");
   }
@@ -33,7 +35,7 @@ export class DockerdService extends HostService {
       ].flat();
       // A crash leaves its pid file, and the number may be another process by now.
       const script = 'ulimit -n 20000; rm -f /run/docker.pid; exec dockerd "$@"';
-      this.#host.start(["/bin/sh", "-c", script, "sh", ...flags], LOG, {});
+      this.#host.start(["/bin/sh", "-c", script, "sh", ...flags], LOG, this.#environment);
     }
     await this.answers();
   }
@@ -54,7 +56,12 @@ export class DockerdService extends HostService {
 
   /** Gives it an image from a tar of the image's file system. */
   importImage(tar: string, name: string): void {
-    const [program, args] = this.#host.command(["docker", "-H", `unix://${DOCKER_SOCKET}`, "import", tar, name]);
-    bounded(program, ...args);
+    this.docker("import", tar, name);
+  }
+
+  /** Runs Docker's command on the host, at most 20 s, and answers what it wrote. Throws with what it said. */
+  docker(...words: readonly string[]): string {
+    const [program, args] = this.#host.command(["docker", "-H", `unix://${DOCKER_SOCKET}`, ...words]);
+    return bounded(program, ...args);
   }
 }

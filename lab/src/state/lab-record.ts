@@ -1,16 +1,23 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readProcess } from "@lormas/agent/process/process-table.ts";
 import type { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
-import type { NetworkPlan } from "../network/host-network.ts";
+import { HostNetwork, type NetworkPlan } from "../network/host-network.ts";
 
-/** Everything that any process needs to find a lab again; written before the first thing of it is made. */
-export type LabRecord = {
+/** What is needed to take a lab away, whatever its hosts run; written before the first thing of it is made. */
+export type HostsRecord = {
   readonly id: string;
-  /** Who ends it: a person with `down`, or the test that made it. */
+  /** Who ends it: a person with `down`, or the test or bench that made it. */
   readonly kind: "hand" | "test";
   /** The process that made it. Of a test whose process is gone nobody needs the lab any more. */
   readonly owner: { readonly pid: number; readonly startTicks: string };
   readonly network: NetworkPlan;
+};
+
+/** Everything that any process needs to find a lab of the product again. */
+export type LabRecord = HostsRecord & {
+  readonly runs: "lormas";
   /** Hosts with an agent, in order; the one besides them carries the control plane. */
   readonly nodes: readonly string[];
   readonly profile: keyof typeof LEASE_PROFILES;
@@ -18,6 +25,24 @@ export type LabRecord = {
   readonly clocks: boolean;
   readonly adminPassword: string;
 };
+
+/** The same of a lab whose hosts are a Docker Swarm. */
+export type SwarmRecord = HostsRecord & {
+  readonly runs: "swarm";
+  readonly managers: readonly string[];
+  readonly workers: readonly string[];
+};
+
+export function runsProduct(record: LabRecord | SwarmRecord): record is LabRecord {
+  return record.runs === "lormas";
+}
+
+/** What a lab that this process makes is called, and who answers for it. */
+export function newRecord(kind: HostsRecord["kind"], hosts: readonly string[]): HostsRecord {
+  const { startTicks = "" } = readProcess(process.pid) ?? {};
+  const id = randomBytes(3).toString("hex");
+  return { id, kind, owner: { pid: process.pid, startTicks }, network: HostNetwork.planFor(hosts) };
+}
 
 /** Where the coordinator and its database live. */
 export const CONTROL_HOST = "control";
@@ -35,7 +60,7 @@ export function labCgroup(id: string): string {
   return `/lormas-lab-${id}`;
 }
 
-export function writeLabRecord(record: LabRecord): void {
+export function writeLabRecord(record: LabRecord | SwarmRecord): void {
   const folder = labFolder(record.id);
   // The database's own account must be able to pass.
   mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -45,13 +70,13 @@ export function writeLabRecord(record: LabRecord): void {
 }
 
 /** Every lab on this machine, in the order of their ids. */
-export function labRecords(): LabRecord[] {
+export function labRecords(): (LabRecord | SwarmRecord)[] {
   if (!existsSync(LABS)) return [];
   return readdirSync(LABS)
     .sort()
     .flatMap((id) => {
       const path = join(LABS, id, RECORD);
       // Written by writeLabRecord. A folder without one is a lab of which nothing was made.
-      return existsSync(path) ? [JSON.parse(readFileSync(path, "utf8")) as LabRecord] : [];
+      return existsSync(path) ? [JSON.parse(readFileSync(path, "utf8")) as LabRecord | SwarmRecord] : [];
     });
 }

@@ -4,13 +4,13 @@ import { isRunning } from "@lormas/agent/process/process-table.ts";
 import { attempted } from "../command/bounded-command.ts";
 import { HostCgroups } from "../hosts/host-cgroups.ts";
 import { HostNetwork } from "../network/host-network.ts";
-import { type LabRecord, labCgroup, labFolder, labRecords } from "./lab-record.ts";
+import { type HostsRecord, labCgroup, labFolder, labRecords } from "./lab-record.ts";
 
 /**
  * Takes a lab away: its processes by their control groups, its network, its mounts, its folder. Everything is found by the
  * lab's own id, so it does not matter who made it or how far that came. May be repeated.
  */
-export async function removeLab(record: LabRecord): Promise<void> {
+export async function removeLab(record: HostsRecord): Promise<void> {
   const folder = labFolder(record.id);
   const cgroups = HostCgroups.at(labCgroup(record.id));
   // Cables first: nothing of it shall say goodbye to anything else.
@@ -23,6 +23,11 @@ export async function removeLab(record: LabRecord): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   const labs = dirname(folder);
   if (existsSync(labs) && readdirSync(labs).length === 0) rmdirSync(labs);
+}
+
+/** Takes away the labs that this process has made, however far it came with them. */
+export async function removeOwnLabs(): Promise<void> {
+  for (const record of labRecords()) if (record.owner.pid === process.pid) await removeLab(record);
 }
 
 /** Takes away the labs of tests whose process has ended without doing it. */

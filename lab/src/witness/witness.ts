@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { type Copy, type Gap, gapsBetween, type Overlap, overlapsOf, runsOf } from "./copy-runs.ts";
 
@@ -16,12 +16,12 @@ export class Witness {
     return Math.round(Number.parseFloat(readFileSync("/proc/uptime", "latin1")) * 1_000);
   }
 
-  /** Every copy of a container that ever ran, in the order in which they began. */
-  copies(container: string): Copy[] {
+  /** Every copy of a container, or of all, that ever ran, in the order in which they began. */
+  copies(wanted?: string): Copy[] {
     return this.#files()
       .flatMap((path): Copy[] => {
-        const [name = "", epoch, host = "", id = ""] = (path.split("/").at(-1) ?? "").split(".");
-        if (name !== container) return [];
+        const [container = "", epoch, host = "", id = ""] = (path.split("/").at(-1) ?? "").split(".");
+        if (wanted !== undefined && container !== wanted) return [];
         const beatsMs = readFileSync(path, "utf8").split("\n").slice(0, -1).map(milliseconds);
         const runs = runsOf(beatsMs);
         return runs.length === 0 ? [] : [{ container, epoch: Number(epoch), host, id, runs }];
@@ -50,6 +50,11 @@ export class Witness {
   /** Times in which no copy of a container ran, between its first beat and its last. */
   gaps(container: string): Gap[] {
     return gapsBetween(this.copies(container));
+  }
+
+  /** Forgets every beat. What still runs goes on in the same files, as if it had just begun. */
+  forget(): void {
+    for (const path of this.#files()) truncateSync(path);
   }
 
   #files(): string[] {
