@@ -100,10 +100,13 @@ test("a drain is asked for by name, its progress is the node's, and REST tells t
   await rig.settle();
   const { container } = await containers.getContainer({ id: "web" });
   const source = container?.nodeName ?? "";
+  const { promise, resolve } = Promise.withResolvers<void>();
+  rig.agents.held = promise;
   const { node, warnings } = await nodes.drainNode({ id: source });
   expect(node?.duty?.state).toBe(DutyState.DRAINING);
   expect(node?.duty?.items).toMatchObject([{ containerName: "web", state: "moving" }]);
   expect(warnings.join()).toMatch(/if node-[12] dies, web would be without a place/);
+  resolve();
   await rig.settle();
   expect((await nodes.getNode({ id: source })).node?.duty).toMatchObject({ state: DutyState.DRAINED, moved: 1 });
   const shown = await rest("GET", `/api/v1/nodes/${source}`);

@@ -43,6 +43,8 @@ export class FakeAgents implements AgentLink {
   failing: (nodeId: string, command: OutboundCommand) => { code: string; message: string } | null = () => null;
   /** Commands that are swallowed without an answer. */
   swallowing: (nodeId: string, command: OutboundCommand) => boolean = () => false;
+  /** Commands that come from now on are obeyed once this has resolved. */
+  held: Promise<void> = Promise.resolve();
   /** Two copies of one container that ran at once. */
   readonly overlaps: string[] = [];
   readonly #answers: Promise<void>[] = [];
@@ -133,7 +135,7 @@ export class FakeAgents implements AgentLink {
     const node = this.nodes.get(nodeId);
     if (!node?.attached) return false;
     if (this.swallowing(nodeId, command)) return true;
-    this.#answers.push(Promise.resolve().then(() => this.#obey(node, command)));
+    this.#answers.push(this.held.then(() => this.#obey(node, command)));
     return true;
   }
 
