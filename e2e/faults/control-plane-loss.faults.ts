@@ -9,6 +9,8 @@ import { HostFleet } from "../hosts/host-fleet.ts";
 // Real processes, each node on a host (network namespace) of its own, at the profile that ships as the default.
 const { leaseMs, killMs } = LEASE_PROFILES.default;
 const AWAY_MS = 120_000;
+/** Between two looks while containers start: a look costs CPU, which is what they wait for. */
+const START_POLL_MS = 500;
 /** Between a kill and this test's seeing it: the look itself, on a loaded machine. */
 const LOOK_MS = 500;
 const NODES = ["node-1", "node-2", "node-3"];
@@ -26,9 +28,14 @@ async function servingFleet(coordinatorHost: string): Promise<HostFleet> {
   for (const name of CONTAINERS) {
     await fleet.api().containers.createContainer({ name, eggId: "hello-http", type: ContainerType.HA });
   }
-  await until("all containers run", 180_000, async () => {
+  let seen = "";
+  const allRun = async (): Promise<boolean> => {
     const { containers } = await fleet.api().containers.listContainers({});
+    seen = containers.map((one) => `${one.name}: status ${one.status} ${one.statusReason}`).join("; ");
     return containers.filter(({ status }) => status === ContainerStatus.RUNNING).length === CONTAINERS.length;
+  };
+  await until("all containers run", 180_000, allRun, START_POLL_MS).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${seen}`, { cause: error });
   });
   await until("every agent has journalled a group of three", 60_000, () => {
     return NODES.every((node) => fleet.votersKnownTo(node) === NODES.length);
@@ -60,10 +67,11 @@ async function watchFor(fleet: HostFleet, nodes: readonly string[], forMs: numbe
 }
 
 async function nothingMoved(fleet: HostFleet, nodes: readonly string[], before: readonly string[]): Promise<void> {
-  await until("the coordinator sees every container running", 60_000, async () => {
+  const seesAll = async (): Promise<boolean> => {
     const { containers } = await fleet.api().containers.listContainers({});
     return containers.filter(({ status }) => status === ContainerStatus.RUNNING).length === CONTAINERS.length;
-  });
+  };
+  await until("the coordinator sees every container running", 60_000, seesAll, START_POLL_MS);
   expect(running(fleet, nodes)).toEqual(before);
   expect((await fleet.api().migrations.listMigrations({})).migrations).toEqual([]);
 }

@@ -28,7 +28,7 @@ test("an empty wish takes the egg's defaults", () => {
 
 test("zero in a resource field takes the egg's default, another number replaces it", () => {
   const { resources } = specOf(helloHttp, { resources: { cpuMillis: 0, memoryBytes: 8 * 1024 ** 2 } });
-  expect(resources).toEqual({ cpuMillis: 100, memoryBytes: 8 * 1024 ** 2, diskBytes: 0 });
+  expect(resources).toEqual({ cpuMillis: 250, memoryBytes: 8 * 1024 ** 2, diskBytes: 0 });
 });
 
 test("everything wrong with a wish is named at once, by field", () => {
