@@ -62,7 +62,7 @@ export class Failpoints {
 
   /**
    * A port that does what it did, with a failpoint before and after each call of a method that is not a read. After: once it
-   * has returned, or its promise is fulfilled. `more` names further sites of one call, by its arguments.
+   * has returned, or its promise is settled: what failed may have done half of it. `more` names further sites of one call, by its arguments.
    */
   around<Port extends object>(
     prefix: string,
@@ -91,10 +91,7 @@ export class Failpoints {
             after();
             return result;
           }
-          return result.then((outcome: unknown) => {
-            after();
-            return outcome;
-          });
+          return result.finally(after);
         };
         wrapped.set(key, around);
         return around;

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lormas/agent/v1/agent.proto.
  */
 export const file_lormas_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIvgCCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAiJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCKoAgoJSGVhcnRiZWF0EhkKCHNlcXVlbmNlGAEgASgEQge6SAQyAigBEg8KB3Nlc3Npb24YAiABKAQSKQoFdXNhZ2UYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzb3VyY2VzEhMKC2hlbGRfZm9yX21zGAQgASgNEhQKDHJlbWFpbmluZ19tcxgFIAEoDRIVCg1sYXN0X2Fja19zZWVuGAYgASgEEiwKCGNhcGFjaXR5GAcgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxIPCgdndWFyZGVkGAggASgIEhUKDXJ1bnRpbWVfcmVhZHkYCSABKAgSGAoQbWVtYmVyc2hpcF9lcG9jaBgKIAEoBBISCgplbGFwc2VkX21zGAsgASgEInAKEUhlYXJ0YmVhdFJlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGC5sb3JtYXMuYWdlbnQudjEuV2VsY29tZUgAEiMKA2FjaxgCIAEoCzIULmxvcm1hcy5hZ2VudC52MS5BY2tIAEIJCgdtZXNzYWdlIsABCgdXZWxjb21lEgwKBHRlcm0YASABKAQSDwoHc2Vzc2lvbhgCIAEoBBI0CgZwb2xpY3kYAyABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3lCBrpIA8gBARIRCglub2RlX25hbWUYBCABKAkSFAoMY2x1c3Rlcl9uYW1lGAUgASgJEjcKCm1lbWJlcnNoaXAYBiABKAsyGy5sb3JtYXMuYWdlbnQudjEuTWVtYmVyc2hpcEIGukgDyAEBIowBCgpNZW1iZXJzaGlwEhYKBWVwb2NoGAEgASgEQge6SAQyAigBEjAKBnZvdGVycxgCIAMoCzIWLmxvcm1hcy5hZ2VudC52MS5Wb3RlckIIukgFkgECEAkSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQEiXgoFVm90ZXISGQoHbm9kZV9pZBgBIAEoCUIIukgFcgOwAQESGgoJbm9kZV9uYW1lGAIgASgJQge6SARyAhg/Eh4KDHBlZXJfYWRkcmVzcxgDIAEoCUIIukgFcgMYhAIipgEKC0xlYXNlUG9saWN5Eg8KB3Byb2ZpbGUYASABKAkSHAoLaW50ZXJ2YWxfbXMYAiABKA1CB7pIBCoCKAoSGQoIbGVhc2VfbXMYAyABKA1CB7pIBCoCKFASGAoHa2lsbF9tcxgEIAEoDUIHukgEKgIoChIPCgd2b3RlX21zGAUgASgNEhAKCHN1cnZpdmFsGAYgASgIEhAKCHVuZmVuY2VkGAcgASgIIpUBCgNBY2sSEAoIc2VxdWVuY2UYASABKAQSDAoEdGVybRgCIAEoBBIPCgdzZXNzaW9uGAMgASgEEiwKBnBvbGljeRgEIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeRIvCgptZW1iZXJzaGlwGAUgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXAikQIKD0NvbW1hbmRzUmVxdWVzdBIpCgZhdHRhY2gYASABKAsyFy5sb3JtYXMuYWdlbnQudjEuQXR0YWNoSAASMAoGcmVzdWx0GAIgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbW1hbmRSZXN1bHRIABIvCglpbnZlbnRvcnkYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuSW52ZW50b3J5SAASMQoGcmVwb3J0GAQgASgLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkUmVwb3J0SAASKwoHZ29vZGJ5ZRgFIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Hb29kYnllSABCEAoHbWVzc2FnZRIFukgCCAEiOAoGQXR0YWNoEh0KC2luY2FybmF0aW9uGAEgASgJQgi6SAVyA7ABARIPCgdzZXNzaW9uGAIgASgEIrkBCg1Db21tYW5kUmVzdWx0EhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgoKAm9rGAIgASgIEhsKCmVycm9yX2NvZGUYAyABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgEIAEoCUIIukgFcgMYgBASLwoGc3RhdHVzGAUgASgLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdHVzEg8KB3Rvb2tfbXMYBiABKAQiWwoJSW52ZW50b3J5Eg8KB3Nlc3Npb24YASABKAQSPQoJd29ya2xvYWRzGAIgAygLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdHVzQgm6SAaSAQMQkE4iWwoOV29ya2xvYWRSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSNwoGc3RhdHVzGAIgASgLMh8ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdHVzQga6SAPIAQEiNAoHR29vZGJ5ZRIPCgdzZXNzaW9uGAEgASgEEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgAIijQIKEENvbW1hbmRzUmVzcG9uc2USLQoIYXR0YWNoZWQYASABKAsyGS5sb3JtYXMuYWdlbnQudjEuQXR0YWNoZWRIABIrCgdjb21tYW5kGAIgASgLMhgubG9ybWFzLmFnZW50LnYxLkNvbW1hbmRIABIwCgpyZXN1bHRfYWNrGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc3VsdEFja0gAEi4KCW9wZW5fbG9ncxgEIAEoCzIZLmxvcm1hcy5hZ2VudC52MS5PcGVuTG9nc0gAEjAKCmNsb3NlX2xvZ3MYBSABKAsyGi5sb3JtYXMuYWdlbnQudjEuQ2xvc2VMb2dzSABCCQoHbWVzc2FnZSIYCghBdHRhY2hlZBIMCgR0ZXJtGAEgASgEIsICCgdDb21tYW5kEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIeCgxjb250YWluZXJfaWQYBCABKAlCCLpIBXIDsAEBEg0KBWVwb2NoGAUgASgEEhIKCnRpbWVvdXRfbXMYBiABKA0SKwoHcHJlcGFyZRgHIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASJwoFc3RhcnQYCCABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIlCgRzdG9wGAkgASgLMhUubG9ybWFzLmFnZW50LnYxLlN0b3BIABIpCgZyZW1vdmUYCiABKAsyFy5sb3JtYXMuYWdlbnQudjEuUmVtb3ZlSABCDwoGYWN0aW9uEgW6SAIIASI+CgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQEiPAoFU3RhcnQSMwoEc3BlYxgBIAEoCzIdLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWNCBrpIA8gBASIjCgRTdG9wEhsKCGdyYWNlX21zGAEgASgNQgm6SAYqBBjAzyQiIAoGUmVtb3ZlEhYKDnJlbW92ZV92b2x1bWVzGAEgASgIIikKCVJlc3VsdEFjaxIcCgpjb21tYW5kX2lkGAEgASgJQgi6SAVyA7ABASJyCghPcGVuTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESHAoKdGFpbF9saW5lcxgDIAEoDUIIukgFKgMYkE4SDgoGZm9sbG93GAQgASgIIiUKCUNsb3NlTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBImQKD1B1c2hMb2dzUmVxdWVzdBIOCgZsb2dfaWQYASABKAkSMgoFbGluZXMYAiADKAsyGC5sb3JtYXMuYWdlbnQudjEuTG9nTGluZUIJukgGkgEDEOgHEg0KBWVycm9yGAMgASgJIk8KB0xvZ0xpbmUSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnN0cmVhbRgCIAEoCRIMCgR0ZXh0GAMgASgJIhIKEFB1c2hMb2dzUmVzcG9uc2UyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
+  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIpoDCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAhIgCghmZWF0dXJlcxgUIAMoCUIOukgLkgEIECAiBHICGEAiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQiqAIKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIEhgKEG1lbWJlcnNoaXBfZXBvY2gYCiABKAQSEgoKZWxhcHNlZF9tcxgLIAEoBCJwChFIZWFydGJlYXRSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgubG9ybWFzLmFnZW50LnYxLldlbGNvbWVIABIjCgNhY2sYAiABKAsyFC5sb3JtYXMuYWdlbnQudjEuQWNrSABCCQoHbWVzc2FnZSLAAQoHV2VsY29tZRIMCgR0ZXJtGAEgASgEEg8KB3Nlc3Npb24YAiABKAQSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQESEQoJbm9kZV9uYW1lGAQgASgJEhQKDGNsdXN0ZXJfbmFtZRgFIAEoCRI3CgptZW1iZXJzaGlwGAYgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXBCBrpIA8gBASKMAQoKTWVtYmVyc2hpcBIWCgVlcG9jaBgBIAEoBEIHukgEMgIoARIwCgZ2b3RlcnMYAiADKAsyFi5sb3JtYXMuYWdlbnQudjEuVm90ZXJCCLpIBZIBAhAJEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBIl4KBVZvdGVyEhkKB25vZGVfaWQYASABKAlCCLpIBXIDsAEBEhoKCW5vZGVfbmFtZRgCIAEoCUIHukgEcgIYPxIeCgxwZWVyX2FkZHJlc3MYAyABKAlCCLpIBXIDGIQCIqYBCgtMZWFzZVBvbGljeRIPCgdwcm9maWxlGAEgASgJEhwKC2ludGVydmFsX21zGAIgASgNQge6SAQqAigKEhkKCGxlYXNlX21zGAMgASgNQge6SAQqAihQEhgKB2tpbGxfbXMYBCABKA1CB7pIBCoCKAoSDwoHdm90ZV9tcxgFIAEoDRIQCghzdXJ2aXZhbBgGIAEoCBIQCgh1bmZlbmNlZBgHIAEoCCKVAQoDQWNrEhAKCHNlcXVlbmNlGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIsCgZwb2xpY3kYBCABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3kSLwoKbWVtYmVyc2hpcBgFIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwIssCCg9Db21tYW5kc1JlcXVlc3QSKQoGYXR0YWNoGAEgASgLMhcubG9ybWFzLmFnZW50LnYxLkF0dGFjaEgAEjAKBnJlc3VsdBgCIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kUmVzdWx0SAASLwoJaW52ZW50b3J5GAMgASgLMhoubG9ybWFzLmFnZW50LnYxLkludmVudG9yeUgAEjEKBnJlcG9ydBgEIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFJlcG9ydEgAEisKB2dvb2RieWUYBSABKAsyGC5sb3JtYXMuYWdlbnQudjEuR29vZGJ5ZUgAEjgKDmNvbnNvbGVfcmVzdWx0GBQgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVSZXN1bHRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQiuQEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBCJbCglJbnZlbnRvcnkSDwoHc2Vzc2lvbhgBIAEoBBI9Cgl3b3JrbG9hZHMYAiADKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXNCCbpIBpIBAxCQTiJbCg5Xb3JrbG9hZFJlcG9ydBIQCghzZXF1ZW5jZRgBIAEoBBI3CgZzdGF0dXMYAiABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXNCBrpIA8gBASI0CgdHb29kYnllEg8KB3Nlc3Npb24YASABKAQSGAoGcmVhc29uGAIgASgJQgi6SAVyAxiAAiLFAgoQQ29tbWFuZHNSZXNwb25zZRItCghhdHRhY2hlZBgBIAEoCzIZLmxvcm1hcy5hZ2VudC52MS5BdHRhY2hlZEgAEisKB2NvbW1hbmQYAiABKAsyGC5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZEgAEjAKCnJlc3VsdF9hY2sYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzdWx0QWNrSAASLgoJb3Blbl9sb2dzGAQgASgLMhkubG9ybWFzLmFnZW50LnYxLk9wZW5Mb2dzSAASMAoKY2xvc2VfbG9ncxgFIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5DbG9zZUxvZ3NIABI2Cg1jb25zb2xlX2lucHV0GBQgASgLMh0ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVJbnB1dEgAQgkKB21lc3NhZ2UiGAoIQXR0YWNoZWQSDAoEdGVybRgBIAEoBCLXAwoHQ29tbWFuZBIcCgpjb21tYW5kX2lkGAEgASgJQgi6SAVyA7ABARIMCgR0ZXJtGAIgASgEEg8KB3Nlc3Npb24YAyABKAQSHgoMY29udGFpbmVyX2lkGAQgASgJQgi6SAVyA7ABARINCgVlcG9jaBgFIAEoBBISCgp0aW1lb3V0X21zGAYgASgNEisKB3ByZXBhcmUYByABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEicKBXN0YXJ0GAggASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASJQoEc3RvcBgJIAEoCzIVLmxvcm1hcy5hZ2VudC52MS5TdG9wSAASKQoGcmVtb3ZlGAogASgLMhcubG9ybWFzLmFnZW50LnYxLlJlbW92ZUgAEjQKEHByZXBhcmVfZXF1aXBwZWQYDyABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEjAKDnN0YXJ0X2VxdWlwcGVkGBAgASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASKwoHaW5zdGFsbBgRIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5JbnN0YWxsSABCDwoGYWN0aW9uEgW6SAIIASI+CgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQEiPAoFU3RhcnQSMwoEc3BlYxgBIAEoCzIdLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWNCBrpIA8gBASI+CgdJbnN0YWxsEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQEiIwoEU3RvcBIbCghncmFjZV9tcxgBIAEoDUIJukgGKgQYwM8kIiAKBlJlbW92ZRIWCg5yZW1vdmVfdm9sdW1lcxgBIAEoCCIpCglSZXN1bHRBY2sSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQEicgoIT3BlbkxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABARIeCgxjb250YWluZXJfaWQYAiABKAlCCLpIBXIDsAEBEhwKCnRhaWxfbGluZXMYAyABKA1CCLpIBSoDGJBOEg4KBmZvbGxvdxgEIAEoCCIlCglDbG9zZUxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABASJkCg9QdXNoTG9nc1JlcXVlc3QSDgoGbG9nX2lkGAEgASgJEjIKBWxpbmVzGAIgAygLMhgubG9ybWFzLmFnZW50LnYxLkxvZ0xpbmVCCbpIBpIBAxDoBxINCgVlcnJvchgDIAEoCSJPCgdMb2dMaW5lEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdHJlYW0YAiABKAkSDAoEdGV4dBgDIAEoCSISChBQdXNoTG9nc1Jlc3BvbnNlInMKDENvbnNvbGVJbnB1dBIaCghpbnB1dF9pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARINCgVlcG9jaBgDIAEoBBIYCgRkYXRhGAQgASgMQgq6SAd6BRABGIAgImkKDUNvbnNvbGVSZXN1bHQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEhsKCmVycm9yX2NvZGUYAiABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgDIAEoCUIIukgFcgMYgBAyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
 
 /**
  * A claim of a join token.
@@ -296,6 +296,14 @@ export type Hello = Message<"lormas.agent.v1.Hello"> & {
    * @generated from field: string peer_address = 12;
    */
   peerAddress: string;
+
+  /**
+   * What this agent can that agents of before could not; a word that a coordinator does not know it overlooks. "console": it takes
+   * ConsoleInput and answers it. What is not named here is never asked of the agent.
+   *
+   * @generated from field: repeated string features = 20;
+   */
+  features: string[];
 };
 
 /**
@@ -737,7 +745,8 @@ export type CommandsRequest = Message<"lormas.agent.v1.CommandsRequest"> & {
     case: "result";
   } | {
     /**
-     * Everything that is on the node; sent after every attach, before any report.
+     * Everything that is on the node; sent after every attach, behind the results that were not acknowledged, of which it may
+     * know more, and before any report.
      *
      * @generated from field: lormas.agent.v1.Inventory inventory = 3;
      */
@@ -759,6 +768,14 @@ export type CommandsRequest = Message<"lormas.agent.v1.CommandsRequest"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * What became of one input.
+     *
+     * @generated from field: lormas.agent.v1.ConsoleResult console_result = 20;
+     */
+    value: ConsoleResult;
+    case: "consoleResult";
   } | { case: undefined; value?: undefined };
 };
 
@@ -820,7 +837,7 @@ export type CommandResult = Message<"lormas.agent.v1.CommandResult"> & {
   /**
    * When not: one of "stale_epoch", "stale_session", "no_lease", "image_unavailable", "port_taken", "runtime_error",
    * "start_failed", "health_timeout", "unsupported_runtime", "disk_full", "engine_down", "refused", "unknown_command",
-   * "timed_out".
+   * "timed_out", "install_failed", "config_failed".
    *
    * @generated from field: string error_code = 3;
    */
@@ -990,6 +1007,14 @@ export type CommandsResponse = Message<"lormas.agent.v1.CommandsResponse"> & {
      */
     value: CloseLogs;
     case: "closeLogs";
+  } | {
+    /**
+     * Somebody writes to a container's standard input; sent only to agents that name the feature "console".
+     *
+     * @generated from field: lormas.agent.v1.ConsoleInput console_input = 20;
+     */
+    value: ConsoleInput;
+    case: "consoleInput";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1094,7 +1119,8 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
     case: "start";
   } | {
     /**
-     * End the process and close the epoch: nothing up to it will ever run here again.
+     * End the process and close the epoch: nothing up to it will ever run here again. One without a grace, and a Remove, cut the
+     * grace of a Stop of the same container that is under way.
      *
      * @generated from field: lormas.agent.v1.Stop stop = 9;
      */
@@ -1108,6 +1134,31 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
      */
     value: Remove;
     case: "remove";
+  } | {
+    /**
+     * The same as prepare for a specification with equipment: whoever does not know it answers "unknown_command".
+     *
+     * @generated from field: lormas.agent.v1.Prepare prepare_equipped = 15;
+     */
+    value: Prepare;
+    case: "prepareEquipped";
+  } | {
+    /**
+     * The same as start for a specification with equipment.
+     *
+     * @generated from field: lormas.agent.v1.Start start_equipped = 16;
+     */
+    value: Start;
+    case: "startEquipped";
+  } | {
+    /**
+     * Run the install script once more on the volume of a container that does not run; ok once it has ended well. Refused
+     * like a start, and with "refused" while a copy runs. Its epoch is over with it: nothing runs after it.
+     *
+     * @generated from field: lormas.agent.v1.Install install = 17;
+     */
+    value: Install;
+    case: "install";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1161,6 +1212,27 @@ export const StartSchema: GenMessage<Start> = /*@__PURE__*/
   messageDesc(file_lormas_agent_v1_agent, 24);
 
 /**
+ * See Command.install.
+ *
+ * @generated from message lormas.agent.v1.Install
+ */
+export type Install = Message<"lormas.agent.v1.Install"> & {
+  /**
+   * Whose script it is; equipment.install is set.
+   *
+   * @generated from field: lormas.agent.v1.WorkloadSpec spec = 1;
+   */
+  spec?: WorkloadSpec | undefined;
+};
+
+/**
+ * Describes the message lormas.agent.v1.Install.
+ * Use `create(InstallSchema)` to create a new message.
+ */
+export const InstallSchema: GenMessage<Install> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 25);
+
+/**
  * See Command.stop.
  *
  * @generated from message lormas.agent.v1.Stop
@@ -1179,7 +1251,7 @@ export type Stop = Message<"lormas.agent.v1.Stop"> & {
  * Use `create(StopSchema)` to create a new message.
  */
 export const StopSchema: GenMessage<Stop> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 25);
+  messageDesc(file_lormas_agent_v1_agent, 26);
 
 /**
  * See Command.remove.
@@ -1200,7 +1272,7 @@ export type Remove = Message<"lormas.agent.v1.Remove"> & {
  * Use `create(RemoveSchema)` to create a new message.
  */
 export const RemoveSchema: GenMessage<Remove> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 26);
+  messageDesc(file_lormas_agent_v1_agent, 27);
 
 /**
  * See CommandsResponse.result_ack.
@@ -1221,7 +1293,7 @@ export type ResultAck = Message<"lormas.agent.v1.ResultAck"> & {
  * Use `create(ResultAckSchema)` to create a new message.
  */
 export const ResultAckSchema: GenMessage<ResultAck> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 27);
+  messageDesc(file_lormas_agent_v1_agent, 28);
 
 /**
  * Asks for a container's output.
@@ -1263,7 +1335,7 @@ export type OpenLogs = Message<"lormas.agent.v1.OpenLogs"> & {
  * Use `create(OpenLogsSchema)` to create a new message.
  */
 export const OpenLogsSchema: GenMessage<OpenLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 28);
+  messageDesc(file_lormas_agent_v1_agent, 29);
 
 /**
  * See CommandsResponse.close_logs.
@@ -1284,7 +1356,7 @@ export type CloseLogs = Message<"lormas.agent.v1.CloseLogs"> & {
  * Use `create(CloseLogsSchema)` to create a new message.
  */
 export const CloseLogsSchema: GenMessage<CloseLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 29);
+  messageDesc(file_lormas_agent_v1_agent, 30);
 
 /**
  * Log lines on their way up.
@@ -1319,7 +1391,7 @@ export type PushLogsRequest = Message<"lormas.agent.v1.PushLogsRequest"> & {
  * Use `create(PushLogsRequestSchema)` to create a new message.
  */
 export const PushLogsRequestSchema: GenMessage<PushLogsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 30);
+  messageDesc(file_lormas_agent_v1_agent, 31);
 
 /**
  * One line of output.
@@ -1354,7 +1426,7 @@ export type LogLine = Message<"lormas.agent.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 31);
+  messageDesc(file_lormas_agent_v1_agent, 32);
 
 /**
  * End of a reading.
@@ -1369,7 +1441,87 @@ export type PushLogsResponse = Message<"lormas.agent.v1.PushLogsResponse"> & {
  * Use `create(PushLogsResponseSchema)` to create a new message.
  */
 export const PushLogsResponseSchema: GenMessage<PushLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 32);
+  messageDesc(file_lormas_agent_v1_agent, 33);
+
+/**
+ * Bytes for the standard input of a copy. It is no Command: nothing of it is journalled or repeated, so it reaches the process once
+ * or not at all. Inputs of one container are written in the order in which they came.
+ *
+ * @generated from message lormas.agent.v1.ConsoleInput
+ */
+export type ConsoleInput = Message<"lormas.agent.v1.ConsoleInput"> & {
+  /**
+   * Identity of this input (UUID); the ConsoleResult names it.
+   *
+   * @generated from field: string input_id = 1;
+   */
+  inputId: string;
+
+  /**
+   * Whose input.
+   *
+   * @generated from field: string container_id = 2;
+   */
+  containerId: string;
+
+  /**
+   * The placement epoch of the copy that is meant: what was typed for one copy must not reach the next.
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * What to write, as it is.
+   *
+   * @generated from field: bytes data = 4;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message lormas.agent.v1.ConsoleInput.
+ * Use `create(ConsoleInputSchema)` to create a new message.
+ */
+export const ConsoleInputSchema: GenMessage<ConsoleInput> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 34);
+
+/**
+ * The outcome of one input; sent once.
+ *
+ * @generated from message lormas.agent.v1.ConsoleResult
+ */
+export type ConsoleResult = Message<"lormas.agent.v1.ConsoleResult"> & {
+  /**
+   * Which input.
+   *
+   * @generated from field: string input_id = 1;
+   */
+  inputId: string;
+
+  /**
+   * Empty: all of it is in the process's input, whether or not the process has read it. Otherwise "not_running", "stale_epoch"
+   * (another copy runs), "no_input" (this copy has no input: it closed it, or an older agent started it), "input_full" (the
+   * process reads nothing, or too much waits already; some of it may have been written), "refused" (it breaks a rule of this proto).
+   *
+   * @generated from field: string error_code = 2;
+   */
+  errorCode: string;
+
+  /**
+   * For people: the thing, the reason and the next step; at most 2 KiB.
+   *
+   * @generated from field: string error_message = 3;
+   */
+  errorMessage: string;
+};
+
+/**
+ * Describes the message lormas.agent.v1.ConsoleResult.
+ * Use `create(ConsoleResultSchema)` to create a new message.
+ */
+export const ConsoleResultSchema: GenMessage<ConsoleResult> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 35);
 
 /**
  * Enrolment is the one service that is answered without a client certificate.
@@ -1382,7 +1534,9 @@ export const EnrolmentService: GenService<{
    * with the same token, key and name, while the token lives, and is given a certificate of the same node.
    *
    * Errors: UNAUTHENTICATED (token unknown, expired or used with another key: make another one), INVALID_ARGUMENT (the request is not
-   * signed by its key), ALREADY_EXISTS (a node of this name is enrolled).
+   * signed by its key), ALREADY_EXISTS (a node of this name is enrolled), UNAVAILABLE with the trailer "lormas-awaiting-approval" (an
+   * operator has not let it in yet: it asks again after "lormas-retry-after-ms" or a pause of its own), PERMISSION_DENIED (it was
+   * turned away).
    *
    * @generated from rpc lormas.agent.v1.EnrolmentService.Enrol
    */

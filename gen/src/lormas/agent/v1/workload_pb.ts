@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file lormas/agent/v1/workload.proto.
  */
 export const file_lormas_agent_v1_workload: GenFile = /*@__PURE__*/
-  fileDesc("Ch5sb3JtYXMvYWdlbnQvdjEvd29ya2xvYWQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSK+BAoMV29ya2xvYWRTcGVjEh4KDGNvbnRhaW5lcl9pZBgBIAEoCUIIukgFcgOwAQESIQoOY29udGFpbmVyX25hbWUYAiABKAlCCbpIBnIEEAIYPxIKCgJoYRgDIAEoCBIXCgVpbWFnZRgEIAEoCUIIukgFcgMYgAQSOwoHc3RhcnR1cBgFIAMoCzIqLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWMuU3RhcnR1cEVudHJ5EjMKA2VudhgGIAMoCzImLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWMuRW52RW50cnkSNQoFcG9ydHMYByADKAsyHC5sb3JtYXMuYWdlbnQudjEuUG9ydEJpbmRpbmdCCLpIBZIBAhBAEjcKB3ZvbHVtZXMYCCADKAsyHC5sb3JtYXMuYWdlbnQudjEuVm9sdW1lTW91bnRCCLpIBZIBAhAgEi8KBmxpbWl0cxgJIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZUxpbWl0cxIpCgRzdG9wGAogASgLMhsubG9ybWFzLmFnZW50LnYxLlN0b3BQb2xpY3kSLAoGaGVhbHRoGAsgASgLMhwubG9ybWFzLmFnZW50LnYxLkhlYWx0aENoZWNrGi4KDFN0YXJ0dXBFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEigQEKC1BvcnRCaW5kaW5nEgwKBG5hbWUYASABKAkSIQoOY29udGFpbmVyX3BvcnQYAiABKA1CCbpIBioEGP//AxIeCglob3N0X3BvcnQYAyABKA1CC7pICCoGGP//AygBEiEKCHByb3RvY29sGAQgASgJQg+6SAxyClIDdGNwUgN1ZHAiWAoLVm9sdW1lTW91bnQSDAoEbmFtZRgBIAEoCRIMCgRwYXRoGAIgASgJEi0KBGtpbmQYAyABKAlCH7pIHHIaUgVsb2NhbFIGc2hhcmVkUgllcGhlbWVyYWwiTgoOUmVzb3VyY2VMaW1pdHMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCI5CgpTdG9wUG9saWN5Eg4KBnNpZ25hbBgBIAEoCRIbCghncmFjZV9tcxgCIAEoDUIJukgGKgQYwM8kIqoBCgtIZWFsdGhDaGVjaxInCgRraW5kGAEgASgJQhm6SBZyFFIDdGNwUgRodHRwUgdjb21tYW5kEhEKCXBvcnRfbmFtZRgCIAEoCRIMCgRwYXRoGAMgASgJEg8KB2NvbW1hbmQYBCABKAkSEwoLaW50ZXJ2YWxfbXMYBSABKA0SEgoKdGltZW91dF9tcxgGIAEoDRIXCg9zdGFydF9idWRnZXRfbXMYByABKA0i+AEKDldvcmtsb2FkU3RhdHVzEh4KDGNvbnRhaW5lcl9pZBgBIAEoCUIIukgFcgOwAQESDQoFZXBvY2gYAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBItCgVzdGF0ZRgEIAEoDjIeLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXRlEhYKCWV4aXRfY29kZRgFIAEoBUgAiAEBEg4KBmRldGFpbBgGIAEoCRINCgV1cF9tcxgHIAEoBBIZChFtZW1vcnlfdXNlZF9ieXRlcxgIIAEoBBIXCg9jcHVfdXNlZF9taWxsaXMYCSABKA1CDAoKX2V4aXRfY29kZSrYAQoNV29ya2xvYWRTdGF0ZRIeChpXT1JLTE9BRF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFldPUktMT0FEX1NUQVRFX0NSRUFURUQQARIbChdXT1JLTE9BRF9TVEFURV9TVEFSVElORxACEhoKFldPUktMT0FEX1NUQVRFX1JVTk5JTkcQAxIcChhXT1JLTE9BRF9TVEFURV9VTkhFQUxUSFkQBBIZChVXT1JLTE9BRF9TVEFURV9FWElURUQQBRIZChVXT1JLTE9BRF9TVEFURV9BQlNFTlQQBmIGcHJvdG8z", [file_buf_validate_validate]);
+  fileDesc("Ch5sb3JtYXMvYWdlbnQvdjEvd29ya2xvYWQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSLtBAoMV29ya2xvYWRTcGVjEh4KDGNvbnRhaW5lcl9pZBgBIAEoCUIIukgFcgOwAQESIQoOY29udGFpbmVyX25hbWUYAiABKAlCCbpIBnIEEAIYPxIKCgJoYRgDIAEoCBIXCgVpbWFnZRgEIAEoCUIIukgFcgMYgAQSOwoHc3RhcnR1cBgFIAMoCzIqLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWMuU3RhcnR1cEVudHJ5EjMKA2VudhgGIAMoCzImLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWMuRW52RW50cnkSNQoFcG9ydHMYByADKAsyHC5sb3JtYXMuYWdlbnQudjEuUG9ydEJpbmRpbmdCCLpIBZIBAhBAEjcKB3ZvbHVtZXMYCCADKAsyHC5sb3JtYXMuYWdlbnQudjEuVm9sdW1lTW91bnRCCLpIBZIBAhAgEi8KBmxpbWl0cxgJIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZUxpbWl0cxIpCgRzdG9wGAogASgLMhsubG9ybWFzLmFnZW50LnYxLlN0b3BQb2xpY3kSLAoGaGVhbHRoGAsgASgLMhwubG9ybWFzLmFnZW50LnYxLkhlYWx0aENoZWNrEi0KCWVxdWlwbWVudBgUIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5FcXVpcG1lbnQaLgoMU3RhcnR1cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK/AQoJRXF1aXBtZW50EhcKBnZvbHVtZRgBIAEoCUIHukgEcgIYPxIrCgVyZWFkeRgCIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5SZWFkeU91dHB1dBIvCgdpbnN0YWxsGAMgASgLMh4ubG9ybWFzLmFnZW50LnYxLkluc3RhbGxTY3JpcHQSOwoMY29uZmlnX2ZpbGVzGAQgAygLMhsubG9ybWFzLmFnZW50LnYxLkNvbmZpZ0ZpbGVCCLpIBZIBAhBkIkQKC1JlYWR5T3V0cHV0EiIKBWxpbmVzGAEgAygJQhO6SBCSAQ0IARBAIgdyBRABGIAIEhEKCWJ1ZGdldF9tcxgCIAEoDSKHAQoNSW5zdGFsbFNjcmlwdBIZCgVpbWFnZRgBIAEoCUIKukgHcgUQARiABBIeCgplbnRyeXBvaW50GAIgASgJQgq6SAdyBRABGIACEhsKBnNjcmlwdBgDIAEoCUILukgIcgYQASiAgCASHgoKdGltZW91dF9tcxgEIAEoDUIKukgHKgUYgLq3AyKqAQoKQ29uZmlnRmlsZRIYCgRwYXRoGAEgASgJQgq6SAdyBRABGIAEEj0KBnBhcnNlchgCIAEoCUItukgqcihSBGZpbGVSBHlhbWxSBGpzb25SCnByb3BlcnRpZXNSA2luaVIDeG1sEkMKDHJlcGxhY2VtZW50cxgDIAMoCzIiLmxvcm1hcy5hZ2VudC52MS5Db25maWdSZXBsYWNlbWVudEIJukgGkgEDEPQDIpcBChFDb25maWdSZXBsYWNlbWVudBIZCgVtYXRjaBgBIAEoCUIKukgHcgUQARiACBIfCghpZl92YWx1ZRgCIAEoCUIIukgFcgMYgAhIAYgBARIOCgR0ZXh0GAMgASgJSAASEAoGbnVtYmVyGAQgASgBSAASDgoEZmxhZxgFIAEoCEgAQgcKBXZhbHVlQgsKCV9pZl92YWx1ZSKBAQoLUG9ydEJpbmRpbmcSDAoEbmFtZRgBIAEoCRIhCg5jb250YWluZXJfcG9ydBgCIAEoDUIJukgGKgQY//8DEh4KCWhvc3RfcG9ydBgDIAEoDUILukgIKgYY//8DKAESIQoIcHJvdG9jb2wYBCABKAlCD7pIDHIKUgN0Y3BSA3VkcCJYCgtWb2x1bWVNb3VudBIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSLQoEa2luZBgDIAEoCUIfukgcchpSBWxvY2FsUgZzaGFyZWRSCWVwaGVtZXJhbCJOCg5SZXNvdXJjZUxpbWl0cxISCgpjcHVfbWlsbGlzGAEgASgNEhQKDG1lbW9yeV9ieXRlcxgCIAEoBBISCgpkaXNrX2J5dGVzGAMgASgEIlQKClN0b3BQb2xpY3kSDgoGc2lnbmFsGAEgASgJEhsKCGdyYWNlX21zGAIgASgNQgm6SAYqBBjAzyQSGQoHY29tbWFuZBgUIAEoCUIIukgFcgMo6AciqgEKC0hlYWx0aENoZWNrEicKBGtpbmQYASABKAlCGbpIFnIUUgN0Y3BSBGh0dHBSB2NvbW1hbmQSEQoJcG9ydF9uYW1lGAIgASgJEgwKBHBhdGgYAyABKAkSDwoHY29tbWFuZBgEIAEoCRITCgtpbnRlcnZhbF9tcxgFIAEoDRISCgp0aW1lb3V0X21zGAYgASgNEhcKD3N0YXJ0X2J1ZGdldF9tcxgHIAEoDSKhAgoOV29ya2xvYWRTdGF0dXMSHgoMY29udGFpbmVyX2lkGAEgASgJQgi6SAVyA7ABARINCgVlcG9jaBgCIAEoBBIPCgdzZXNzaW9uGAMgASgEEi0KBXN0YXRlGAQgASgOMh4ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3RhdGUSFgoJZXhpdF9jb2RlGAUgASgFSACIAQESDgoGZGV0YWlsGAYgASgJEg0KBXVwX21zGAcgASgEEhkKEW1lbW9yeV91c2VkX2J5dGVzGAggASgEEhcKD2NwdV91c2VkX21pbGxpcxgJIAEoDRInCgJpbxgUIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZElvQgwKCl9leGl0X2NvZGUifQoKV29ya2xvYWRJbxIeChZuZXR3b3JrX3JlY2VpdmVkX2J5dGVzGAEgASgEEhoKEm5ldHdvcmtfc2VudF9ieXRlcxgCIAEoBBIXCg9kaXNrX3JlYWRfYnl0ZXMYAyABKAQSGgoSZGlza193cml0dGVuX2J5dGVzGAQgASgEKtgBCg1Xb3JrbG9hZFN0YXRlEh4KGldPUktMT0FEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWV09SS0xPQURfU1RBVEVfQ1JFQVRFRBABEhsKF1dPUktMT0FEX1NUQVRFX1NUQVJUSU5HEAISGgoWV09SS0xPQURfU1RBVEVfUlVOTklORxADEhwKGFdPUktMT0FEX1NUQVRFX1VOSEVBTFRIWRAEEhkKFVdPUktMT0FEX1NUQVRFX0VYSVRFRBAFEhkKFVdPUktMT0FEX1NUQVRFX0FCU0VOVBAGYgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
  * Everything that a runtime needs to create one container. Complete in itself: the agent asks nobody for more.
@@ -98,6 +98,14 @@ export type WorkloadSpec = Message<"lormas.agent.v1.WorkloadSpec"> & {
    * @generated from field: lormas.agent.v1.HealthCheck health = 11;
    */
   health?: HealthCheck | undefined;
+
+  /**
+   * What it needs of its agent beyond being run. Where it is set, the specification travels in prepare_equipped and
+   * start_equipped only: an agent that would overlook it does not know those.
+   *
+   * @generated from field: lormas.agent.v1.Equipment equipment = 20;
+   */
+  equipment?: Equipment | undefined;
 };
 
 /**
@@ -106,6 +114,225 @@ export type WorkloadSpec = Message<"lormas.agent.v1.WorkloadSpec"> & {
  */
 export const WorkloadSpecSchema: GenMessage<WorkloadSpec> = /*@__PURE__*/
   messageDesc(file_lormas_agent_v1_workload, 0);
+
+/**
+ * What has to be done around a container's start, as the eggs of game panels ask for it. Every part may be absent.
+ *
+ * @generated from message lormas.agent.v1.Equipment
+ */
+export type Equipment = Message<"lormas.agent.v1.Equipment"> & {
+  /**
+   * The name of the volume, one of WorkloadSpec.volumes, that `install` and `config_files` work on.
+   *
+   * @generated from field: string volume = 1;
+   */
+  volume: string;
+
+  /**
+   * How to see in its output that a start has succeeded. Before a health check, where there is one too.
+   *
+   * @generated from field: lormas.agent.v1.ReadyOutput ready = 2;
+   */
+  ready?: ReadyOutput | undefined;
+
+  /**
+   * What fills the volume, once.
+   *
+   * @generated from field: lormas.agent.v1.InstallScript install = 3;
+   */
+  install?: InstallScript | undefined;
+
+  /**
+   * Files of the volume in which values are set before each start, in this order.
+   *
+   * @generated from field: repeated lormas.agent.v1.ConfigFile config_files = 4;
+   */
+  configFiles: ConfigFile[];
+};
+
+/**
+ * Describes the message lormas.agent.v1.Equipment.
+ * Use `create(EquipmentSchema)` to create a new message.
+ */
+export const EquipmentSchema: GenMessage<Equipment> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_workload, 1);
+
+/**
+ * Output that tells that a container is ready. A start is answered once any of the lines was seen, and fails with
+ * "health_timeout" when none was within the budget.
+ *
+ * @generated from message lormas.agent.v1.ReadyOutput
+ */
+export type ReadyOutput = Message<"lormas.agent.v1.ReadyOutput"> & {
+  /**
+   * Each a part of a line of the copy's own output, standard or error, without terminal sequences (ECMA-48); or "regex:" and a
+   * regular expression that is found in one. Such an expression knows literals, ".", classes, groups, alternatives,
+   * repetitions, "^", "$" and "(?i)" in front, and is matched in time linear in the line: no references, no lookaround. Of a
+   * line the first 2,048 characters count.
+   *
+   * @generated from field: repeated string lines = 1;
+   */
+  lines: string[];
+
+  /**
+   * Milliseconds from the start of the process; 0 is read as 60,000.
+   *
+   * @generated from field: uint32 budget_ms = 2;
+   */
+  budgetMs: number;
+};
+
+/**
+ * Describes the message lormas.agent.v1.ReadyOutput.
+ * Use `create(ReadyOutputSchema)` to create a new message.
+ */
+export const ReadyOutputSchema: GenMessage<ReadyOutput> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_workload, 2);
+
+/**
+ * A script that fills a volume. It runs in a container of its own with the volume at /mnt/server, as root without more rights
+ * than any container has, under the limits, environment, lease and epoch of the container whose volume it is.
+ *
+ * Before the first start of a copy on a volume that holds no file ".lormas-installed": that file is made when the script has
+ * succeeded, and everything in the volume belongs from then on to whom its folder belongs. A script that ends otherwise than
+ * with 0, or takes longer than its time, fails the start with "install_failed"; the next start runs it again.
+ *
+ * @generated from message lormas.agent.v1.InstallScript
+ */
+export type InstallScript = Message<"lormas.agent.v1.InstallScript"> & {
+  /**
+   * The image that it runs in.
+   *
+   * @generated from field: string image = 1;
+   */
+  image: string;
+
+  /**
+   * The program that reads it, such as "bash"; words behind the first are arguments before the script.
+   *
+   * @generated from field: string entrypoint = 2;
+   */
+  entrypoint: string;
+
+  /**
+   * The script; line ends of the form CR LF are read as LF.
+   *
+   * @generated from field: string script = 3;
+   */
+  script: string;
+
+  /**
+   * Milliseconds that it may take; 0 is read as 1,800,000.
+   *
+   * @generated from field: uint32 timeout_ms = 4;
+   */
+  timeoutMs: number;
+};
+
+/**
+ * Describes the message lormas.agent.v1.InstallScript.
+ * Use `create(InstallScriptSchema)` to create a new message.
+ */
+export const InstallScriptSchema: GenMessage<InstallScript> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_workload, 3);
+
+/**
+ * A file in which values are set. One that does not exist is made, if its parser can say where a value goes.
+ *
+ * @generated from message lormas.agent.v1.ConfigFile
+ */
+export type ConfigFile = Message<"lormas.agent.v1.ConfigFile"> & {
+  /**
+   * Relative to the volume; a path that leaves it, or in which anything is a symbolic link, fails the start with
+   * "config_failed". So does a file above 1 MiB, or one that its parser cannot read.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * How it is read: "file" is text, of which whole lines are replaced.
+   *
+   * @generated from field: string parser = 2;
+   */
+  parser: string;
+
+  /**
+   * What is set, in this order.
+   *
+   * @generated from field: repeated lormas.agent.v1.ConfigReplacement replacements = 3;
+   */
+  replacements: ConfigReplacement[];
+};
+
+/**
+ * Describes the message lormas.agent.v1.ConfigFile.
+ * Use `create(ConfigFileSchema)` to create a new message.
+ */
+export const ConfigFileSchema: GenMessage<ConfigFile> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_workload, 4);
+
+/**
+ * One value, or one value each at many places.
+ *
+ * @generated from message lormas.agent.v1.ConfigReplacement
+ */
+export type ConfigReplacement = Message<"lormas.agent.v1.ConfigReplacement"> & {
+  /**
+   * Where: for yaml and json a path with "." between its keys, in which "*" stands for every key; for xml such a path of elements;
+   * for ini section and key; for properties a key; for "file" what a line begins with.
+   *
+   * @generated from field: string match = 1;
+   */
+  match: string;
+
+  /**
+   * Only where this stands; "regex:" and a regular expression replaces what it finds, and may be referred to with "$1".
+   * Absent: in any case. Not for "file".
+   *
+   * @generated from field: optional string if_value = 2;
+   */
+  ifValue?: string | undefined;
+
+  /**
+   * What is put there; none: null. In a text {{env.NAME}} stands for an environment variable of the container, and
+   * {{config.docker.interface}} for the address at which containers reach ports of this node.
+   *
+   * @generated from oneof lormas.agent.v1.ConfigReplacement.value
+   */
+  value: {
+    /**
+     * A text.
+     *
+     * @generated from field: string text = 3;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * A number.
+     *
+     * @generated from field: double number = 4;
+     */
+    value: number;
+    case: "number";
+  } | {
+    /**
+     * True or false.
+     *
+     * @generated from field: bool flag = 5;
+     */
+    value: boolean;
+    case: "flag";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message lormas.agent.v1.ConfigReplacement.
+ * Use `create(ConfigReplacementSchema)` to create a new message.
+ */
+export const ConfigReplacementSchema: GenMessage<ConfigReplacement> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_workload, 5);
 
 /**
  * One published port.
@@ -147,7 +374,7 @@ export type PortBinding = Message<"lormas.agent.v1.PortBinding"> & {
  * Use `create(PortBindingSchema)` to create a new message.
  */
 export const PortBindingSchema: GenMessage<PortBinding> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_workload, 1);
+  messageDesc(file_lormas_agent_v1_workload, 6);
 
 /**
  * One volume of a container.
@@ -182,7 +409,7 @@ export type VolumeMount = Message<"lormas.agent.v1.VolumeMount"> & {
  * Use `create(VolumeMountSchema)` to create a new message.
  */
 export const VolumeMountSchema: GenMessage<VolumeMount> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_workload, 2);
+  messageDesc(file_lormas_agent_v1_workload, 7);
 
 /**
  * Hard limits.
@@ -217,7 +444,7 @@ export type ResourceLimits = Message<"lormas.agent.v1.ResourceLimits"> & {
  * Use `create(ResourceLimitsSchema)` to create a new message.
  */
 export const ResourceLimitsSchema: GenMessage<ResourceLimits> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_workload, 3);
+  messageDesc(file_lormas_agent_v1_workload, 8);
 
 /**
  * How a container is ended.
@@ -238,6 +465,14 @@ export type StopPolicy = Message<"lormas.agent.v1.StopPolicy"> & {
    * @generated from field: uint32 grace_ms = 2;
    */
   graceMs: number;
+
+  /**
+   * Written to the standard input, with a line end behind it, in the place of the signal; empty: the signal. Where the input does
+   * not take it the signal is sent after all, as by agents that do not know this field.
+   *
+   * @generated from field: string command = 20;
+   */
+  command: string;
 };
 
 /**
@@ -245,7 +480,7 @@ export type StopPolicy = Message<"lormas.agent.v1.StopPolicy"> & {
  * Use `create(StopPolicySchema)` to create a new message.
  */
 export const StopPolicySchema: GenMessage<StopPolicy> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_workload, 4);
+  messageDesc(file_lormas_agent_v1_workload, 9);
 
 /**
  * How the agent sees that a container serves. Checked from the node, against the published port.
@@ -308,7 +543,7 @@ export type HealthCheck = Message<"lormas.agent.v1.HealthCheck"> & {
  * Use `create(HealthCheckSchema)` to create a new message.
  */
 export const HealthCheckSchema: GenMessage<HealthCheck> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_workload, 5);
+  messageDesc(file_lormas_agent_v1_workload, 10);
 
 /**
  * One container on one node, observed.
@@ -378,6 +613,13 @@ export type WorkloadStatus = Message<"lormas.agent.v1.WorkloadStatus"> & {
    * @generated from field: uint32 cpu_used_millis = 9;
    */
   cpuUsedMillis: number;
+
+  /**
+   * What went over its networks and to and from its disks since the copy was started; absent where the runtime does not count that.
+   *
+   * @generated from field: lormas.agent.v1.WorkloadIo io = 20;
+   */
+  io?: WorkloadIo | undefined;
 };
 
 /**
@@ -385,7 +627,49 @@ export type WorkloadStatus = Message<"lormas.agent.v1.WorkloadStatus"> & {
  * Use `create(WorkloadStatusSchema)` to create a new message.
  */
 export const WorkloadStatusSchema: GenMessage<WorkloadStatus> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_workload, 6);
+  messageDesc(file_lormas_agent_v1_workload, 11);
+
+/**
+ * Bytes since a copy was started.
+ *
+ * @generated from message lormas.agent.v1.WorkloadIo
+ */
+export type WorkloadIo = Message<"lormas.agent.v1.WorkloadIo"> & {
+  /**
+   * Over its networks.
+   *
+   * @generated from field: uint64 network_received_bytes = 1;
+   */
+  networkReceivedBytes: bigint;
+
+  /**
+   * See network_received_bytes.
+   *
+   * @generated from field: uint64 network_sent_bytes = 2;
+   */
+  networkSentBytes: bigint;
+
+  /**
+   * Of block devices; what came out of the page cache is not among it.
+   *
+   * @generated from field: uint64 disk_read_bytes = 3;
+   */
+  diskReadBytes: bigint;
+
+  /**
+   * See disk_read_bytes.
+   *
+   * @generated from field: uint64 disk_written_bytes = 4;
+   */
+  diskWrittenBytes: bigint;
+};
+
+/**
+ * Describes the message lormas.agent.v1.WorkloadIo.
+ * Use `create(WorkloadIoSchema)` to create a new message.
+ */
+export const WorkloadIoSchema: GenMessage<WorkloadIo> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_workload, 12);
 
 /**
  * What runs, as the agent sees it.

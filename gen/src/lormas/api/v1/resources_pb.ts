@@ -8,13 +8,14 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_lormas_api_v1_secret } from "./secret_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file lormas/api/v1/resources.proto.
  */
 export const file_lormas_api_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCLuAwoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kSNAoOZmFpbG92ZXJfYm91bmQYCiABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSKQoFZ3JvdXAYCyABKAsyGi5sb3JtYXMuYXBpLnYxLlZvdGluZ0dyb3VwEi0KCnN1c3BlbnNpb24YDCABKAsyGS5sb3JtYXMuYXBpLnYxLlN1c3BlbnNpb24SOAoQbWlncmF0aW9uX2xpbWl0cxgQIAEoCzIeLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uTGltaXRzIlsKDUZhaWxvdmVyQm91bmQSEAoIdG90YWxfbXMYASABKA0SJwoFdGVybXMYAiADKAsyGC5sb3JtYXMuYXBpLnYxLkJvdW5kVGVybRIPCgdzdW1tYXJ5GAMgASgJIjoKCUJvdW5kVGVybRIMCgRuYW1lGAEgASgJEgoKAm1zGAIgASgNEhMKC2V4cGxhbmF0aW9uGAMgASgJIrQBCgtWb3RpbmdHcm91cBINCgVlcG9jaBgBIAEoBBIpCgZ2b3RlcnMYAiADKAsyGS5sb3JtYXMuYXBpLnYxLkdyb3VwVm90ZXISEAoIc3Vydml2YWwYAyABKAgSFAoMc2VsZl9mZW5jaW5nGAQgASgIEhMKC2Vwb2Noc19rZXB0GAUgASgNEi4KBnBvbGljeRgGIAEoCzIeLmxvcm1hcy5hcGkudjEuSGVhcnRiZWF0UG9saWN5IpoBCgpHcm91cFZvdGVyEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhQKDHBlZXJfYWRkcmVzcxgDIAEoCRIoCgVzdGF0ZRgEIAEoDjIZLmxvcm1hcy5hcGkudjEuVm90ZXJTdGF0ZRIPCgdoZWxkX21zGAUgASgEEhcKD2NvbmZpcm1lZF9lcG9jaBgGIAEoBCKNAQoKU3VzcGVuc2lvbhIpCgVzaW5jZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc2lsZW50X25vZGVzGAIgAygJEhYKDm1pc3Npbmdfdm90ZXJzGAMgAygJEhMKC2V4cGxhbmF0aW9uGAQgASgJEhEKCW5leHRfc3RlcBgFIAEoCSKEAQoQSGVhcnRiZWF0UHJvZmlsZRIuCgZwb2xpY3kYASABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIrCgVib3VuZBgCIAEoCzIcLmxvcm1hcy5hcGkudjEuRmFpbG92ZXJCb3VuZBITCgtkZXNjcmlwdGlvbhgDIAEoCSJqCg9NaWdyYXRpb25MaW1pdHMSGgoSbWlncmF0aW9uc19hdF9vbmNlGAEgASgNEh0KFW1pZ3JhdGlvbnNfcGVyX3RhcmdldBgCIAEoDRIcChRmYWlsb3ZlcnNfcGVyX3RhcmdldBgDIAEoDSLAAQoPSGVhcnRiZWF0UG9saWN5Eg8KB3Byb2ZpbGUYASABKAkSEwoLaW50ZXJ2YWxfbXMYAiABKA0SEAoIbGVhc2VfbXMYAyABKA0SDwoHa2lsbF9tcxgEIAEoDRIPCgd3YWl0X21zGAUgASgNEhoKEmRlY2lzaW9uX2J1ZGdldF9tcxgGIAEoDRIPCgd2b3RlX21zGAcgASgNEhQKDHVuaGVhbHRoeV9tcxgIIAEoDRIQCghzdXJ2aXZhbBgJIAEoCCKuBAoETm9kZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCmNsdXN0ZXJfaWQYAyABKAkSFAoMY2x1c3Rlcl9uYW1lGAQgASgJEikKBnN0YXR1cxgFIAEoDjIZLmxvcm1hcy5hcGkudjEuTm9kZVN0YXR1cxIyCg5sYXN0X2hlYXJ0YmVhdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoIY2FwYWNpdHkYByABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIrCglhbGxvY2F0ZWQYCCABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxInCgV1c2FnZRgJIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEg8KB2FkZHJlc3MYCiABKAkSDwoHcnVudGltZRgLIAEoCRIUCgxhcmNoaXRlY3R1cmUYDCABKAkSEAoIcGxhdGZvcm0YDSABKAkSFQoNYWdlbnRfdmVyc2lvbhgOIAEoCRIPCgdzZXNzaW9uGA8gASgEEg8KB2d1YXJkZWQYECABKAgSFwoPY29udGFpbmVyX2NvdW50GBEgASgNEi8KC2Vucm9sbGVkX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVhc19vZhgTIAEoBBIlCgRkdXR5GDIgASgLMhcubG9ybWFzLmFwaS52MS5Ob2RlRHV0eSK1AgoITm9kZUR1dHkSJwoFc3RhdGUYASABKA4yGC5sb3JtYXMuYXBpLnYxLkR1dHlTdGF0ZRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcmVxdWVzdGVkX2J5GAMgASgJEhMKC21haW50ZW5hbmNlGAQgASgIEikKBXVudGlsGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghmYWlsYmFjaxgGIAEoCBINCgVtb3ZlZBgHIAEoDRInCgVpdGVtcxgIIAMoCzIYLmxvcm1hcy5hcGkudjEuRHJhaW5JdGVtEg8KB3N0YXlpbmcYCSADKAkSDwoHcmVzdGluZxgKIAMoCRITCgttb3ZlZF9uYW1lcxgLIAMoCSKnAQoJRHJhaW5JdGVtEhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIWCg5jb250YWluZXJfbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSEAoIYXR0ZW1wdHMYBiABKA0SLAoIcmV0cnlfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoEECgVBbGVydBIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEi4KCHNldmVyaXR5GAMgASgOMhwubG9ybWFzLmFwaS52MS5BbGVydFNldmVyaXR5EigKBXN0YXRlGAQgASgOMhkubG9ybWFzLmFwaS52MS5BbGVydFN0YXRlEhQKDHN1YmplY3Rfa2luZBgFIAEoCRISCgpzdWJqZWN0X2lkGAYgASgJEhQKDHN1YmplY3RfbmFtZRgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhEKCW5leHRfc3RlcBgJIAEoCRItCglvcGVuZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXJhaXNlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYDCABKA0SMwoPYWNrbm93bGVkZ2VkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9hY2tub3dsZWRnZWRfYnkYDiABKAkSLwoLcmVzb2x2ZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiUKBGRhdGEYECABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg0KBWFzX29mGBEgASgEIukBCgZXaGF0SWYSDwoHbm9kZV9pZBgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSFAoMY2x1c3Rlcl9uYW1lGAMgASgJEg0KBWhvbGRzGAQgASgIEhcKD2NvbnRhaW5lcl9jb3VudBgFIAEoDRIbChN3aXRob3V0X3BsYWNlX2NvdW50GAYgASgNEhUKDXdhaXRpbmdfY291bnQYByABKA0SFQoNd2l0aG91dF9wbGFjZRgIIAMoCRIyCgpjb250YWluZXJzGAkgAygLMh4ubG9ybWFzLmFwaS52MS5XaGF0SWZDb250YWluZXIi3wEKD1doYXRJZkNvbnRhaW5lchIUCgxjb250YWluZXJfaWQYASABKAkSFgoOY29udGFpbmVyX25hbWUYAiABKAkSFgoOdGFyZ2V0X25vZGVfaWQYAyABKAkSGAoQdGFyZ2V0X25vZGVfbmFtZRgEIAEoCRIUCgxibG9ja2VyX2NvZGUYBSABKAkSDwoHYmxvY2tlchgGIAEoCRITCgtkb3dudGltZV9tcxgHIAEoDRIwCg5kb3dudGltZV90ZXJtcxgIIAMoCzIYLmxvcm1hcy5hcGkudjEuQm91bmRUZXJtIusDCgNFZ2cSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIQCghjYXRlZ29yeRgEIAEoCRIPCgd2ZXJzaW9uGAUgASgJEhAKCHJ1bnRpbWVzGAYgAygJEg0KBWltYWdlGAcgASgJEjAKB3N0YXJ0dXAYCCADKAsyHy5sb3JtYXMuYXBpLnYxLkVnZy5TdGFydHVwRW50cnkSLQoJdmFyaWFibGVzGAkgAygLMhoubG9ybWFzLmFwaS52MS5FZ2dWYXJpYWJsZRIlCgVwb3J0cxgKIAMoCzIWLmxvcm1hcy5hcGkudjEuRWdnUG9ydBIpCgd2b2x1bWVzGAsgAygLMhgubG9ybWFzLmFwaS52MS5FZ2dWb2x1bWUSEwoLc3RvcF9zaWduYWwYDCABKAkSFQoNc3RvcF9ncmFjZV9tcxgNIAEoDRIzChFkZWZhdWx0X3Jlc291cmNlcxgOIAEoCzIYLmxvcm1hcy5hcGkudjEuUmVzb3VyY2VzEhcKD3N0YXJ0X2J1ZGdldF9tcxgPIAEoDRIUCgxoZWFsdGhfY2hlY2sYECABKAkaLgoMU3RhcnR1cEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiagoLRWdnVmFyaWFibGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAMgASgJEhAKCHJlcXVpcmVkGAQgASgIEg8KB3BhdHRlcm4YBSABKAkiQQoHRWdnUG9ydBIMCgRuYW1lGAEgASgJEhYKDmNvbnRhaW5lcl9wb3J0GAIgASgNEhAKCHByb3RvY29sGAMgASgJIjUKCUVnZ1ZvbHVtZRIMCgRuYW1lGAEgASgJEgwKBHBhdGgYAiABKAkSDAoEa2luZBgDIAEoCSJJCghFbmRwb2ludBIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSDAoEcG9ydBgDIAEoDRIQCghwcm90b2NvbBgEIAEoCSKVBwoJQ29udGFpbmVyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGZWdnX2lkGAMgASgJEioKBHR5cGUYBCABKA4yHC5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lclR5cGUSMgoNZGVzaXJlZF9zdGF0ZRgFIAEoDjIbLmxvcm1hcy5hcGkudjEuRGVzaXJlZFN0YXRlEi4KBnN0YXR1cxgGIAEoDjIeLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyU3RhdHVzEhUKDXN0YXR1c19yZWFzb24YByABKAkSDwoHbm9kZV9pZBgIIAEoCRIRCglub2RlX25hbWUYCSABKAkSFAoMY2x1c3Rlcl9uYW1lGAogASgJEhwKFHByZWZlcnJlZF9jbHVzdGVyX2lkGAsgASgJEg0KBWVwb2NoGAwgASgEEioKCWVuZHBvaW50cxgNIAMoCzIXLmxvcm1hcy5hcGkudjEuRW5kcG9pbnQSKwoJcmVzb3VyY2VzGA4gASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSPgoLZW52aXJvbm1lbnQYDyADKAsyKS5sb3JtYXMuYXBpLnYxLkNvbnRhaW5lci5FbnZpcm9ubWVudEVudHJ5EjgKEG1pZ3JhdGlvbl9zdGF0dXMYECABKA4yHi5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblN0YXR1cxIUCgxtaWdyYXRpb25faWQYESABKAkSNQoRbGFzdF9taWdyYXRpb25fYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlc3RhcnRfY291bnQYEyABKA0SLgoKY3JlYXRlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRZmFpbG92ZXJfYm91bmRfbXMYFSABKA0SNAoOZmFpbG92ZXJfYm91bmQYKCABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSDQoFYXNfb2YYFiABKAQSOAoQcmVzdGFydF9wcmlvcml0eRggIAEoDjIeLmxvcm1hcy5hcGkudjEuUmVzdGFydFByaW9yaXR5EhsKE2NyYXNoZXNfYmVmb3JlX21vdmUYISABKA0aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoEFCglNaWdyYXRpb24SCgoCaWQYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAMgASgJEhYKDnNvdXJjZV9ub2RlX2lkGAQgASgJEhgKEHNvdXJjZV9ub2RlX25hbWUYBSABKAkSFgoOdGFyZ2V0X25vZGVfaWQYBiABKAkSGAoQdGFyZ2V0X25vZGVfbmFtZRgHIAEoCRIwCgd0cmlnZ2VyGAggASgOMh8ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25UcmlnZ2VyEjAKB291dGNvbWUYCSABKA4yHy5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvbk91dGNvbWUSDQoFc3RhdGUYCiABKAkSLgoKc3RhcnRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKC2Rvd250aW1lX21zGA0gASgESACIAQESEgoKZXJyb3JfY29kZRgOIAEoCRIVCg1lcnJvcl9tZXNzYWdlGA8gASgJEisKBXN0ZXBzGBAgAygLMhwubG9ybWFzLmFwaS52MS5NaWdyYXRpb25TdGVwEjIKCGRlY2lzaW9uGBEgASgLMiAubG9ybWFzLmFwaS52MS5QbGFjZW1lbnREZWNpc2lvbhINCgVhc19vZhgSIAEoBBIWCg5xdWV1ZV9wb3NpdGlvbhgTIAEoDRITCgt3YWl0aW5nX2ZvchgUIAEoCRITCgtjYW5jZWxsYWJsZRgVIAEoCEIOCgxfZG93bnRpbWVfbXMiiwEKDU1pZ3JhdGlvblN0ZXASDAoEbmFtZRgBIAEoCRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZGV0YWlsGAQgASgJInMKEVBsYWNlbWVudERlY2lzaW9uEjUKCmNhbmRpZGF0ZXMYASADKAsyIS5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudENhbmRpZGF0ZRIWCg5jaG9zZW5fbm9kZV9pZBgCIAEoCRIPCgdzdW1tYXJ5GAMgASgJIvgBChJQbGFjZW1lbnRDYW5kaWRhdGUSDwoHbm9kZV9pZBgBIAEoCRIRCglub2RlX25hbWUYAiABKAkSEAoIZWxpZ2libGUYAyABKAgSEgoKZHJvcHBlZF9ieRgEIAEoCRIOCgZyZWFzb24YBSABKAkSDQoFc2NvcmUYBiABKAESRgoLc2NvcmVfdGVybXMYByADKAsyMS5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudENhbmRpZGF0ZS5TY29yZVRlcm1zRW50cnkaMQoPU2NvcmVUZXJtc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEi1gEKBUV2ZW50EhAKCHNlcXVlbmNlGAEgASgEEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0eXBlGAMgASgJEhAKCHNldmVyaXR5GAQgASgJEg8KB21lc3NhZ2UYBSABKAkSDwoHbm9kZV9pZBgGIAEoCRIUCgxjb250YWluZXJfaWQYByABKAkSFAoMbWlncmF0aW9uX2lkGAggASgJEiUKBGRhdGEYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0KogBCg5OUGx1c09uZVBvbGljeRIhCh1OX1BMVVNfT05FX1BPTElDWV9VTlNQRUNJRklFRBAAEhkKFU5fUExVU19PTkVfUE9MSUNZX09GRhABEhoKFk5fUExVU19PTkVfUE9MSUNZX1dBUk4QAhIcChhOX1BMVVNfT05FX1BPTElDWV9SRUZVU0UQAyqTAQoKVm90ZXJTdGF0ZRIbChdWT1RFUl9TVEFURV9VTlNQRUNJRklFRBAAEhsKF1ZPVEVSX1NUQVRFX0hPTERTX0xFQVNFEAESHQoZVk9URVJfU1RBVEVfTk9UX0NPTkZJUk1FRBACEhYKElZPVEVSX1NUQVRFX1NJTEVOVBADEhQKEFZPVEVSX1NUQVRFX0RFQUQQBCqnAQoKTm9kZVN0YXR1cxIbChdOT0RFX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE05PREVfU1RBVFVTX1BFTkRJTkcQARIXChNOT0RFX1NUQVRVU19IRUFMVEhZEAISGQoVTk9ERV9TVEFUVVNfVU5IRUFMVEhZEAMSFAoQTk9ERV9TVEFUVVNfREVBRBAEEhkKFU5PREVfU1RBVFVTX1JFSk9JTklORxAFKsIBCglEdXR5U3RhdGUSGgoWRFVUWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFURVVFlfU1RBVEVfSU5fU0VSVklDRRABEhcKE0RVVFlfU1RBVEVfQ09SRE9ORUQQAhIXChNEVVRZX1NUQVRFX0RSQUlOSU5HEAMSFgoSRFVUWV9TVEFURV9EUkFJTkVEEAQSGgoWRFVUWV9TVEFURV9NQUlOVEVOQU5DRRAFEhgKFERVVFlfU1RBVEVfUkVUVVJOSU5HEAYqZQoNQWxlcnRTZXZlcml0eRIeChpBTEVSVF9TRVZFUklUWV9VTlNQRUNJRklFRBAAEhoKFkFMRVJUX1NFVkVSSVRZX1dBUk5JTkcQARIYChRBTEVSVF9TRVZFUklUWV9FUlJPUhACKncKCkFsZXJ0U3RhdGUSGwoXQUxFUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBBTEVSVF9TVEFURV9PUEVOEAESHAoYQUxFUlRfU1RBVEVfQUNLTk9XTEVER0VEEAISGAoUQUxFUlRfU1RBVEVfUkVTT0xWRUQQAypjCg1Db250YWluZXJUeXBlEh4KGkNPTlRBSU5FUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQ09OVEFJTkVSX1RZUEVfU1RBTkRBUkQQARIVChFDT05UQUlORVJfVFlQRV9IQRACKn4KDERlc2lyZWRTdGF0ZRIdChlERVNJUkVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVREVTSVJFRF9TVEFURV9SVU5OSU5HEAESGQoVREVTSVJFRF9TVEFURV9TVE9QUEVEEAISGQoVREVTSVJFRF9TVEFURV9SRU1PVkVEEAMq5AIKD0NvbnRhaW5lclN0YXR1cxIgChxDT05UQUlORVJfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZQ09OVEFJTkVSX1NUQVRVU19VTlBMQUNFRBABEh0KGUNPTlRBSU5FUl9TVEFUVVNfU1RBUlRJTkcQAhIcChhDT05UQUlORVJfU1RBVFVTX1JVTk5JTkcQAxIdChlDT05UQUlORVJfU1RBVFVTX1NUT1BQSU5HEAQSHAoYQ09OVEFJTkVSX1NUQVRVU19TVE9QUEVEEAUSHAoYQ09OVEFJTkVSX1NUQVRVU19DUkFTSEVEEAYSHAoYQ09OVEFJTkVSX1NUQVRVU19VTktOT1dOEAcSHgoaQ09OVEFJTkVSX1NUQVRVU19NSUdSQVRJTkcQCBIbChdDT05UQUlORVJfU1RBVFVTX0ZBSUxFRBAJEh0KGUNPTlRBSU5FUl9TVEFUVVNfUkVNT1ZJTkcQCiqrAQoPTWlncmF0aW9uU3RhdHVzEiAKHE1JR1JBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVNSUdSQVRJT05fU1RBVFVTX0lETEUQARIeChpNSUdSQVRJT05fU1RBVFVTX01JR1JBVElORxACEh4KGk1JR1JBVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSGwoXTUlHUkFUSU9OX1NUQVRVU19GQUlMRUQQBCqkAQoPUmVzdGFydFByaW9yaXR5EiAKHFJFU1RBUlRfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIYChRSRVNUQVJUX1BSSU9SSVRZX0xPVxABEhsKF1JFU1RBUlRfUFJJT1JJVFlfTk9STUFMEAISGQoVUkVTVEFSVF9QUklPUklUWV9ISUdIEAMSHQoZUkVTVEFSVF9QUklPUklUWV9DUklUSUNBTBAEKqwBChBNaWdyYXRpb25UcmlnZ2VyEiEKHU1JR1JBVElPTl9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX1RSSUdHRVJfQVVUTxABEhwKGE1JR1JBVElPTl9UUklHR0VSX01BTlVBTBACEhsKF01JR1JBVElPTl9UUklHR0VSX0RSQUlOEAMSHgoaTUlHUkFUSU9OX1RSSUdHRVJfRkFJTEJBQ0sQBCq0AQoQTWlncmF0aW9uT3V0Y29tZRIhCh1NSUdSQVRJT05fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGU1JR1JBVElPTl9PVVRDT01FX1JVTk5JTkcQARIfChtNSUdSQVRJT05fT1VUQ09NRV9DT01QTEVURUQQAhIcChhNSUdSQVRJT05fT1VUQ09NRV9GQUlMRUQQAxIfChtNSUdSQVRJT05fT1VUQ09NRV9DQU5DRUxMRUQQBGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1sb3JtYXMvYXBpL3YxL3Jlc291cmNlcy5wcm90bxINbG9ybWFzLmFwaS52MSJ5CgtFcnJvckRldGFpbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmllbGQYAyABKAkSEQoJbmV4dF9zdGVwGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgGIAEoDSJJCglSZXNvdXJjZXMSEgoKY3B1X21pbGxpcxgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBCKxBAoHQ2x1c3RlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEjgKEGhlYXJ0YmVhdF9wb2xpY3kYBCABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeRIUCgxhdXRvX21pZ3JhdGUYBSABKAgSHAoUYWxsb3dfb3RoZXJfY2x1c3RlcnMYBiABKAgSEgoKbm9kZV9jb3VudBgHIAEoDRIaChJoZWFsdGh5X25vZGVfY291bnQYCCABKA0SGQoRZmFpbG92ZXJfYm91bmRfbXMYCSABKA0SMQoKbl9wbHVzX29uZRgyIAEoDjIdLmxvcm1hcy5hcGkudjEuTlBsdXNPbmVQb2xpY3kSMwoJcGxhY2VtZW50GDMgASgOMiAubG9ybWFzLmFwaS52MS5QbGFjZW1lbnRTdHJhdGVneRI0Cg5mYWlsb3Zlcl9ib3VuZBgKIAEoCzIcLmxvcm1hcy5hcGkudjEuRmFpbG92ZXJCb3VuZBIpCgVncm91cBgLIAEoCzIaLmxvcm1hcy5hcGkudjEuVm90aW5nR3JvdXASLQoKc3VzcGVuc2lvbhgMIAEoCzIZLmxvcm1hcy5hcGkudjEuU3VzcGVuc2lvbhI4ChBtaWdyYXRpb25fbGltaXRzGBAgASgLMh4ubG9ybWFzLmFwaS52MS5NaWdyYXRpb25MaW1pdHMSDAoEZXRhZxg8IAEoCSJbCg1GYWlsb3ZlckJvdW5kEhAKCHRvdGFsX21zGAEgASgNEicKBXRlcm1zGAIgAygLMhgubG9ybWFzLmFwaS52MS5Cb3VuZFRlcm0SDwoHc3VtbWFyeRgDIAEoCSI6CglCb3VuZFRlcm0SDAoEbmFtZRgBIAEoCRIKCgJtcxgCIAEoDRITCgtleHBsYW5hdGlvbhgDIAEoCSK0AQoLVm90aW5nR3JvdXASDQoFZXBvY2gYASABKAQSKQoGdm90ZXJzGAIgAygLMhkubG9ybWFzLmFwaS52MS5Hcm91cFZvdGVyEhAKCHN1cnZpdmFsGAMgASgIEhQKDHNlbGZfZmVuY2luZxgEIAEoCBITCgtlcG9jaHNfa2VwdBgFIAEoDRIuCgZwb2xpY3kYBiABKAsyHi5sb3JtYXMuYXBpLnYxLkhlYXJ0YmVhdFBvbGljeSKaAQoKR3JvdXBWb3RlchIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSKAoFc3RhdGUYBCABKA4yGS5sb3JtYXMuYXBpLnYxLlZvdGVyU3RhdGUSDwoHaGVsZF9tcxgFIAEoBBIXCg9jb25maXJtZWRfZXBvY2gYBiABKAQijQEKClN1c3BlbnNpb24SKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHNpbGVudF9ub2RlcxgCIAMoCRIWCg5taXNzaW5nX3ZvdGVycxgDIAMoCRITCgtleHBsYW5hdGlvbhgEIAEoCRIRCgluZXh0X3N0ZXAYBSABKAkihAEKEEhlYXJ0YmVhdFByb2ZpbGUSLgoGcG9saWN5GAEgASgLMh4ubG9ybWFzLmFwaS52MS5IZWFydGJlYXRQb2xpY3kSKwoFYm91bmQYAiABKAsyHC5sb3JtYXMuYXBpLnYxLkZhaWxvdmVyQm91bmQSEwoLZGVzY3JpcHRpb24YAyABKAkiagoPTWlncmF0aW9uTGltaXRzEhoKEm1pZ3JhdGlvbnNfYXRfb25jZRgBIAEoDRIdChVtaWdyYXRpb25zX3Blcl90YXJnZXQYAiABKA0SHAoUZmFpbG92ZXJzX3Blcl90YXJnZXQYAyABKA0iwAEKD0hlYXJ0YmVhdFBvbGljeRIPCgdwcm9maWxlGAEgASgJEhMKC2ludGVydmFsX21zGAIgASgNEhAKCGxlYXNlX21zGAMgASgNEg8KB2tpbGxfbXMYBCABKA0SDwoHd2FpdF9tcxgFIAEoDRIaChJkZWNpc2lvbl9idWRnZXRfbXMYBiABKA0SDwoHdm90ZV9tcxgHIAEoDRIUCgx1bmhlYWx0aHlfbXMYCCABKA0SEAoIc3Vydml2YWwYCSABKAgijQYKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpjbHVzdGVyX2lkGAMgASgJEhQKDGNsdXN0ZXJfbmFtZRgEIAEoCRIpCgZzdGF0dXMYBSABKA4yGS5sb3JtYXMuYXBpLnYxLk5vZGVTdGF0dXMSMgoObGFzdF9oZWFydGJlYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGNhcGFjaXR5GAcgASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSKwoJYWxsb2NhdGVkGAggASgLMhgubG9ybWFzLmFwaS52MS5SZXNvdXJjZXMSJwoFdXNhZ2UYCSABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIPCgdhZGRyZXNzGAogASgJEg8KB3J1bnRpbWUYCyABKAkSFAoMYXJjaGl0ZWN0dXJlGAwgASgJEhAKCHBsYXRmb3JtGA0gASgJEhUKDWFnZW50X3ZlcnNpb24YDiABKAkSDwoHc2Vzc2lvbhgPIAEoBBIPCgdndWFyZGVkGBAgASgIEhcKD2NvbnRhaW5lcl9jb3VudBgRIAEoDRIvCgtlbnJvbGxlZF9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYXNfb2YYEyABKAQSJQoEZHV0eRgyIAEoCzIXLmxvcm1hcy5hcGkudjEuTm9kZUR1dHkSEAoIcHJpb3JpdHkYMyABKA0SLwoGbGFiZWxzGDQgAygLMh8ubG9ybWFzLmFwaS52MS5Ob2RlLkxhYmVsc0VudHJ5Ei4KCnJldm9rZWRfYXQYNSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCGFwcHJvdmFsGDwgASgLMhsubG9ybWFzLmFwaS52MS5Ob2RlQXBwcm92YWwSDAoEZXRhZxg9IAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoABCgxOb2RlQXBwcm92YWwSFwoPa2V5X2ZpbmdlcnByaW50GAEgASgJEiwKCGFza2VkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitQIKCE5vZGVEdXR5EicKBXN0YXRlGAEgASgOMhgubG9ybWFzLmFwaS52MS5EdXR5U3RhdGUSKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHJlcXVlc3RlZF9ieRgDIAEoCRITCgttYWludGVuYW5jZRgEIAEoCBIpCgV1bnRpbBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbGJhY2sYBiABKAgSDQoFbW92ZWQYByABKA0SJwoFaXRlbXMYCCADKAsyGC5sb3JtYXMuYXBpLnYxLkRyYWluSXRlbRIPCgdzdGF5aW5nGAkgAygJEg8KB3Jlc3RpbmcYCiADKAkSEwoLbW92ZWRfbmFtZXMYCyADKAkipwEKCURyYWluSXRlbRIUCgxjb250YWluZXJfaWQYASABKAkSFgoOY29udGFpbmVyX25hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDAoEY29kZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhAKCGF0dGVtcHRzGAYgASgNEiwKCHJldHJ5X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKBBAoFQWxlcnQSCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRIuCghzZXZlcml0eRgDIAEoDjIcLmxvcm1hcy5hcGkudjEuQWxlcnRTZXZlcml0eRIoCgVzdGF0ZRgEIAEoDjIZLmxvcm1hcy5hcGkudjEuQWxlcnRTdGF0ZRIUCgxzdWJqZWN0X2tpbmQYBSABKAkSEgoKc3ViamVjdF9pZBgGIAEoCRIUCgxzdWJqZWN0X25hbWUYByABKAkSDwoHbWVzc2FnZRgIIAEoCRIRCgluZXh0X3N0ZXAYCSABKAkSLQoJb3BlbmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyYWlzZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWNvdW50GAwgASgNEjMKD2Fja25vd2xlZGdlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYWNrbm93bGVkZ2VkX2J5GA4gASgJEi8KC3Jlc29sdmVkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIlCgRkYXRhGBAgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBINCgVhc19vZhgRIAEoBCLpAQoGV2hhdElmEg8KB25vZGVfaWQYASABKAkSEQoJbm9kZV9uYW1lGAIgASgJEhQKDGNsdXN0ZXJfbmFtZRgDIAEoCRINCgVob2xkcxgEIAEoCBIXCg9jb250YWluZXJfY291bnQYBSABKA0SGwoTd2l0aG91dF9wbGFjZV9jb3VudBgGIAEoDRIVCg13YWl0aW5nX2NvdW50GAcgASgNEhUKDXdpdGhvdXRfcGxhY2UYCCADKAkSMgoKY29udGFpbmVycxgJIAMoCzIeLmxvcm1hcy5hcGkudjEuV2hhdElmQ29udGFpbmVyIt8BCg9XaGF0SWZDb250YWluZXISFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmNvbnRhaW5lcl9uYW1lGAIgASgJEhYKDnRhcmdldF9ub2RlX2lkGAMgASgJEhgKEHRhcmdldF9ub2RlX25hbWUYBCABKAkSFAoMYmxvY2tlcl9jb2RlGAUgASgJEg8KB2Jsb2NrZXIYBiABKAkSEwoLZG93bnRpbWVfbXMYByABKA0SMAoOZG93bnRpbWVfdGVybXMYCCADKAsyGC5sb3JtYXMuYXBpLnYxLkJvdW5kVGVybSL0BQoDRWdnEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEAoIY2F0ZWdvcnkYBCABKAkSDwoHdmVyc2lvbhgFIAEoCRIQCghydW50aW1lcxgGIAMoCRINCgVpbWFnZRgHIAEoCRIwCgdzdGFydHVwGAggAygLMh8ubG9ybWFzLmFwaS52MS5FZ2cuU3RhcnR1cEVudHJ5Ei0KCXZhcmlhYmxlcxgJIAMoCzIaLmxvcm1hcy5hcGkudjEuRWdnVmFyaWFibGUSJQoFcG9ydHMYCiADKAsyFi5sb3JtYXMuYXBpLnYxLkVnZ1BvcnQSKQoHdm9sdW1lcxgLIAMoCzIYLmxvcm1hcy5hcGkudjEuRWdnVm9sdW1lEhMKC3N0b3Bfc2lnbmFsGAwgASgJEhUKDXN0b3BfZ3JhY2VfbXMYDSABKA0SMwoRZGVmYXVsdF9yZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxIXCg9zdGFydF9idWRnZXRfbXMYDyABKA0SFAoMaGVhbHRoX2NoZWNrGBAgASgJEhMKC2NhdGVnb3J5X2lkGBEgASgJEhAKCGJ1aWx0X2luGBIgASgIEicKBmltYWdlcxgTIAMoCzIXLmxvcm1hcy5hcGkudjEuRWdnSW1hZ2USOgoQc3RhcnR1cF9jb21tYW5kcxgUIAMoCzIgLmxvcm1hcy5hcGkudjEuRWdnU3RhcnR1cENvbW1hbmQSKwoFcGFuZWwYFSABKAsyHC5sb3JtYXMuYXBpLnYxLkVnZ1BhbmVsRmFjdHMSEwoLY29uc3RyYWludHMYKCADKAkSFQoNYXJjaGl0ZWN0dXJlcxgpIAMoCRIUCgxzdG9wX2NvbW1hbmQYKiABKAkSDAoEZXRhZxg8IAEoCRouCgxTdGFydHVwRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASInCghFZ2dJbWFnZRIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJIjIKEUVnZ1N0YXJ0dXBDb21tYW5kEgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAEoCSKuAgoNRWdnUGFuZWxGYWN0cxIOCgZhdXRob3IYASABKAkSDAoEdXVpZBgCIAEoCRITCgtleHBvcnRlZF9hdBgDIAEoCRISCgp1cGRhdGVfdXJsGAQgASgJEgwKBHRhZ3MYBSADKAkSEAoIZmVhdHVyZXMYBiADKAkSFQoNZmlsZV9kZW55bGlzdBgHIAMoCRIMCgRkb25lGAggAygJEgwKBHN0b3AYCSABKAkSMgoMY29uZmlnX2ZpbGVzGAogAygLMhwubG9ybWFzLmFwaS52MS5FZ2dDb25maWdGaWxlEhUKDWluc3RhbGxfaW1hZ2UYCyABKAkSGgoSaW5zdGFsbF9lbnRyeXBvaW50GAwgASgJEhwKFGluc3RhbGxfc2NyaXB0X2J5dGVzGA0gASgNIkMKDUVnZ0NvbmZpZ0ZpbGUSDAoEcGF0aBgBIAEoCRIOCgZwYXJzZXIYAiABKAkSFAoMcmVwbGFjZW1lbnRzGAMgASgNIloKCkVnZ0ZpbmRpbmcSLQoFbGV2ZWwYASABKA4yHi5sb3JtYXMuYXBpLnYxLkVnZ0ZpbmRpbmdMZXZlbBIMCgRwYXRoGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiJwoLRWdnQ2F0ZWdvcnkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCSK9AQoLRWdnVmFyaWFibGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAMgASgJEhAKCHJlcXVpcmVkGAQgASgIEg8KB3BhdHRlcm4YBSABKAkSFAoMZGlzcGxheV9uYW1lGAYgASgJEg0KBXJ1bGVzGAcgAygJEhUKDXVzZXJfdmlld2FibGUYCCABKAgSFQoNdXNlcl9lZGl0YWJsZRgJIAEoCCJBCgdFZ2dQb3J0EgwKBG5hbWUYASABKAkSFgoOY29udGFpbmVyX3BvcnQYAiABKA0SEAoIcHJvdG9jb2wYAyABKAkiNQoJRWdnVm9sdW1lEgwKBG5hbWUYASABKAkSDAoEcGF0aBgCIAEoCRIMCgRraW5kGAMgASgJIkkKCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIMCgRwb3J0GAMgASgNEhAKCHByb3RvY29sGAQgASgJIrkICglDb250YWluZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZlZ2dfaWQYAyABKAkSKgoEdHlwZRgEIAEoDjIcLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyVHlwZRIyCg1kZXNpcmVkX3N0YXRlGAUgASgOMhsubG9ybWFzLmFwaS52MS5EZXNpcmVkU3RhdGUSLgoGc3RhdHVzGAYgASgOMh4ubG9ybWFzLmFwaS52MS5Db250YWluZXJTdGF0dXMSFQoNc3RhdHVzX3JlYXNvbhgHIAEoCRIPCgdub2RlX2lkGAggASgJEhEKCW5vZGVfbmFtZRgJIAEoCRIUCgxjbHVzdGVyX25hbWUYCiABKAkSHAoUcHJlZmVycmVkX2NsdXN0ZXJfaWQYCyABKAkSDQoFZXBvY2gYDCABKAQSKgoJZW5kcG9pbnRzGA0gAygLMhcubG9ybWFzLmFwaS52MS5FbmRwb2ludBIrCglyZXNvdXJjZXMYDiABKAsyGC5sb3JtYXMuYXBpLnYxLlJlc291cmNlcxJECgtlbnZpcm9ubWVudBgPIAMoCzIpLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyLkVudmlyb25tZW50RW50cnlCBMjBGAESOAoQbWlncmF0aW9uX3N0YXR1cxgQIAEoDjIeLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uU3RhdHVzEhQKDG1pZ3JhdGlvbl9pZBgRIAEoCRI1ChFsYXN0X21pZ3JhdGlvbl9hdBgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVzdGFydF9jb3VudBgTIAEoDRIuCgpjcmVhdGVkX2F0GBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmYWlsb3Zlcl9ib3VuZF9tcxgVIAEoDRI0Cg5mYWlsb3Zlcl9ib3VuZBgoIAEoCzIcLmxvcm1hcy5hcGkudjEuRmFpbG92ZXJCb3VuZBINCgVhc19vZhgWIAEoBBI4ChByZXN0YXJ0X3ByaW9yaXR5GCAgASgOMh4ubG9ybWFzLmFwaS52MS5SZXN0YXJ0UHJpb3JpdHkSGwoTY3Jhc2hlc19iZWZvcmVfbW92ZRghIAEoDRIUCgxzZWNyZXRfbmFtZXMYIiADKAkSEwoLY29uc3RyYWludHMYMiADKAkSFQoNYXJjaGl0ZWN0dXJlcxgzIAMoCRIUCgx1bm1ldF9kZW1hbmQYNCABKAkSNgoKc3VzcGVuc2lvbhg1IAEoCzIiLmxvcm1hcy5hcGkudjEuQ29udGFpbmVyU3VzcGVuc2lvbhIMCgRldGFnGDwgASgJGjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJZChNDb250YWluZXJTdXNwZW5zaW9uEgoKAmJ5GAEgASgJEg4KBnJlYXNvbhgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigQUKCU1pZ3JhdGlvbhIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSFgoOY29udGFpbmVyX25hbWUYAyABKAkSFgoOc291cmNlX25vZGVfaWQYBCABKAkSGAoQc291cmNlX25vZGVfbmFtZRgFIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgGIAEoCRIYChB0YXJnZXRfbm9kZV9uYW1lGAcgASgJEjAKB3RyaWdnZXIYCCABKA4yHy5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblRyaWdnZXISMAoHb3V0Y29tZRgJIAEoDjIfLmxvcm1hcy5hcGkudjEuTWlncmF0aW9uT3V0Y29tZRINCgVzdGF0ZRgKIAEoCRIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoLZG93bnRpbWVfbXMYDSABKARIAIgBARISCgplcnJvcl9jb2RlGA4gASgJEhUKDWVycm9yX21lc3NhZ2UYDyABKAkSKwoFc3RlcHMYECADKAsyHC5sb3JtYXMuYXBpLnYxLk1pZ3JhdGlvblN0ZXASMgoIZGVjaXNpb24YESABKAsyIC5sb3JtYXMuYXBpLnYxLlBsYWNlbWVudERlY2lzaW9uEg0KBWFzX29mGBIgASgEEhYKDnF1ZXVlX3Bvc2l0aW9uGBMgASgNEhMKC3dhaXRpbmdfZm9yGBQgASgJEhMKC2NhbmNlbGxhYmxlGBUgASgIQg4KDF9kb3dudGltZV9tcyKLAQoNTWlncmF0aW9uU3RlcBIMCgRuYW1lGAEgASgJEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZkZXRhaWwYBCABKAkicwoRUGxhY2VtZW50RGVjaXNpb24SNQoKY2FuZGlkYXRlcxgBIAMoCzIhLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlEhYKDmNob3Nlbl9ub2RlX2lkGAIgASgJEg8KB3N1bW1hcnkYAyABKAki+AEKElBsYWNlbWVudENhbmRpZGF0ZRIPCgdub2RlX2lkGAEgASgJEhEKCW5vZGVfbmFtZRgCIAEoCRIQCghlbGlnaWJsZRgDIAEoCBISCgpkcm9wcGVkX2J5GAQgASgJEg4KBnJlYXNvbhgFIAEoCRINCgVzY29yZRgGIAEoARJGCgtzY29yZV90ZXJtcxgHIAMoCzIxLmxvcm1hcy5hcGkudjEuUGxhY2VtZW50Q2FuZGlkYXRlLlNjb3JlVGVybXNFbnRyeRoxCg9TY29yZVRlcm1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLWAQoFRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHR5cGUYAyABKAkSEAoIc2V2ZXJpdHkYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIPCgdub2RlX2lkGAYgASgJEhQKDGNvbnRhaW5lcl9pZBgHIAEoCRIUCgxtaWdyYXRpb25faWQYCCABKAkSJQoEZGF0YRgJIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QqiAEKDk5QbHVzT25lUG9saWN5EiEKHU5fUExVU19PTkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASGQoVTl9QTFVTX09ORV9QT0xJQ1lfT0ZGEAESGgoWTl9QTFVTX09ORV9QT0xJQ1lfV0FSThACEhwKGE5fUExVU19PTkVfUE9MSUNZX1JFRlVTRRADKnYKEVBsYWNlbWVudFN0cmF0ZWd5EiIKHlBMQUNFTUVOVF9TVFJBVEVHWV9VTlNQRUNJRklFRBAAEh0KGVBMQUNFTUVOVF9TVFJBVEVHWV9TUFJFQUQQARIeChpQTEFDRU1FTlRfU1RSQVRFR1lfQklOUEFDSxACKpMBCgpWb3RlclN0YXRlEhsKF1ZPVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXVk9URVJfU1RBVEVfSE9MRFNfTEVBU0UQARIdChlWT1RFUl9TVEFURV9OT1RfQ09ORklSTUVEEAISFgoSVk9URVJfU1RBVEVfU0lMRU5UEAMSFAoQVk9URVJfU1RBVEVfREVBRBAEKqcBCgpOb2RlU3RhdHVzEhsKF05PREVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTTk9ERV9TVEFUVVNfUEVORElORxABEhcKE05PREVfU1RBVFVTX0hFQUxUSFkQAhIZChVOT0RFX1NUQVRVU19VTkhFQUxUSFkQAxIUChBOT0RFX1NUQVRVU19ERUFEEAQSGQoVTk9ERV9TVEFUVVNfUkVKT0lOSU5HEAUqwgEKCUR1dHlTdGF0ZRIaChZEVVRZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVRFVUWV9TVEFURV9JTl9TRVJWSUNFEAESFwoTRFVUWV9TVEFURV9DT1JET05FRBACEhcKE0RVVFlfU1RBVEVfRFJBSU5JTkcQAxIWChJEVVRZX1NUQVRFX0RSQUlORUQQBBIaChZEVVRZX1NUQVRFX01BSU5URU5BTkNFEAUSGAoURFVUWV9TVEFURV9SRVRVUk5JTkcQBiplCg1BbGVydFNldmVyaXR5Eh4KGkFMRVJUX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGgoWQUxFUlRfU0VWRVJJVFlfV0FSTklORxABEhgKFEFMRVJUX1NFVkVSSVRZX0VSUk9SEAIqdwoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIcChhBTEVSVF9TVEFURV9BQ0tOT1dMRURHRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADKqwBCg9FZ2dGaW5kaW5nTGV2ZWwSIQodRUdHX0ZJTkRJTkdfTEVWRUxfVU5TUEVDSUZJRUQQABIaChZFR0dfRklORElOR19MRVZFTF9OT1RFEAESHgoaRUdHX0ZJTkRJTkdfTEVWRUxfTk9UX1VTRUQQAhIdChlFR0dfRklORElOR19MRVZFTF9XQVJOSU5HEAMSGwoXRUdHX0ZJTkRJTkdfTEVWRUxfRVJST1IQBCpjCg1Db250YWluZXJUeXBlEh4KGkNPTlRBSU5FUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQ09OVEFJTkVSX1RZUEVfU1RBTkRBUkQQARIVChFDT05UQUlORVJfVFlQRV9IQRACKn4KDERlc2lyZWRTdGF0ZRIdChlERVNJUkVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVREVTSVJFRF9TVEFURV9SVU5OSU5HEAESGQoVREVTSVJFRF9TVEFURV9TVE9QUEVEEAISGQoVREVTSVJFRF9TVEFURV9SRU1PVkVEEAMq5AIKD0NvbnRhaW5lclN0YXR1cxIgChxDT05UQUlORVJfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZQ09OVEFJTkVSX1NUQVRVU19VTlBMQUNFRBABEh0KGUNPTlRBSU5FUl9TVEFUVVNfU1RBUlRJTkcQAhIcChhDT05UQUlORVJfU1RBVFVTX1JVTk5JTkcQAxIdChlDT05UQUlORVJfU1RBVFVTX1NUT1BQSU5HEAQSHAoYQ09OVEFJTkVSX1NUQVRVU19TVE9QUEVEEAUSHAoYQ09OVEFJTkVSX1NUQVRVU19DUkFTSEVEEAYSHAoYQ09OVEFJTkVSX1NUQVRVU19VTktOT1dOEAcSHgoaQ09OVEFJTkVSX1NUQVRVU19NSUdSQVRJTkcQCBIbChdDT05UQUlORVJfU1RBVFVTX0ZBSUxFRBAJEh0KGUNPTlRBSU5FUl9TVEFUVVNfUkVNT1ZJTkcQCiqrAQoPTWlncmF0aW9uU3RhdHVzEiAKHE1JR1JBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVNSUdSQVRJT05fU1RBVFVTX0lETEUQARIeChpNSUdSQVRJT05fU1RBVFVTX01JR1JBVElORxACEh4KGk1JR1JBVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSGwoXTUlHUkFUSU9OX1NUQVRVU19GQUlMRUQQBCqkAQoPUmVzdGFydFByaW9yaXR5EiAKHFJFU1RBUlRfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIYChRSRVNUQVJUX1BSSU9SSVRZX0xPVxABEhsKF1JFU1RBUlRfUFJJT1JJVFlfTk9STUFMEAISGQoVUkVTVEFSVF9QUklPUklUWV9ISUdIEAMSHQoZUkVTVEFSVF9QUklPUklUWV9DUklUSUNBTBAEKqwBChBNaWdyYXRpb25UcmlnZ2VyEiEKHU1JR1JBVElPTl9UUklHR0VSX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX1RSSUdHRVJfQVVUTxABEhwKGE1JR1JBVElPTl9UUklHR0VSX01BTlVBTBACEhsKF01JR1JBVElPTl9UUklHR0VSX0RSQUlOEAMSHgoaTUlHUkFUSU9OX1RSSUdHRVJfRkFJTEJBQ0sQBCq0AQoQTWlncmF0aW9uT3V0Y29tZRIhCh1NSUdSQVRJT05fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGU1JR1JBVElPTl9PVVRDT01FX1JVTk5JTkcQARIfChtNSUdSQVRJT05fT1VUQ09NRV9DT01QTEVURUQQAhIcChhNSUdSQVRJT05fT1VUQ09NRV9GQUlMRUQQAxIfChtNSUdSQVRJT05fT1VUQ09NRV9DQU5DRUxMRUQQBGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_lormas_api_v1_secret]);
 
 /**
  * Details of an error, attached to every error of the API and, over REST, its body.
@@ -185,6 +186,13 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
   nPlusOne: NPlusOnePolicy;
 
   /**
+   * Which of several nodes that are equal otherwise takes a container.
+   *
+   * @generated from field: lormas.api.v1.PlacementStrategy placement = 51;
+   */
+  placement: PlacementStrategy;
+
+  /**
    * The same with every term named; for an egg that starts within 1 s.
    *
    * @generated from field: lormas.api.v1.FailoverBound failover_bound = 10;
@@ -211,6 +219,13 @@ export type Cluster = Message<"lormas.api.v1.Cluster"> & {
    * @generated from field: lormas.api.v1.MigrationLimits migration_limits = 16;
    */
   migrationLimits?: MigrationLimits | undefined;
+
+  /**
+   * Stands for what people have set of it: changes with that, and with nothing else.
+   *
+   * @generated from field: string etag = 60;
+   */
+  etag: string;
 };
 
 /**
@@ -744,6 +759,41 @@ export type Node = Message<"lormas.api.v1.Node"> & {
    * @generated from field: lormas.api.v1.NodeDuty duty = 50;
    */
   duty?: NodeDuty | undefined;
+
+  /**
+   * For placement, 0 to 20: within a cluster the node with the lower number is preferred; 10 unless somebody sets it.
+   *
+   * @generated from field: uint32 priority = 51;
+   */
+  priority: number;
+
+  /**
+   * What operators say of it, at most 32; "zone" is "east".
+   *
+   * @generated from field: map<string, string> labels = 52;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Since when its certificate is refused, for good; absent: it is not.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_at = 53;
+   */
+  revokedAt?: Timestamp | undefined;
+
+  /**
+   * It waits to be let in and is no part of the fleet yet; absent: it is.
+   *
+   * @generated from field: lormas.api.v1.NodeApproval approval = 60;
+   */
+  approval?: NodeApproval | undefined;
+
+  /**
+   * Stands for what people have set of it: changes with that, and with nothing else.
+   *
+   * @generated from field: string etag = 61;
+   */
+  etag: string;
 };
 
 /**
@@ -752,6 +802,41 @@ export type Node = Message<"lormas.api.v1.Node"> & {
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
   messageDesc(file_lormas_api_v1_resources, 11);
+
+/**
+ * A node that has claimed a join token that needs approval.
+ *
+ * @generated from message lormas.api.v1.NodeApproval
+ */
+export type NodeApproval = Message<"lormas.api.v1.NodeApproval"> & {
+  /**
+   * SHA-256 of its public key, "SHA256:" and base64, as its agent logs it.
+   *
+   * @generated from field: string key_fingerprint = 1;
+   */
+  keyFingerprint: string;
+
+  /**
+   * When it first asked.
+   *
+   * @generated from field: google.protobuf.Timestamp asked_at = 2;
+   */
+  askedAt?: Timestamp | undefined;
+
+  /**
+   * When it is turned away unless it has been let in.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 3;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.NodeApproval.
+ * Use `create(NodeApprovalSchema)` to create a new message.
+ */
+export const NodeApprovalSchema: GenMessage<NodeApproval> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 12);
 
 /**
  * What operators have decided about a node.
@@ -842,7 +927,7 @@ export type NodeDuty = Message<"lormas.api.v1.NodeDuty"> & {
  * Use `create(NodeDutySchema)` to create a new message.
  */
 export const NodeDutySchema: GenMessage<NodeDuty> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 12);
+  messageDesc(file_lormas_api_v1_resources, 13);
 
 /**
  * One container that a drain has to do with.
@@ -905,7 +990,7 @@ export type DrainItem = Message<"lormas.api.v1.DrainItem"> & {
  * Use `create(DrainItemSchema)` to create a new message.
  */
 export const DrainItemSchema: GenMessage<DrainItem> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 13);
+  messageDesc(file_lormas_api_v1_resources, 14);
 
 /**
  * Something that is or was wrong. At most one is unresolved for a kind and a subject.
@@ -1038,7 +1123,7 @@ export type Alert = Message<"lormas.api.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 14);
+  messageDesc(file_lormas_api_v1_resources, 15);
 
 /**
  * What would become of the HA containers of a node if it died now.
@@ -1115,7 +1200,7 @@ export type WhatIf = Message<"lormas.api.v1.WhatIf"> & {
  * Use `create(WhatIfSchema)` to create a new message.
  */
 export const WhatIfSchema: GenMessage<WhatIf> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 15);
+  messageDesc(file_lormas_api_v1_resources, 16);
 
 /**
  * What would become of one container.
@@ -1185,7 +1270,7 @@ export type WhatIfContainer = Message<"lormas.api.v1.WhatIfContainer"> & {
  * Use `create(WhatIfContainerSchema)` to create a new message.
  */
 export const WhatIfContainerSchema: GenMessage<WhatIfContainer> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 16);
+  messageDesc(file_lormas_api_v1_resources, 17);
 
 /**
  * A template for containers.
@@ -1304,6 +1389,69 @@ export type Egg = Message<"lormas.api.v1.Egg"> & {
    * @generated from field: string health_check = 16;
    */
   healthCheck: string;
+
+  /**
+   * The category's id.
+   *
+   * @generated from field: string category_id = 17;
+   */
+  categoryId: string;
+
+  /**
+   * True when it ships with Lormas: it can be neither replaced nor removed.
+   *
+   * @generated from field: bool built_in = 18;
+   */
+  builtIn: boolean;
+
+  /**
+   * Images to choose from, the default first; empty: there is but the one.
+   *
+   * @generated from field: repeated lormas.api.v1.EggImage images = 19;
+   */
+  images: EggImage[];
+
+  /**
+   * Startup commands of a panel's egg, the default first, with their {{VARIABLES}}.
+   *
+   * @generated from field: repeated lormas.api.v1.EggStartupCommand startup_commands = 20;
+   */
+  startupCommands: EggStartupCommand[];
+
+  /**
+   * What only the eggs of Pterodactyl and Pelican say; absent for others.
+   *
+   * @generated from field: lormas.api.v1.EggPanelFacts panel = 21;
+   */
+  panel?: EggPanelFacts | undefined;
+
+  /**
+   * What a container of it demands of a node's labels, see Container.constraints.
+   *
+   * @generated from field: repeated string constraints = 40;
+   */
+  constraints: string[];
+
+  /**
+   * CPU architectures that its images run on; empty: any.
+   *
+   * @generated from field: repeated string architectures = 41;
+   */
+  architectures: string[];
+
+  /**
+   * Written to the standard input at a stop, in the signal's place, such as "stop"; empty: the signal.
+   *
+   * @generated from field: string stop_command = 42;
+   */
+  stopCommand: string;
+
+  /**
+   * Stands for what people have set of it: changes with that, and with nothing else.
+   *
+   * @generated from field: string etag = 60;
+   */
+  etag: string;
 };
 
 /**
@@ -1311,7 +1459,266 @@ export type Egg = Message<"lormas.api.v1.Egg"> & {
  * Use `create(EggSchema)` to create a new message.
  */
 export const EggSchema: GenMessage<Egg> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 17);
+  messageDesc(file_lormas_api_v1_resources, 18);
+
+/**
+ * An image of an egg.
+ *
+ * @generated from message lormas.api.v1.EggImage
+ */
+export type EggImage = Message<"lormas.api.v1.EggImage"> & {
+  /**
+   * For people, such as "Java 21".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The image's reference.
+   *
+   * @generated from field: string image = 2;
+   */
+  image: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.EggImage.
+ * Use `create(EggImageSchema)` to create a new message.
+ */
+export const EggImageSchema: GenMessage<EggImage> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 19);
+
+/**
+ * A startup command of an egg.
+ *
+ * @generated from message lormas.api.v1.EggStartupCommand
+ */
+export type EggStartupCommand = Message<"lormas.api.v1.EggStartupCommand"> & {
+  /**
+   * For people, such as "Default".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The command line.
+   *
+   * @generated from field: string command = 2;
+   */
+  command: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.EggStartupCommand.
+ * Use `create(EggStartupCommandSchema)` to create a new message.
+ */
+export const EggStartupCommandSchema: GenMessage<EggStartupCommand> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 20);
+
+/**
+ * What an egg of a panel says beyond what every egg does. Kept and exported; docs/eggs.md says what of it is used.
+ *
+ * @generated from message lormas.api.v1.EggPanelFacts
+ */
+export type EggPanelFacts = Message<"lormas.api.v1.EggPanelFacts"> & {
+  /**
+   * Who made it.
+   *
+   * @generated from field: string author = 1;
+   */
+  author: string;
+
+  /**
+   * Pelican's identity of it; may be empty.
+   *
+   * @generated from field: string uuid = 2;
+   */
+  uuid: string;
+
+  /**
+   * When a panel wrote it, as that says; may be empty.
+   *
+   * @generated from field: string exported_at = 3;
+   */
+  exportedAt: string;
+
+  /**
+   * Where a newer one can be had; may be empty.
+   *
+   * @generated from field: string update_url = 4;
+   */
+  updateUrl: string;
+
+  /**
+   * Its tags.
+   *
+   * @generated from field: repeated string tags = 5;
+   */
+  tags: string[];
+
+  /**
+   * Abilities of the server that a panel offers help with, such as "eula".
+   *
+   * @generated from field: repeated string features = 6;
+   */
+  features: string[];
+
+  /**
+   * Files that whoever has the server must not touch.
+   *
+   * @generated from field: repeated string file_denylist = 7;
+   */
+  fileDenylist: string[];
+
+  /**
+   * Parts of a line of output of which any tells that the server is ready.
+   *
+   * @generated from field: repeated string done = 8;
+   */
+  done: string[];
+
+  /**
+   * What ends it: a console command, or "^C" and the like for a signal.
+   *
+   * @generated from field: string stop = 9;
+   */
+  stop: string;
+
+  /**
+   * Files in which values are replaced before a start.
+   *
+   * @generated from field: repeated lormas.api.v1.EggConfigFile config_files = 10;
+   */
+  configFiles: EggConfigFile[];
+
+  /**
+   * The image in which the install script runs; empty when there is no script.
+   *
+   * @generated from field: string install_image = 11;
+   */
+  installImage: string;
+
+  /**
+   * The program that reads the install script, such as "bash".
+   *
+   * @generated from field: string install_entrypoint = 12;
+   */
+  installEntrypoint: string;
+
+  /**
+   * Bytes of the install script, which an export holds; 0: there is none.
+   *
+   * @generated from field: uint32 install_script_bytes = 13;
+   */
+  installScriptBytes: number;
+};
+
+/**
+ * Describes the message lormas.api.v1.EggPanelFacts.
+ * Use `create(EggPanelFactsSchema)` to create a new message.
+ */
+export const EggPanelFactsSchema: GenMessage<EggPanelFacts> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 21);
+
+/**
+ * A configuration file of an egg.
+ *
+ * @generated from message lormas.api.v1.EggConfigFile
+ */
+export type EggConfigFile = Message<"lormas.api.v1.EggConfigFile"> & {
+  /**
+   * Its path below the server's folder.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * How it is read: "yaml", "json", "properties", "ini", "xml" or "file".
+   *
+   * @generated from field: string parser = 2;
+   */
+  parser: string;
+
+  /**
+   * How many values are replaced in it.
+   *
+   * @generated from field: uint32 replacements = 3;
+   */
+  replacements: number;
+};
+
+/**
+ * Describes the message lormas.api.v1.EggConfigFile.
+ * Use `create(EggConfigFileSchema)` to create a new message.
+ */
+export const EggConfigFileSchema: GenMessage<EggConfigFile> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 22);
+
+/**
+ * One thing that whoever imports an egg should know.
+ *
+ * @generated from message lormas.api.v1.EggFinding
+ */
+export type EggFinding = Message<"lormas.api.v1.EggFinding"> & {
+  /**
+   * How much it matters.
+   *
+   * @generated from field: lormas.api.v1.EggFindingLevel level = 1;
+   */
+  level: EggFindingLevel;
+
+  /**
+   * Where in the egg: "variables[2].rules"; empty for the whole.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * For people: what and why. Never holds a variable's value.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.EggFinding.
+ * Use `create(EggFindingSchema)` to create a new message.
+ */
+export const EggFindingSchema: GenMessage<EggFinding> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 23);
+
+/**
+ * A shelf for eggs.
+ *
+ * @generated from message lormas.api.v1.EggCategory
+ */
+export type EggCategory = Message<"lormas.api.v1.EggCategory"> & {
+  /**
+   * Identity: the slug, such as "databases".
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * For people.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message lormas.api.v1.EggCategory.
+ * Use `create(EggCategorySchema)` to create a new message.
+ */
+export const EggCategorySchema: GenMessage<EggCategory> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 24);
 
 /**
  * One variable of an egg.
@@ -1353,6 +1760,35 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
    * @generated from field: string pattern = 5;
    */
   pattern: string;
+
+  /**
+   * For people; empty: the name.
+   *
+   * @generated from field: string display_name = 6;
+   */
+  displayName: string;
+
+  /**
+   * Rules as Laravel writes them, such as "max:20", all of which the value must satisfy. The report of the egg's import says which
+   * of them are not checked.
+   *
+   * @generated from field: repeated string rules = 7;
+   */
+  rules: string[];
+
+  /**
+   * Whether a panel shows it to whom a server belongs; kept, not used.
+   *
+   * @generated from field: bool user_viewable = 8;
+   */
+  userViewable: boolean;
+
+  /**
+   * Whether a panel lets it be changed by whom a server belongs; kept, not used.
+   *
+   * @generated from field: bool user_editable = 9;
+   */
+  userEditable: boolean;
 };
 
 /**
@@ -1360,7 +1796,7 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
  * Use `create(EggVariableSchema)` to create a new message.
  */
 export const EggVariableSchema: GenMessage<EggVariable> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 18);
+  messageDesc(file_lormas_api_v1_resources, 25);
 
 /**
  * One port of an egg.
@@ -1395,7 +1831,7 @@ export type EggPort = Message<"lormas.api.v1.EggPort"> & {
  * Use `create(EggPortSchema)` to create a new message.
  */
 export const EggPortSchema: GenMessage<EggPort> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 19);
+  messageDesc(file_lormas_api_v1_resources, 26);
 
 /**
  * One volume of an egg.
@@ -1430,7 +1866,7 @@ export type EggVolume = Message<"lormas.api.v1.EggVolume"> & {
  * Use `create(EggVolumeSchema)` to create a new message.
  */
 export const EggVolumeSchema: GenMessage<EggVolume> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 20);
+  messageDesc(file_lormas_api_v1_resources, 27);
 
 /**
  * One port of a container, where it is reached now.
@@ -1472,7 +1908,7 @@ export type Endpoint = Message<"lormas.api.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 21);
+  messageDesc(file_lormas_api_v1_resources, 28);
 
 /**
  * Something that must run.
@@ -1579,7 +2015,7 @@ export type Container = Message<"lormas.api.v1.Container"> & {
   resources?: Resources | undefined;
 
   /**
-   * Environment as the user set it.
+   * Environment as the user set it; of secrets the value is "***".
    *
    * @generated from field: map<string, string> environment = 15;
    */
@@ -1654,6 +2090,50 @@ export type Container = Message<"lormas.api.v1.Container"> & {
    * @generated from field: uint32 crashes_before_move = 33;
    */
   crashesBeforeMove: number;
+
+  /**
+   * The names in `environment` whose values are secret, in order.
+   *
+   * @generated from field: repeated string secret_names = 34;
+   */
+  secretNames: string[];
+
+  /**
+   * What it demands of a node's labels, all of which must hold when a node is chosen: "zone=a", "gpu exists".
+   *
+   * @generated from field: repeated string constraints = 50;
+   */
+  constraints: string[];
+
+  /**
+   * CPU architectures that it runs on; empty: any.
+   *
+   * @generated from field: repeated string architectures = 51;
+   */
+  architectures: string[];
+
+  /**
+   * Why its node would not be chosen for it now, since labels or demands have changed: "zone=b is demanded, the node's
+   * zone does not meet it"; empty where it would, or it is on none. It tells no value of the node's labels. The container stays
+   * where it is until it is moved.
+   *
+   * @generated from field: string unmet_demand = 52;
+   */
+  unmetDemand: string;
+
+  /**
+   * Present while it is suspended: nobody can start it.
+   *
+   * @generated from field: lormas.api.v1.ContainerSuspension suspension = 53;
+   */
+  suspension?: ContainerSuspension | undefined;
+
+  /**
+   * Stands for what people have set of it: changes with that, and with nothing else.
+   *
+   * @generated from field: string etag = 60;
+   */
+  etag: string;
 };
 
 /**
@@ -1661,7 +2141,42 @@ export type Container = Message<"lormas.api.v1.Container"> & {
  * Use `create(ContainerSchema)` to create a new message.
  */
 export const ContainerSchema: GenMessage<Container> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 22);
+  messageDesc(file_lormas_api_v1_resources, 29);
+
+/**
+ * Why a container is stopped and stays so, whatever those want to whom it belongs.
+ *
+ * @generated from message lormas.api.v1.ContainerSuspension
+ */
+export type ContainerSuspension = Message<"lormas.api.v1.ContainerSuspension"> & {
+  /**
+   * Who suspended it: "user:ann@example.org".
+   *
+   * @generated from field: string by = 1;
+   */
+  by: string;
+
+  /**
+   * Why, for people.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message lormas.api.v1.ContainerSuspension.
+ * Use `create(ContainerSuspensionSchema)` to create a new message.
+ */
+export const ContainerSuspensionSchema: GenMessage<ContainerSuspension> = /*@__PURE__*/
+  messageDesc(file_lormas_api_v1_resources, 30);
 
 /**
  * One attempt to move an HA container.
@@ -1823,7 +2338,7 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
  * Use `create(MigrationSchema)` to create a new message.
  */
 export const MigrationSchema: GenMessage<Migration> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 23);
+  messageDesc(file_lormas_api_v1_resources, 31);
 
 /**
  * One state of a migration, entered and left.
@@ -1865,7 +2380,7 @@ export type MigrationStep = Message<"lormas.api.v1.MigrationStep"> & {
  * Use `create(MigrationStepSchema)` to create a new message.
  */
 export const MigrationStepSchema: GenMessage<MigrationStep> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 24);
+  messageDesc(file_lormas_api_v1_resources, 32);
 
 /**
  * Why a node was chosen, or none.
@@ -1900,7 +2415,7 @@ export type PlacementDecision = Message<"lormas.api.v1.PlacementDecision"> & {
  * Use `create(PlacementDecisionSchema)` to create a new message.
  */
 export const PlacementDecisionSchema: GenMessage<PlacementDecision> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 25);
+  messageDesc(file_lormas_api_v1_resources, 33);
 
 /**
  * One node, weighed.
@@ -1964,7 +2479,7 @@ export type PlacementCandidate = Message<"lormas.api.v1.PlacementCandidate"> & {
  * Use `create(PlacementCandidateSchema)` to create a new message.
  */
 export const PlacementCandidateSchema: GenMessage<PlacementCandidate> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 26);
+  messageDesc(file_lormas_api_v1_resources, 34);
 
 /**
  * Something that happened, committed and numbered.
@@ -2041,7 +2556,7 @@ export type Event = Message<"lormas.api.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_lormas_api_v1_resources, 27);
+  messageDesc(file_lormas_api_v1_resources, 35);
 
 /**
  * What happens to a wish (a container created or started, a node cordoned or drained) after which the death of one node
@@ -2092,6 +2607,47 @@ export type NPlusOnePolicy = (typeof NPlusOnePolicy)[keyof typeof NPlusOnePolicy
  */
 export const NPlusOnePolicySchema: GenEnum<NPlusOnePolicy> = /*@__PURE__*/
   enumDesc(file_lormas_api_v1_resources, 0);
+
+/**
+ * Which of several nodes takes a container, when cluster and priority leave a choice.
+ *
+ * @generated from enum lormas.api.v1.PlacementStrategy
+ */
+export const PlacementStrategy = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: PLACEMENT_STRATEGY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The one that keeps most of its scarcest resource free.
+   *
+   * @generated from enum value: PLACEMENT_STRATEGY_SPREAD = 1;
+   */
+  SPREAD: 1,
+
+  /**
+   * The one that keeps least of it free, so that other nodes stay empty.
+   *
+   * @generated from enum value: PLACEMENT_STRATEGY_BINPACK = 2;
+   */
+  BINPACK: 2,
+} as const;
+
+/**
+ * Which of several nodes takes a container, when cluster and priority leave a choice.
+ *
+ * @generated from enum lormas.api.v1.PlacementStrategy
+ */
+export type PlacementStrategy = (typeof PlacementStrategy)[keyof typeof PlacementStrategy] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.PlacementStrategy.
+ */
+export const PlacementStrategySchema: GenEnum<PlacementStrategy> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 1);
 
 /**
  * How a voter stands.
@@ -2146,7 +2702,7 @@ export type VoterState = (typeof VoterState)[keyof typeof VoterState] | UnknownE
  * Describes the enum lormas.api.v1.VoterState.
  */
 export const VoterStateSchema: GenEnum<VoterState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 1);
+  enumDesc(file_lormas_api_v1_resources, 2);
 
 /**
  * Whether a node can be relied on.
@@ -2208,7 +2764,7 @@ export type NodeStatus = (typeof NodeStatus)[keyof typeof NodeStatus] | UnknownE
  * Describes the enum lormas.api.v1.NodeStatus.
  */
 export const NodeStatusSchema: GenEnum<NodeStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 2);
+  enumDesc(file_lormas_api_v1_resources, 3);
 
 /**
  * Whether a node takes containers, and whether it is being emptied.
@@ -2277,7 +2833,7 @@ export type DutyState = (typeof DutyState)[keyof typeof DutyState] | UnknownEnum
  * Describes the enum lormas.api.v1.DutyState.
  */
 export const DutyStateSchema: GenEnum<DutyState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 3);
+  enumDesc(file_lormas_api_v1_resources, 4);
 
 /**
  * How bad an alert is.
@@ -2318,7 +2874,7 @@ export type AlertSeverity = (typeof AlertSeverity)[keyof typeof AlertSeverity] |
  * Describes the enum lormas.api.v1.AlertSeverity.
  */
 export const AlertSeveritySchema: GenEnum<AlertSeverity> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 4);
+  enumDesc(file_lormas_api_v1_resources, 5);
 
 /**
  * How an alert stands.
@@ -2366,7 +2922,62 @@ export type AlertState = (typeof AlertState)[keyof typeof AlertState] | UnknownE
  * Describes the enum lormas.api.v1.AlertState.
  */
 export const AlertStateSchema: GenEnum<AlertState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 5);
+  enumDesc(file_lormas_api_v1_resources, 6);
+
+/**
+ * How much a finding about an imported egg matters.
+ *
+ * @generated from enum lormas.api.v1.EggFindingLevel
+ */
+export const EggFindingLevel = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: EGG_FINDING_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Kept; nothing to do.
+   *
+   * @generated from enum value: EGG_FINDING_LEVEL_NOTE = 1;
+   */
+  NOTE: 1,
+
+  /**
+   * Kept and exported; Lormas does nothing with it yet, and says why.
+   *
+   * @generated from enum value: EGG_FINDING_LEVEL_NOT_USED = 2;
+   */
+  NOT_USED: 2,
+
+  /**
+   * It works, but not as the egg's author may expect.
+   *
+   * @generated from enum value: EGG_FINDING_LEVEL_WARNING = 3;
+   */
+  WARNING: 3,
+
+  /**
+   * This cannot be used.
+   *
+   * @generated from enum value: EGG_FINDING_LEVEL_ERROR = 4;
+   */
+  ERROR: 4,
+} as const;
+
+/**
+ * How much a finding about an imported egg matters.
+ *
+ * @generated from enum lormas.api.v1.EggFindingLevel
+ */
+export type EggFindingLevel = (typeof EggFindingLevel)[keyof typeof EggFindingLevel] | UnknownEnum;
+
+/**
+ * Describes the enum lormas.api.v1.EggFindingLevel.
+ */
+export const EggFindingLevelSchema: GenEnum<EggFindingLevel> = /*@__PURE__*/
+  enumDesc(file_lormas_api_v1_resources, 7);
 
 /**
  * Whether a container is ever moved.
@@ -2407,7 +3018,7 @@ export type ContainerType = (typeof ContainerType)[keyof typeof ContainerType] |
  * Describes the enum lormas.api.v1.ContainerType.
  */
 export const ContainerTypeSchema: GenEnum<ContainerType> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 6);
+  enumDesc(file_lormas_api_v1_resources, 8);
 
 /**
  * What was asked of a container.
@@ -2455,7 +3066,7 @@ export type DesiredState = (typeof DesiredState)[keyof typeof DesiredState] | Un
  * Describes the enum lormas.api.v1.DesiredState.
  */
 export const DesiredStateSchema: GenEnum<DesiredState> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 7);
+  enumDesc(file_lormas_api_v1_resources, 9);
 
 /**
  * What a container does now, as last reported.
@@ -2552,7 +3163,7 @@ export type ContainerStatus = (typeof ContainerStatus)[keyof typeof ContainerSta
  * Describes the enum lormas.api.v1.ContainerStatus.
  */
 export const ContainerStatusSchema: GenEnum<ContainerStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 8);
+  enumDesc(file_lormas_api_v1_resources, 10);
 
 /**
  * Where an HA container stands with respect to moving. COMPLETED and FAILED are resting states like IDLE.
@@ -2607,7 +3218,7 @@ export type MigrationStatus = (typeof MigrationStatus)[keyof typeof MigrationSta
  * Describes the enum lormas.api.v1.MigrationStatus.
  */
 export const MigrationStatusSchema: GenEnum<MigrationStatus> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 9);
+  enumDesc(file_lormas_api_v1_resources, 11);
 
 /**
  * Who goes first where not everybody can.
@@ -2662,7 +3273,7 @@ export type RestartPriority = (typeof RestartPriority)[keyof typeof RestartPrior
  * Describes the enum lormas.api.v1.RestartPriority.
  */
 export const RestartPrioritySchema: GenEnum<RestartPriority> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 10);
+  enumDesc(file_lormas_api_v1_resources, 12);
 
 /**
  * Who or what caused a migration.
@@ -2717,7 +3328,7 @@ export type MigrationTrigger = (typeof MigrationTrigger)[keyof typeof MigrationT
  * Describes the enum lormas.api.v1.MigrationTrigger.
  */
 export const MigrationTriggerSchema: GenEnum<MigrationTrigger> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 11);
+  enumDesc(file_lormas_api_v1_resources, 13);
 
 /**
  * How a migration stands.
@@ -2772,5 +3383,5 @@ export type MigrationOutcome = (typeof MigrationOutcome)[keyof typeof MigrationO
  * Describes the enum lormas.api.v1.MigrationOutcome.
  */
 export const MigrationOutcomeSchema: GenEnum<MigrationOutcome> = /*@__PURE__*/
-  enumDesc(file_lormas_api_v1_resources, 12);
+  enumDesc(file_lormas_api_v1_resources, 14);
 
