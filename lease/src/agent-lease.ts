@@ -70,7 +70,7 @@ export function heartbeatSent(lease: AgentLease, sequence: bigint, sentMs: numbe
 }
 
 /** When the lease would end that an acknowledgement of this heartbeat grants; null when it grants nothing. */
-export function grantOf(lease: AgentLease, sequence: bigint): { softEndMs: number; hardEndMs: number } | null {
+function grantOf(lease: AgentLease, sequence: bigint): { softEndMs: number; hardEndMs: number } | null {
   const answered = lease.sent.find((heartbeat) => heartbeat.sequence === sequence);
   const policy = lease.membership?.policy;
   if (!answered || !policy) return null;

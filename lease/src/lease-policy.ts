@@ -28,6 +28,8 @@ export const DECISION_BUDGET_MS = 300;
 export const DEFAULT_START_BUDGET_MS = 1_000;
 /** Heartbeats in a row that must be missing before a node is shown as unhealthy, where no policy says otherwise. */
 export const MISSED_HEARTBEATS_UNHEALTHY = 3;
+/** Heartbeats that must be missing at least: with fewer every node is unhealthy between two of them. */
+export const UNHEALTHY_HEARTBEATS_MIN = 2;
 /** Heartbeats that fit into one lease, at least: a lease must survive the loss of a few. */
 export const HEARTBEATS_PER_LEASE_MIN = 8;
 export const INTERVAL_MIN_MS = 50;
@@ -134,12 +136,20 @@ export function policyProblems(policy: LeasePolicy): string[] {
   if (voteMs < 2 * intervalMs) {
     problems.push(`votes of ${voteMs} ms are over before they can be asked twice (2 × ${intervalMs} ms)`);
   }
+  // Of W only what lease and kill make of it: the unhealthy time is the coordinator's own, and agents, who check this as well,
+  // are not told of it.
   const votesOverMs = Math.ceil(stretched(voteMs + killMs));
-  const longestWaitMs = Math.max(Math.ceil(stretched(leaseMs + killMs)), unhealthyMs);
-  if (votesOverMs > longestWaitMs) {
+  const leaseOverMs = Math.ceil(stretched(leaseMs + killMs));
+  if (votesOverMs > leaseOverMs) {
     problems.push(
       `votes outlive the wait: (v + K)(1 + ρ)/(1 − ρ) = (${voteMs} + ${killMs}) × ` +
-        `${(stretched(1_000) / 1_000).toFixed(3)} = ${votesOverMs} ms is above W = ${longestWaitMs} ms`,
+        `${(stretched(1_000) / 1_000).toFixed(3)} = ${votesOverMs} ms is above (L + K)(1 + ρ)/(1 − ρ) = ${leaseOverMs} ms`,
+    );
+  }
+  if (unhealthyMs < UNHEALTHY_HEARTBEATS_MIN * intervalMs) {
+    problems.push(
+      `unhealthy after ${unhealthyMs} ms is below ${UNHEALTHY_HEARTBEATS_MIN} heartbeats ` +
+        `(${UNHEALTHY_HEARTBEATS_MIN} × ${intervalMs} ms = ${UNHEALTHY_HEARTBEATS_MIN * intervalMs} ms): a healthy node would be shown so`,
     );
   }
   if (unhealthyMs > LEASE_MAX_MS) {
