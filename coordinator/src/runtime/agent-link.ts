@@ -1,3 +1,4 @@
+import type { WrappedKey } from "../domain/sealed-text.ts";
 import type { PortAssignment, WorkloadSpec } from "../domain/workload.ts";
 
 /** A committed command on its way to an agent. */
@@ -9,10 +10,12 @@ export type OutboundCommand = {
   readonly epoch: number;
   readonly timeoutMs: number;
   readonly action: OutboundAction;
+  /** What opens the secrets of its workload, put in when it is sent; absent or null where there are none. */
+  readonly secretKey?: WrappedKey | null;
 };
 
 export type OutboundAction =
-  | { readonly kind: "prepare" | "start"; readonly workload: OutboundWorkload }
+  | { readonly kind: "prepare" | "start" | "install"; readonly workload: OutboundWorkload }
   | { readonly kind: "stop"; readonly graceMs: number }
   | { readonly kind: "remove"; readonly removeVolumes: boolean };
 
@@ -46,7 +49,21 @@ export interface AgentLink {
     request: { containerId: string; tailLines: number; follow: boolean },
     signal: AbortSignal,
   ): AsyncIterable<readonly AgentLogLine[]>;
+
+  /**
+   * Writes to the standard input of a container's copy, at most once; resolves when its process has it. Refusals: busy (no command
+   * stream, the agent has not answered in time so that it is not known, or the process reads nothing), not_running, no_input.
+   */
+  sendInput(nodeId: string, input: ConsoleInput): Promise<void>;
 }
+
+export type ConsoleInput = {
+  readonly containerId: string;
+  /** Of the copy that is meant; no other one gets it. */
+  readonly epoch: number;
+  /** 1 to 4,096 bytes. */
+  readonly data: Uint8Array;
+};
 
 /** atMs: when it was written, wall clock; null where the runtime does not know. */
 export type AgentLogLine = {

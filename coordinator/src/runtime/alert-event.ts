@@ -16,6 +16,6 @@ export function alertEvent(transition: AlertTransition, alert: AlertRecord): Fle
     nodeId: subject.kind === "node" ? subject.id : null,
     containerId: subject.kind === "container" ? subject.id : null,
     migrationId: null,
-    data: { alertId, kind },
+    data: { alertId, kind, ...(subject.kind === "cluster" ? { clusterId: subject.id } : {}) },
   };
 }

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, type MigrationLimits } from "../domain/migration/migrat
 import { Refusal } from "../domain/refusal.ts";
 import type { ClusterChange, ClusterWishes } from "./cluster-wishes.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
+import { clusterEtag, refuseStale } from "./etag.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type { ClusterRecord, FleetView, NodeRecord } from "./fleet-view.ts";
 import type { NodeWatch } from "./node-watch.ts";
@@ -46,6 +47,7 @@ export class ClusterOperations implements ClusterWishes {
         autoMigrate: true,
         allowOtherClusters: false,
         nPlusOne: "warn",
+        placement: "spread",
         createdAtMs: work.atMs,
         limits: DEFAULT_LIMITS,
       };
@@ -55,9 +57,10 @@ export class ClusterOperations implements ClusterWishes {
     });
   }
 
-  updateCluster(clusterId: string, change: ClusterChange, by: string): Promise<void> {
+  updateCluster(clusterId: string, change: ClusterChange, by: string, etag = ""): Promise<void> {
     return this.#ports.loop.submit((work) => {
       const before = existing(work, clusterId);
+      refuseStale(etag, clusterEtag(before), `cluster ${before.name}`);
       const after = changed(before, change);
       const said = differences(before, after);
       if (said.length === 0) return;
@@ -70,9 +73,10 @@ export class ClusterOperations implements ClusterWishes {
     });
   }
 
-  deleteCluster(clusterId: string, by: string): Promise<void> {
+  deleteCluster(clusterId: string, by: string, etag = ""): Promise<void> {
     return this.#ports.loop.submit((work) => {
       const cluster = existing(work, clusterId);
+      refuseStale(etag, clusterEtag(cluster), `cluster ${cluster.name}`);
       const nodes = [...work.nodes()].filter(({ facts }) => facts.clusterId === clusterId);
       if (nodes.length > 0) {
         const names = nodes.slice(0, 10).map(({ facts }) => facts.name);
@@ -172,6 +176,7 @@ function changed(before: ClusterRecord, change: ClusterChange): ClusterRecord {
     allowOtherClusters: change.allowOtherClusters ?? before.allowOtherClusters,
     policy: { ...policy, survival: change.survival ?? policy.survival },
     nPlusOne: change.nPlusOne ?? before.nPlusOne,
+    placement: change.placement ?? before.placement,
   };
 }
 
@@ -182,6 +187,8 @@ function differences(before: ClusterRecord, after: ClusterRecord): string[] {
   if (was.profile !== is.profile || was.intervalMs !== is.intervalMs || was.leaseMs !== is.leaseMs) {
     said.push(`profile ${is.profile} (interval ${is.intervalMs} ms, lease ${is.leaseMs} ms, kill ${is.killMs} ms)`);
   } else if (was.killMs !== is.killMs) said.push(`kill ${is.killMs} ms`);
+  if (was.voteMs !== is.voteMs) said.push(`votes for ${is.voteMs} ms`);
+  if (was.unhealthyMs !== is.unhealthyMs) said.push(`unhealthy after ${is.unhealthyMs} ms`);
   const { limits } = after;
   if (limitsSaid(before.limits) !== limitsSaid(limits)) {
     said.push(`limits ${limitsSaid(limits)} (were ${limitsSaid(before.limits)})`);
@@ -192,6 +199,7 @@ function differences(before: ClusterRecord, after: ClusterRecord): string[] {
     said.push(`other clusters ${after.allowOtherClusters ? "allowed" : "not allowed"}`);
   }
   if (before.nPlusOne !== after.nPlusOne) said.push(`N+1 policy ${after.nPlusOne} (was ${before.nPlusOne})`);
+  if (before.placement !== after.placement) said.push(`placement ${after.placement} (was ${before.placement})`);
   if (before.description !== after.description) said.push("description");
   return said;
 }

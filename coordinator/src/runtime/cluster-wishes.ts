@@ -1,6 +1,7 @@
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { MigrationLimits } from "../domain/migration/migration-limits.ts";
 import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
+import type { PlacementStrategy } from "../domain/placement/placement-strategy.ts";
 
 /** What may be set of a cluster; what is absent stays, or is the default of a new one. */
 export type ClusterChange = {
@@ -12,6 +13,8 @@ export type ClusterChange = {
   readonly allowOtherClusters?: boolean;
   /** False: agents do not ask their peers; for networks in which they cannot reach each other. */
   readonly survival?: boolean;
+  /** Which of several nodes takes a container, from now on; nothing moves for it. */
+  readonly placement?: PlacementStrategy;
   /** What happens from now on to wishes that cost N+1. */
   readonly nPlusOne?: NPlusOnePolicy;
 };
@@ -22,16 +25,18 @@ export type PolicyWish = {
   readonly intervalMs?: number;
   readonly leaseMs?: number;
   readonly killMs?: number;
+  readonly voteMs?: number;
+  readonly unhealthyMs?: number;
 };
 
 /** What operators wish of clusters; each resolves once committed, and rejects with a Refusal before anything has changed. */
 export interface ClusterWishes {
   /** Refusals: name_taken, unsafe_policy. */
   createCluster(name: string, change: ClusterChange, by: string): Promise<{ clusterId: string }>;
-  /** Takes effect with the group's next epoch. Refusals: not_found, unsafe_policy. */
-  updateCluster(clusterId: string, change: ClusterChange, by: string): Promise<void>;
-  /** Refusals: not_found, cluster_not_empty. */
-  deleteCluster(clusterId: string, by: string): Promise<void>;
+  /** Takes effect with the group's next epoch. `etag`: see etag.ts; empty: any. Refusals: not_found, unsafe_policy, etag_mismatch. */
+  updateCluster(clusterId: string, change: ClusterChange, by: string, etag?: string): Promise<void>;
+  /** Refusals: not_found, cluster_not_empty, etag_mismatch. */
+  deleteCluster(clusterId: string, by: string, etag?: string): Promise<void>;
   /**
    * Declares silent nodes dead on a person's word that they are off for certain, where the majority that would prove it is
    * missing. Refusals: not_found, unknown_node (of another cluster), not_silent (it is heard, or dead already),

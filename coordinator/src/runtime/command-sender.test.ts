@@ -24,6 +24,7 @@ function streams(roomFor: number) {
       },
     },
     pendingOf: (nodeId) => pending.filter((one) => one.nodeId === nodeId),
+    secretKeyOf: () => null,
     term: () => term,
   });
   const commit = (...names: string[]): void => {

@@ -1,3 +1,4 @@
+import type { WrappedKey } from "../domain/sealed-text.ts";
 import type { AgentLink } from "./agent-link.ts";
 import type { PendingCommand } from "./fleet-view.ts";
 
@@ -5,6 +6,8 @@ export type CommandSenderPorts = {
   readonly link: Pick<AgentLink, "sendCommand" | "onRoom">;
   /** What of a node waits for its result, in the order of commits. */
   readonly pendingOf: (nodeId: string) => PendingCommand[];
+  /** The key of a container's secrets, as it is stored. */
+  readonly secretKeyOf: (containerId: string) => WrappedKey | null;
   /** The term this coordinator leads; null: nothing may be sent, the outbox keeps it for whoever leads next. */
   readonly term: () => number | null;
 };
@@ -35,7 +38,9 @@ export class CommandSender {
     for (const { nodeId, position, command } of commands) {
       if (this.#unsentFrom.has(nodeId)) continue;
       // A command that an older term decided is this leader's now: agents obey no term below the one they have seen.
-      if (!this.#ports.link.sendCommand(nodeId, { ...command, term })) this.#unsentFrom.set(nodeId, position);
+      const secretKey = this.#ports.secretKeyOf(command.containerId);
+      if (!this.#ports.link.sendCommand(nodeId, { ...command, term, secretKey }))
+        this.#unsentFrom.set(nodeId, position);
     }
   }
 

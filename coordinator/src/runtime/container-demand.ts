@@ -1,23 +1,32 @@
 import { CRASHES_BEFORE_MOVE } from "../domain/container/command-budget.ts";
-import type { ContainerInput } from "../domain/container/container-context.ts";
+import type { ContainerInput, ContainerRemake } from "../domain/container/container-context.ts";
 import type { NewContainer } from "./operations.ts";
+
+/** What a container's actor must know of what its copies are made with. */
+export function madeWith({ ha, resources, spec }: Pick<NewContainer, "ha" | "resources" | "spec">) {
+  return {
+    ha,
+    resources,
+    ports: spec.ports,
+    runtimes: Object.keys(spec.startup),
+    localData: spec.volumes.some((volume) => volume.kind === "local"),
+    startBudgetMs: spec.startBudgetMs,
+    installBudgetMs: spec.equipment?.install?.timeoutMs ?? 0,
+    stopGraceMs: spec.stop.graceMs,
+  } satisfies ContainerRemake;
+}
 
 /** What a container's actor must know of the wish that created it. */
 export function containerInput(id: string, wish: NewContainer): ContainerInput {
   return {
     id,
     name: wish.name,
-    ha: wish.ha,
-    resources: wish.resources,
-    ports: wish.spec.ports,
-    runtimes: Object.keys(wish.spec.startup),
+    ...madeWith(wish),
     preferredClusterId: wish.preferredClusterId,
-    localData: wish.spec.volumes.some((volume) => volume.kind === "local"),
     allowDataLoss: wish.allowDataLoss,
-    startBudgetMs: wish.spec.startBudgetMs,
-    stopGraceMs: wish.spec.stop.graceMs,
     desired: wish.desired,
     priority: wish.priority ?? "normal",
     crashesBeforeMove: wish.crashesBeforeMove ?? CRASHES_BEFORE_MOVE,
+    ...(wish.demands ? { demands: wish.demands } : {}),
   };
 }

@@ -27,7 +27,10 @@ function waiting(life: [string, number] | null, move: [string, number] | null = 
     deadline && { name: deadline[0], at: clock.wallMs() + deadline[1] };
   const context = { ...snapshot.context, deadline: at(life), moveDeadline: at(move) };
   const { name, eggId, environment, spec } = wish;
-  return { facts: { id: "id", name, eggId, environment, spec, createdAtMs: 0 }, snapshot: { ...snapshot, context } };
+  return {
+    facts: { id: "id", name, eggId, environment, secretKey: null, owner: "", spec, createdAtMs: 0 },
+    snapshot: { ...snapshot, context },
+  };
 }
 
 test("each region's moment comes once, at its time", async () => {

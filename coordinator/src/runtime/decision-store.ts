@@ -6,12 +6,22 @@ import type { Resources } from "../domain/resources.ts";
 import type { ClusterRecord, ContainerRecord, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
 
 /** Everything that one transaction writes. */
+/** A join token that a node has claimed. */
+export type UsedToken = {
+  readonly tokenHash: string;
+  readonly nodeId: string;
+  /** Until when that node may ask again with it, wall clock ms; absent: as it was made. */
+  readonly livesUntilMs?: number;
+};
+
 export type DecisionChanges = {
   readonly clusters: readonly ClusterRecord[];
   readonly removedClusters: readonly string[];
   /** Voting groups whose epochs changed, with all that are kept from now on. */
   readonly memberships: readonly { clusterId: string; history: MembershipHistory }[];
   readonly nodes: readonly NodeRecord[];
+  /** Nodes that are no part of the fleet any more. */
+  readonly removedNodes: readonly { readonly id: string; readonly name: string }[];
   readonly containers: readonly ContainerRecord[];
   /** Containers whose last trace goes: row, snapshot, reservations. */
   readonly forgotten: readonly string[];
@@ -22,7 +32,7 @@ export type DecisionChanges = {
   readonly events: readonly NumberedEvent[];
   readonly commands: readonly PendingCommand[];
   readonly endedCommands: readonly EndedCommand[];
-  readonly usedTokens: readonly { tokenHash: string; nodeId: string }[];
+  readonly usedTokens: readonly UsedToken[];
   /** Alerts that were opened, said again, acknowledged or resolved, as they are now. */
   readonly alerts: readonly AlertRecord[];
   /** What receivers outside are to be told of, in order. */
@@ -49,6 +59,8 @@ export type NumberedEvent = {
   readonly nodeId: string | null;
   readonly containerId: string | null;
   readonly migrationId: string | null;
+  /** Where it happened: the clusters of its node, and those that its container is in, was in before and prefers. */
+  readonly clusterIds: readonly string[];
   readonly data: Readonly<Record<string, unknown>>;
 };
 
@@ -166,8 +178,11 @@ export interface DecisionStore {
   renewLeadership(instance: string, term: number): Promise<boolean>;
   /** Gives leadership up at once, so that a successor need not wait. */
   releaseLeadership(instance: string, term: number): Promise<void>;
-  /** What people see of the nodes; rejects with StaleTermError as commit does, having stored a part at most. */
-  flushHealth(term: number, samples: readonly HealthSample[], atMs: number): Promise<void>;
+  /**
+   * What people see of the nodes, one sample a node, taken as they are stored; rejects with StaleTermError as commit does,
+   * having stored a part at most.
+   */
+  flushHealth(term: number, samples: Iterable<HealthSample>, atMs: number): Promise<void>;
   /** A usable join token's cluster; null when unknown, used or expired. */
   tokenCluster(tokenHash: string, nowMs: number): Promise<string | null>;
 }

@@ -27,6 +27,11 @@ export class DutyDeadlines {
     if (due !== null) this.#arm(nodeId, due);
   }
 
+  forget(nodeId: string): void {
+    this.#armed.get(nodeId)?.cancel();
+    this.#armed.delete(nodeId);
+  }
+
   clear(): void {
     for (const armed of this.#armed.values()) armed.cancel();
     this.#armed.clear();

@@ -10,7 +10,8 @@ import {
 } from "../domain/maintenance/drain-judgement.ts";
 import type { DrainItem, DrainSurvey, DutyContext, MovedContainer } from "../domain/maintenance/duty-context.ts";
 import type { ContainerRecord, NodeRecord } from "./fleet-view.ts";
-import { placeContainer } from "./place-container.ts";
+import { failureOf } from "./migration-change.ts";
+import { findsPlace, placeContainer } from "./place-container.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** Names that are kept of what stays or rests; the rest is only counted by people who list the containers. */
@@ -73,7 +74,7 @@ function resident(work: UnitOfWork, container: ContainerRecord, nodeId: string):
     migration: !migrating ? "none" : fromHere ? "from_here" : "to_here",
     queued: migrationStep(container) === "queued",
     ownMigration: context.move?.trigger === "drain",
-    failure: work.lastMoveFailure(container.facts.id),
+    failure: failureOf(work.lastMove(container.facts.id)),
   };
 }
 
@@ -96,7 +97,7 @@ function trySending(
 ): DrainItem {
   const { id: containerId, name } = container.facts;
   const base = { containerId, name, attempts: before?.attempts ?? 0 };
-  const { decision } = placeContainer(work, container, {
+  const wish = {
     kind: "place",
     purpose: "move",
     requestedNodeId: null,
@@ -104,8 +105,9 @@ function trySending(
     avoidPorts: container.snapshot.context.avoidPorts,
     pinnedNodeId: null,
     homeNodeId: node.facts.id,
-  });
-  if (decision.chosenNodeId === null) {
+  } as const;
+  if (!findsPlace(work, container, wish)) {
+    const { decision } = placeContainer(work, container, wish);
     const retryAt = work.atMs + NO_TARGET_RETRY_MS;
     return { ...base, state: "blocked", code: "no_target", message: decision.summary, retryAt, own: false };
   }
@@ -177,7 +179,7 @@ function tryBringingBack(
     return { moved, item: known };
   }
   if (known && known.attempts !== attempts) {
-    const message = `its migration back failed: ${work.lastMoveFailure(containerId) || "see its migration history"}`;
+    const message = `its migration back failed: ${failureOf(work.lastMove(containerId)) || "see its migration history"}`;
     const retryAt = work.atMs + drainRetryMs(attempts);
     return { moved, item: { ...base, state: "blocked", code: "migration_failed", message, retryAt } };
   }

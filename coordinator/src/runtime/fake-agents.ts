@@ -6,9 +6,10 @@ import {
   membershipAdopted,
   noLease,
 } from "@lormas/lease/agent-lease.ts";
+import { Refusal } from "../domain/refusal.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type { AgentHello, AgentIntake } from "./agent-intake.ts";
-import type { AgentLink, OutboundCommand } from "./agent-link.ts";
+import type { AgentLink, ConsoleInput, OutboundCommand } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
 
 export type FakeNode = {
@@ -39,6 +40,8 @@ export class FakeAgents implements AgentLink {
   readonly nodes = new Map<string, FakeNode>();
   /** Commands in the order in which they took effect: "start web@2 on <node id>". */
   readonly log: string[] = [];
+  /** What was written to containers, in order. */
+  readonly inputs: string[] = [];
   /** Given a command, a reason to fail it, or null. */
   failing: (nodeId: string, command: OutboundCommand) => { code: string; message: string } | null = () => null;
   /** Commands that are swallowed without an answer. */
@@ -149,6 +152,13 @@ export class FakeAgents implements AgentLink {
   disconnect(): void {}
 
   async *readLogs(): AsyncIterable<never> {}
+
+  async sendInput(nodeId: string, { containerId, epoch, data }: ConsoleInput): Promise<void> {
+    const node = this.nodes.get(nodeId);
+    if (!node?.attached) throw new Refusal("busy", "the node has no open command stream", "try again");
+    if (node.running.get(containerId)?.epoch !== epoch) throw new Refusal("not_running", "it does not run", "start it");
+    this.inputs.push(Buffer.from(data).toString());
+  }
 
   async #obey(node: FakeNode, command: OutboundCommand): Promise<void> {
     if (!node.attached) return;

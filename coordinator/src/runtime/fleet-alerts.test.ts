@@ -13,7 +13,7 @@ afterEach(() => rig.close());
 /** All of them, oldest first. */
 const alerts = (): Promise<AlertRecord[]> =>
   readSnapshot(rig.database.database.orm, async (snapshot) => {
-    const everything = { resolved: true, subjectId: null, pageSize: 0, pageToken: "" };
+    const everything = { resolved: true, subjectId: null, reach: "everything" as const, pageSize: 0, pageToken: "" };
     const { rows } = await listAlerts(snapshot, everything);
     return rows
       .map(({ alert }) => alert)

@@ -21,7 +21,7 @@ const items = (nodeId: string) => duty(nodeId)?.context.items ?? [];
 const events = () => readSnapshot(rig.database.database.orm, (snapshot) => eventsAfter(snapshot, 0n, 1_000));
 const migrations = () =>
   readSnapshot(rig.database.database.orm, async (snapshot) => {
-    const filter = { containerId: null, activeOnly: false, pageSize: 100, pageToken: "" };
+    const filter = { containerId: null, reach: "everything" as const, activeOnly: false, pageSize: 100, pageToken: "" };
     return (await listMigrations(snapshot, filter)).rows.map(({ row }) => row);
   });
 /** But for N+1, which two nodes seldom have. */

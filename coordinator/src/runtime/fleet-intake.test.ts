@@ -165,6 +165,18 @@ test("a container that ended while its agent was not heard is not shown running 
   expect(life(id)).toBe("backoff");
 });
 
+test("a copy whose restart was cut short counts as crashed, though its epoch is the one that ran", async () => {
+  rig = await fleetRig(1);
+  const id = await create();
+  expect(life(id)).toBe("running");
+  const nodeId = home(id);
+  const { incarnation, session } = node(nodeId);
+  const created = { containerId: id, epoch: 1, session, state: "created" as const, exitCode: null, detail: "" };
+  await intake().inventory(nodeId, incarnation, session, [created]);
+  expect(life(id)).toBe("backoff");
+  expect(rig.runtime().state.container(id)?.snapshot.context.reason).toBe("the process is created and not started");
+});
+
 test("a node whose guard comes back takes the containers that waited for one", async () => {
   rig = await fleetRig(1);
   const [nodeId = ""] = rig.nodeIds;

@@ -2,6 +2,8 @@ import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { maskOutput, withheld } from "../secrets/mask-output.ts";
 import type {
   AgentCommandResult,
   AgentHeartbeat,
@@ -26,6 +28,8 @@ type Report = Pick<ObservedWorkload, "epoch" | "state" | "detail"> & { readonly 
 export type FleetIntakePorts = {
   readonly loop: Pick<DecisionLoop, "submit" | "quiet">;
   readonly state: FleetState;
+  /** Opens what is secret of a container, to find it in what its agent says of it. */
+  readonly keyring: Keyring;
   readonly watch: Pick<
     NodeWatch,
     "introduce" | "heartbeat" | "sessionEnded" | "servedIncarnation" | "lastHeartbeatWallMs" | "clockSound"
@@ -90,7 +94,9 @@ export class FleetIntake implements AgentIntake {
     const { state, watch } = this.#ports;
     const term = this.#ports.term();
     const node = state.node(nodeId);
-    if (term === null || !node || !watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
+    // Checked against what is committed: after a revocation nothing more is granted.
+    if (term === null || !node || node.facts.revokedAtMs !== null) return null;
+    if (!watch.heartbeat(nodeId, incarnation, heartbeat)) return null;
     const { guarded, runtimeReady } = heartbeat;
     const { facts } = node;
     // What is not measured yet, after a new Hello for example, stays as it was found before.
@@ -136,10 +142,11 @@ export class FleetIntake implements AgentIntake {
     workloads: readonly ObservedWorkload[],
   ): Promise<void> {
     this.#refuseStranger(nodeId, incarnation);
+    const told = workloads.map((one) => ({ ...one, detail: this.#masked(one.containerId, one.detail) }));
     await this.#ports.loop.submit((work) => {
       const node = known(work.node(nodeId), nodeId);
       if (node.snapshot.context.session !== session) return; // Of a session that ended meanwhile.
-      const seen = new Map(workloads.map((workload) => [workload.containerId, workload]));
+      const seen = new Map(told.map((workload) => [workload.containerId, workload]));
       for (const containerId of [...work.room(nodeId).holders.keys()]) {
         const observed = seen.get(containerId);
         work.tellContainer(containerId, {
@@ -151,7 +158,7 @@ export class FleetIntake implements AgentIntake {
           detail: observed?.detail ?? "it is not on the node any more",
         });
       }
-      for (const workload of workloads) removeOrphan(work, nodeId, session, workload);
+      for (const workload of told) removeOrphan(work, nodeId, session, workload);
       work.tellNode(nodeId, { type: "CONFIRMED", at: work.atMs, session });
     });
     this.#ports.sendPending(nodeId);
@@ -159,6 +166,8 @@ export class FleetIntake implements AgentIntake {
 
   async commandResult(nodeId: string, incarnation: string, result: AgentCommandResult): Promise<void> {
     this.#refuseStranger(nodeId, incarnation);
+    const about = this.#ports.state.pending(result.commandId)?.command.containerId ?? "";
+    const errorMessage = this.#masked(about, result.errorMessage);
     await this.#ports.loop.submit((work) => {
       const pending = work.pending(result.commandId);
       if (!pending || pending.nodeId !== nodeId) return; // Stored before, or void: a repetition changes nothing.
@@ -167,7 +176,7 @@ export class FleetIntake implements AgentIntake {
         state: "done",
         ok: result.ok,
         errorCode: result.errorCode,
-        errorMessage: result.errorMessage,
+        errorMessage,
       });
       if (pending.ordinal === 0) return;
       work.tellContainer(
@@ -179,7 +188,7 @@ export class FleetIntake implements AgentIntake {
               at: work.atMs,
               ordinal: pending.ordinal,
               code: result.errorCode || "runtime_error",
-              message: result.errorMessage || "the agent gave no reason",
+              message: errorMessage || "the agent gave no reason",
             },
       );
     });
@@ -196,9 +205,10 @@ export class FleetIntake implements AgentIntake {
     const repeats =
       known?.nodeId === nodeId && known.epoch === epoch && known.state === state && known.detail === detail;
     if (repeats && loop.quiet) return;
+    const told = this.#masked(containerId, detail);
     await loop.submit((work) => {
       const before = work.container(containerId)?.snapshot;
-      work.tellContainer(containerId, { type: "OBSERVED", at: work.atMs, nodeId, epoch, state, detail });
+      work.tellContainer(containerId, { type: "OBSERVED", at: work.atMs, nodeId, epoch, state, detail: told });
       const same = before && work.container(containerId)?.snapshot === before;
       if (same) this.#known.set(before, { nodeId, epoch, state, detail });
     });
@@ -219,6 +229,14 @@ export class FleetIntake implements AgentIntake {
     watch.sessionEnded(nodeId, present);
   }
 
+  // What a container prints is told with its failures, is stored with them, and is seen by many: its secrets must not go along.
+  #masked(containerId: string, text: string): string {
+    if (text === "") return text;
+    const container = this.#ports.state.container(containerId);
+    if (!container) return withheld("its container is gone");
+    return maskOutput(this.#ports.keyring, text, container.facts);
+  }
+
   // One incarnation of an agent is served: what another one says may describe a life that is over.
   #refuseStranger(nodeId: string, incarnation: string): void {
     if (this.#ports.watch.servedIncarnation(nodeId) === incarnation) return;
@@ -226,7 +244,11 @@ export class FleetIntake implements AgentIntake {
   }
 }
 
+/** The node, which may speak. The plane refuses others, too, once it has looked them up again. */
 function known(node: NodeRecord | undefined, nodeId: string): NodeRecord {
+  if (node && node.facts.revokedAtMs !== null) {
+    throw new Refusal("unknown_node", `${node.facts.name} has been revoked`, "remove it, and enrol the host anew");
+  }
   if (node) return node;
   throw new Refusal("unknown_node", `node ${nodeId} is not enrolled`, "enrol it with a join token");
 }

@@ -1,15 +1,42 @@
-import type { MigrationTrigger } from "../domain/container/container-context.ts";
 import { lifeState, migrationState, migrationStatus } from "../domain/container/container-status.ts";
 import { portKey } from "../domain/placement/choose-node.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { NO_RESOURCES } from "../domain/resources.ts";
+import { refuseOutside, type Within } from "./confinement.ts";
+import { changeContainer } from "./container-change.ts";
 import { containerInput } from "./container-demand.ts";
+import {
+  existingContainer,
+  isCancellable,
+  movableContainer,
+  refuseOnRevokedNode,
+  refuseReinstall,
+  refuseWhileMoving,
+  refuseWhileRemoved,
+  refuseWhileSuspended,
+} from "./container-refusals.ts";
+import { type SuspensionWish, suspendContainer, unsuspendContainer } from "./container-suspension.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import { migrationId } from "./deterministic-id.ts";
-import type { ContainerRecord } from "./fleet-view.ts";
+import { enrolledFacts, refuseTakenNodeName, tokenRefused } from "./enrolled-facts.ts";
+import { containerRecordEtag, refuseStale } from "./etag.ts";
+import { foresee } from "./foresee.ts";
+import { failureOf } from "./migration-change.ts";
+import { type MigrationPreview, migrationPreview } from "./migration-preview.ts";
 import { admitNPlusOne } from "./n-plus-one-admission.ts";
-import type { EnrolledNode, NewContainer, Operations } from "./operations.ts";
+import { awaitApproval } from "./node-approvals.ts";
+import { misfitNotes } from "./node-misfit.ts";
+import type {
+  ClaimingNode,
+  ContainerChange,
+  EnrolledNode,
+  EnrolmentWait,
+  MigrationOptions,
+  NewContainer,
+  Operations,
+  WishTerms,
+} from "./operations.ts";
 import type { Granted } from "./operator-wishes.ts";
+import { admitQuotas, NO_QUOTAS } from "./quota-admission.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 export type FleetOperationsPorts = {
@@ -21,14 +48,12 @@ export type FleetOperationsPorts = {
 
 const NO_WARNINGS: Granted = { warnings: [] };
 
-/** The states of its life in which a container may be moved; from any other it gets to one of these by itself. */
-const MOVABLE: readonly string[] = ["running", "unknown", "lost", "stranded", "backoff", "failed"];
-
 /** Jobs that a wish makes pointless. */
 const CONTRARY_JOBS = {
-  running: ["stop"],
+  running: ["stop", "kill"],
   stopped: ["start", "restart"],
-  removed: ["create", "start", "stop", "restart"],
+  killed: ["start", "stop", "restart"],
+  removed: ["create", "start", "stop", "kill", "restart"],
 } as const;
 
 /** People's wishes, decided on the fleet as it is at that moment. */
@@ -41,19 +66,24 @@ export class FleetOperations implements Operations {
     this.#ports = ports;
   }
 
-  createContainer(wish: NewContainer, requestedBy: string): Promise<{ containerId: string } & Granted> {
+  createContainer(
+    wish: NewContainer,
+    requestedBy: string,
+    within: Within = null,
+  ): Promise<{ containerId: string } & Granted> {
     const jobId = this.#ports.newId();
-    const containerId = this.#ports.newId();
+    const containerId = wish.id ?? this.#ports.newId();
     return this.#ports.loop.submit((work) => {
+      if (work.container(containerId)) return { containerId, ...NO_WARNINGS };
       if (work.containerByName(wish.name)) {
         throw new Refusal("name_taken", `a container named ${wish.name} exists already`, "choose another name", {
           field: "name",
         });
       }
       refuseTakenPorts(work, wish);
-      const { name, eggId, environment, spec } = wish;
+      const { name, eggId, environment, secretKey = null, spec, owner = "" } = wish;
       work.addContainer(
-        { id: containerId, name, eggId, environment, spec, createdAtMs: work.atMs },
+        { id: containerId, name, eggId, environment, secretKey, spec, owner, createdAtMs: work.atMs },
         containerInput(containerId, wish),
       );
       work.beginJob(jobId, containerId, name, "create", requestedBy);
@@ -67,35 +97,93 @@ export class FleetOperations implements Operations {
         data: { eggId, ha: wish.ha },
       });
       work.tellContainer(containerId, { type: "CREATED", at: work.atMs });
+      refuseOutside(work, containerId, within);
+      admitQuotas(work, containerId, wish.quotas ?? NO_QUOTAS);
       return { containerId, warnings: admitNPlusOne(work.before(), work, `the creation of ${name}`) };
     });
   }
 
-  setDesired(containerId: string, desired: "running" | "stopped" | "removed", requestedBy: string): Promise<Granted> {
+  setDesired(
+    containerId: string,
+    desired: "running" | "stopped" | "removed",
+    requestedBy: string,
+    { within = null, etag = "", quotas = NO_QUOTAS }: WishTerms = {},
+  ): Promise<Granted> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const container = existing(work, containerId);
+      const container = existingContainer(work, containerId);
+      refuseStale(etag, containerRecordEtag(container), `container ${container.facts.name}`);
       const state = lifeState(container.snapshot);
       if (desired === "removed" && (state === "removing" || state === "gone")) return NO_WARNINGS;
       refuseWhileRemoved(container);
       refuseWhileMoving(container);
-      const already = container.snapshot.context.desired === desired && state !== "failed";
+      if (desired === "running") {
+        refuseWhileSuspended(container);
+        refuseOnRevokedNode(work, container);
+      }
+      const endsScript = desired === "stopped" && state === "installing";
+      const already = container.snapshot.context.desired === desired && state !== "failed" && !endsScript;
       if (already && desired !== "removed") return NO_WARNINGS;
       const job = desired === "running" ? "start" : desired === "stopped" ? "stop" : "delete";
       work.replaceJobs(containerId, CONTRARY_JOBS[desired], job);
       work.beginJob(jobId, containerId, container.facts.name, job, requestedBy);
       work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired });
+      refuseOutside(work, containerId, within);
       if (desired !== "running") return NO_WARNINGS;
+      // What has a place counts for its cluster already.
+      if (container.snapshot.context.placement === null) admitQuotas(work, containerId, { ...quotas, owner: null });
       return { warnings: admitNPlusOne(work.before(), work, `the start of ${container.facts.name}`) };
+    });
+  }
+
+  kill(containerId: string, requestedBy: string): Promise<void> {
+    const jobId = this.#ports.newId();
+    return this.#ports.loop.submit((work) => {
+      const container = existingContainer(work, containerId);
+      refuseWhileRemoved(container);
+      refuseWhileMoving(container);
+      const { desired, stopAtOnce } = container.snapshot.context;
+      const state = lifeState(container.snapshot);
+      // One more command would end nothing sooner; what rests elsewhere runs nowhere.
+      const isEnding = state === "stopping" && stopAtOnce !== true;
+      if (desired === "stopped" && state !== "installing" && !isEnding) return;
+      work.replaceJobs(containerId, CONTRARY_JOBS.killed, "kill");
+      work.beginJob(jobId, containerId, container.facts.name, "kill", requestedBy);
+      work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired: "stopped", atOnce: true });
+    });
+  }
+
+  suspend(wish: SuspensionWish): Promise<void> {
+    const jobId = this.#ports.newId();
+    return this.#ports.loop.submit((work) => suspendContainer(work, jobId, wish));
+  }
+
+  unsuspend(containerId: string, by: string): Promise<void> {
+    return this.#ports.loop.submit((work) => unsuspendContainer(work, containerId, by));
+  }
+
+  updateContainer(containerId: string, change: ContainerChange, requestedBy: string): Promise<Granted> {
+    return this.#ports.loop.submit((work) => {
+      const container = existingContainer(work, containerId);
+      refuseStale(change.etag ?? "", containerRecordEtag(container), `container ${container.facts.name}`);
+      refuseWhileRemoved(container);
+      refuseWhileMoving(container);
+      changeContainer(work, container, change, requestedBy);
+      admitQuotas(work, containerId, change.quotas ?? NO_QUOTAS);
+      const was = work.before();
+      const warnings = admitNPlusOne(was, work, `the change of ${container.facts.name}`);
+      return { warnings, notes: misfitNotes(was, work, containerId) };
     });
   }
 
   restart(containerId: string, requestedBy: string): Promise<void> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const container = existing(work, containerId);
+      const container = existingContainer(work, containerId);
       refuseWhileRemoved(container);
       refuseWhileMoving(container);
+      refuseWhileSuspended(container);
+      refuseOnRevokedNode(work, container);
       const state = lifeState(container.snapshot);
       if (state !== "running" && state !== "failed") {
         throw new Refusal("not_running", `${container.facts.name} does not run (${state})`, "start it instead");
@@ -105,54 +193,51 @@ export class FleetOperations implements Operations {
     });
   }
 
+  reinstall(containerId: string, requestedBy: string): Promise<void> {
+    const jobId = this.#ports.newId();
+    return this.#ports.loop.submit((work) => {
+      const container = existingContainer(work, containerId);
+      refuseWhileRemoved(container);
+      refuseWhileMoving(container);
+      refuseWhileSuspended(container);
+      refuseOnRevokedNode(work, container);
+      refuseReinstall(container);
+      work.beginJob(jobId, containerId, container.facts.name, "reinstall", requestedBy);
+      work.tellContainer(containerId, { type: "REINSTALL", at: work.atMs });
+    });
+  }
+
   migrate(
     containerId: string,
     targetNodeId: string | null,
     requestedBy: string,
-    trigger: Exclude<MigrationTrigger, "auto"> = "manual",
+    { force = false }: MigrationOptions = {},
   ): Promise<{ migrationId: string }> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const container = existing(work, containerId);
-      const { context } = container.snapshot;
-      const { name } = container.facts;
-      refuseWhileRemoved(container);
-      refuseWhileMoving(container);
-      if (!context.ha) {
-        throw new Refusal(
-          "not_ha",
-          `${name} is a standard container and is never moved`,
-          "create it as an HA container",
-        );
-      }
-      const state = lifeState(container.snapshot);
-      if (!MOVABLE.includes(state)) {
-        throw new Refusal("not_running", `${name} does not run (${state}), there is nothing to move`, "start it first");
-      }
-      if (context.localData && !context.allowDataLoss) {
-        throw new Refusal(
-          "data_stays_behind",
-          `${name} has data on a local volume, which would stay behind`,
-          "create it with shared volumes, or with data loss allowed",
-        );
-      }
-      if (targetNodeId !== null) refuseTarget(work, container, targetNodeId);
+      const { name } = movableContainer(work, containerId, targetNodeId).facts;
       work.beginJob(jobId, containerId, name, "migrate", requestedBy);
-      work.tellMigrate(containerId, trigger, targetNodeId);
-      const after = existing(work, containerId);
+      work.tellMigrate(containerId, "manual", targetNodeId, force);
+      const after = existingContainer(work, containerId);
       if (migrationStatus(after.snapshot) !== "migrating") {
         // Thrown after deciding: the unit of work is dropped, so the attempt leaves no trace.
         throw new Refusal(
           "no_target",
-          `${name} cannot be moved: ${work.lastMoveFailure(containerId)}`,
+          `${name} cannot be moved: ${failureOf(work.lastMove(containerId))}`,
           "free or add a node",
-          {
-            retryAfterMs: 5_000,
-          },
+          { retryAfterMs: 5_000 },
         );
       }
       return { migrationId: migrationId(containerId, after.snapshot.context.lastMove) };
     });
+  }
+
+  previewMigration(
+    containerId: string,
+    targetNodeId: string | null,
+    { force = false }: MigrationOptions = {},
+  ): Promise<MigrationPreview> {
+    return foresee(this.#ports.loop, (work) => migrationPreview(work, containerId, targetNodeId, force));
   }
 
   cancelMigration(id: string, containerId: string, requestedBy: string): Promise<void> {
@@ -177,121 +262,61 @@ export class FleetOperations implements Operations {
     });
   }
 
-  async enrolNode(node: EnrolledNode): Promise<{ clusterName: string }> {
-    const claimedBy = this.#claimed.get(node.tokenHash);
-    if (claimedBy === node.nodeId) throw beingEnrolled(node.name);
+  enrolNode(node: EnrolledNode): Promise<{ clusterName: string }> {
+    return this.#claim(node, (clusterId) => this.#storeNode(node, clusterId));
+  }
+
+  awaitApproval(node: ClaimingNode): Promise<EnrolmentWait> {
+    return this.#claim(node, (clusterId) => this.#ports.loop.submit((work) => awaitApproval(work, node, clusterId)));
+  }
+
+  async #claim<T>(
+    { tokenHash, nodeId, name }: Pick<EnrolledNode, "tokenHash" | "nodeId" | "name">,
+    decide: (clusterId: string | null) => Promise<T>,
+  ): Promise<T> {
+    const claimedBy = this.#claimed.get(tokenHash);
+    if (claimedBy === nodeId) throw beingEnrolled(name);
     if (claimedBy !== undefined) throw tokenRefused();
-    this.#claimed.set(node.tokenHash, node.nodeId);
+    this.#claimed.set(tokenHash, nodeId);
     try {
-      const clusterId = await this.#ports.tokenCluster(node.tokenHash);
-      return await this.#storeNode(node, clusterId);
+      return await decide(await this.#ports.tokenCluster(tokenHash));
     } finally {
-      this.#claimed.delete(node.tokenHash);
+      this.#claimed.delete(tokenHash);
     }
   }
 
   #storeNode(node: EnrolledNode, clusterId: string | null): Promise<{ clusterName: string }> {
     return this.#ports.loop.submit((work) => {
-      const known = work.node(node.nodeId)?.facts;
-      if (known?.name === node.name) {
+      const { nodeId, name, tokenHash, certificateSerial } = node;
+      const known = work.node(nodeId)?.facts;
+      // Whoever waits is given nothing, whatever else was asked before.
+      if (known?.approval || (!known && node.needsApproval)) throw awaitsApproval(name);
+      if (known?.name === name) {
         // It did not receive the answer. Its id says that token and key are those of the first time.
-        work.changeNode(node.nodeId, { certificateSerial: node.certificateSerial });
+        work.changeNode(nodeId, { certificateSerial });
         return { clusterName: work.cluster(known.clusterId)?.name ?? "" };
       }
       const cluster = clusterId === null ? undefined : work.cluster(clusterId);
       if (known || !cluster) throw tokenRefused();
-      for (const other of work.nodes()) {
-        if (other.facts.name === node.name) {
-          throw new Refusal("name_taken", `a node named ${node.name} is enrolled already`, "choose another node name", {
-            field: "node_name",
-          });
-        }
-      }
-      work.consumeToken(node.tokenHash, node.nodeId);
-      work.addNode({
-        id: node.nodeId,
-        name: node.name,
-        clusterId: cluster.id,
-        schedulable: true,
-        guarded: false,
-        runtimeReady: true,
-        clockSound: true,
-        address: "",
-        peerAddress: "",
-        runtime: "",
-        architecture: "",
-        platform: "",
-        agentVersion: node.agentVersion,
-        portPoolMin: 0,
-        portPoolMax: 0,
-        capacity: NO_RESOURCES,
-        certificateSerial: node.certificateSerial,
-        enrolledAtMs: work.atMs,
-      });
-      work.tellNode(node.nodeId, { type: "ENROLLED", at: work.atMs });
+      refuseTakenNodeName(work, name);
+      work.consumeToken({ tokenHash, nodeId });
+      work.addNode(enrolledFacts({ ...node, clusterId: cluster.id, approval: null, address: "" }, work.atMs));
+      work.tellNode(nodeId, { type: "ENROLLED", at: work.atMs });
       return { clusterName: cluster.name };
     });
   }
 }
 
+const awaitsApproval = (name: string): Refusal =>
+  new Refusal("busy", `${name} awaits approval`, "ask again", { retryAfterMs: 5_000 });
+
 const beingEnrolled = (name: string): Refusal =>
   new Refusal("busy", `${name} is being enrolled by another call`, "ask again", { retryAfterMs: 500 });
-
-const tokenRefused = (): Refusal =>
-  new Refusal("invalid_argument", "the join token is unknown, used or expired", "make another token", {
-    field: "token",
-  });
-
-function existing(work: UnitOfWork, containerId: string): ContainerRecord {
-  const container = work.container(containerId);
-  if (container) return container;
-  throw new Refusal("not_found", `there is no container ${containerId}`, "list the containers to see which there are", {
-    field: "id",
-  });
-}
 
 const ended = (id: string): Refusal =>
   new Refusal("not_cancellable", `migration ${id} has ended`, "look at the container to see where it runs", {
     field: "id",
   });
-
-/** Until the container is committed to its target the way back is open. */
-function isCancellable({ snapshot }: ContainerRecord): boolean {
-  return !["", "committing", "cleaning_up"].includes(migrationState(snapshot));
-}
-
-function refuseWhileMoving(container: ContainerRecord): void {
-  if (migrationStatus(container.snapshot) !== "migrating") return;
-  const id = migrationId(container.facts.id, container.snapshot.context.lastMove);
-  const state = migrationState(container.snapshot);
-  throw new Refusal(
-    "migration_in_progress",
-    `${container.facts.name} is being moved by migration ${id} (${state})`,
-    isCancellable(container) && !container.snapshot.context.move?.cancelled
-      ? `wait until the migration has ended, or cancel it: lormas migration cancel ${id}`
-      : "wait until the migration has ended; it cannot be cancelled any more",
-    { retryAfterMs: 2_000 },
-  );
-}
-
-function refuseWhileRemoved(container: ContainerRecord): void {
-  const state = lifeState(container.snapshot);
-  if (state !== "removing" && state !== "gone") return;
-  throw new Refusal("being_removed", `${container.facts.name} is being removed`, "create another container");
-}
-
-function refuseTarget(work: UnitOfWork, container: ContainerRecord, targetNodeId: string): void {
-  const target = work.node(targetNodeId);
-  if (!target) {
-    throw new Refusal("unknown_node", `there is no node ${targetNodeId}`, "list the nodes to see which there are", {
-      field: "target_node",
-    });
-  }
-  if (container.snapshot.context.placement?.nodeId !== targetNodeId) return;
-  throw new Refusal("same_node", `${container.facts.name} is on ${target.facts.name} already`, "name another node", {
-    field: "target_node",
-  });
-}
 
 /** A fixed host port must be free on at least one node, or the container could never be placed. */
 function refuseTakenPorts(work: UnitOfWork, wish: NewContainer): void {

@@ -2,6 +2,7 @@ import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import type { AlertRecord } from "../domain/alert/alert.ts";
 import { waitsForRoom } from "../domain/container/container-status.ts";
+import type { PlacementTrial } from "../domain/placement/placement-trial.ts";
 import { AlertDraft } from "./alert-draft.ts";
 import type { EndedCommand } from "./decision-store.ts";
 import type { FleetState } from "./fleet-state.ts";
@@ -15,13 +16,14 @@ import type {
   PendingCommand,
 } from "./fleet-view.ts";
 import { withHolding } from "./node-room.ts";
+import { candidate } from "./place-container.ts";
 
 /** Changes laid over a fleet that stays as it is: dropping the overlay undoes them, applying it makes them the state. */
 export class FleetOverlay implements FleetView {
   readonly #base: FleetView;
   readonly #clusters = new Map<string, ClusterRecord | null>();
   readonly #memberships = new Map<string, MembershipHistory>();
-  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #nodes = new Map<string, NodeRecord | null>();
   readonly #containers = new Map<string, ContainerRecord | null>();
   readonly #rooms = new Map<string, NodeRoom>();
   readonly #holdingsChanged = new Set<string>();
@@ -54,7 +56,8 @@ export class FleetOverlay implements FleetView {
   }
 
   node(id: string): NodeRecord | undefined {
-    return this.#nodes.get(id) ?? this.#base.node(id);
+    const own = this.#nodes.get(id);
+    return own === null ? undefined : (own ?? this.#base.node(id));
   }
 
   container(id: string): ContainerRecord | undefined {
@@ -83,13 +86,24 @@ export class FleetOverlay implements FleetView {
   }
 
   *nodes(): Iterable<NodeRecord> {
-    for (const node of this.#base.nodes()) yield this.#nodes.get(node.facts.id) ?? node;
-    for (const node of this.#nodes.values()) if (!this.#base.node(node.facts.id)) yield node;
+    for (const node of this.#base.nodes()) {
+      const own = this.#nodes.get(node.facts.id);
+      if (own !== null) yield own ?? node;
+    }
+    for (const node of this.#nodes.values()) if (node && !this.#base.node(node.facts.id)) yield node;
+  }
+
+  *containers(): Iterable<ContainerRecord> {
+    for (const container of this.#base.containers()) {
+      const own = this.#containers.get(container.facts.id);
+      if (own !== null) yield own ?? container;
+    }
+    for (const own of this.#containers.values()) if (own && !this.#base.container(own.facts.id)) yield own;
   }
 
   onDuty(): string[] {
     const ids = this.#base.onDuty().filter((id) => !this.#nodes.has(id));
-    for (const [id, node] of this.#nodes) if (node.duty.value !== "in_service") ids.push(id);
+    for (const [id, node] of this.#nodes) if (node && node.duty.value !== "in_service") ids.push(id);
     return ids;
   }
 
@@ -102,6 +116,25 @@ export class FleetOverlay implements FleetView {
   moving(): string[] {
     const ids = this.#base.moving().filter((id) => !this.#containers.has(id));
     for (const [id, own] of this.#containers) if (own?.snapshot.context.move) ids.push(id);
+    return ids;
+  }
+
+  trial(): PlacementTrial {
+    const trial = this.#base.trial();
+    for (const id of this.#changedForPlacement()) {
+      const node = this.node(id);
+      if (node) trial.set(candidate(this, node, "", []));
+      else trial.delete(id);
+    }
+    return trial;
+  }
+
+  #changedForPlacement(): Set<string> {
+    const ids = new Set([...this.#nodes.keys(), ...this.#rooms.keys()]);
+    // What a cluster says holds for each of its nodes.
+    if (this.#clusters.size > 0) {
+      for (const { facts } of this.nodes()) if (this.#clusters.has(facts.clusterId)) ids.add(facts.id);
+    }
     return ids;
   }
 
@@ -137,6 +170,10 @@ export class FleetOverlay implements FleetView {
 
   setNode(node: NodeRecord): void {
     this.#nodes.set(node.facts.id, node);
+  }
+
+  removeNode(nodeId: string): void {
+    this.#nodes.set(nodeId, null);
   }
 
   /** Null forgets it. */
@@ -184,7 +221,12 @@ export class FleetOverlay implements FleetView {
   }
 
   changedNodes(): NodeRecord[] {
-    return [...this.#nodes.values()];
+    return [...this.#nodes.values()].filter((node) => node !== null);
+  }
+
+  removedNodes(): { id: string; name: string }[] {
+    const gone = [...this.#nodes].filter(([, node]) => node === null).map(([id]) => this.#base.node(id));
+    return gone.flatMap((node) => (node ? [{ id: node.facts.id, name: node.facts.name }] : []));
   }
 
   changedContainers(): ContainerRecord[] {
@@ -231,7 +273,10 @@ export class FleetOverlay implements FleetView {
       else state.removeCluster(id);
     }
     for (const [clusterId, history] of this.#memberships) state.applyMembership(clusterId, history);
-    for (const node of this.#nodes.values()) state.applyNode(node);
+    for (const [id, node] of this.#nodes) {
+      if (node) state.applyNode(node);
+      else state.removeNode(id);
+    }
     for (const [id, container] of this.#containers) state.applyContainer(id, container);
     for (const [id, room] of this.#rooms) state.applyRoom(id, room);
     for (const pending of commands) state.applyPending(pending.command.commandId, pending);

@@ -1,7 +1,10 @@
 import type { WorkloadSpec } from "../domain/workload.ts";
+import type { Keyring } from "../secrets/keyring.ts";
+import { testKeyring } from "../secrets/test-keyring.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
 import { JoinTokenStore } from "../store/join-token-store.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
+import { silentLog } from "../store/store-log.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
 import type { DecisionStore } from "./decision-store.ts";
 import { deterministicId } from "./deterministic-id.ts";
@@ -14,6 +17,9 @@ import type { NewContainer } from "./operations.ts";
 /** Until all nodes vote and have held their leases for longer than W of the default profile. */
 const SETTLED_MS = 9_000;
 
+/** A statement that stalls with the machine must not look like a database that is gone: time stands still meanwhile. */
+const PATIENCE_MS = 15_000;
+
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** A runtime on a real PostgreSQL, a clock that is moved by hand, and agents that obey. For tests. */
@@ -24,8 +30,8 @@ export type FleetRig = {
   readonly runtime: () => FleetRuntime;
   readonly nodeIds: string[];
   readonly clusterId: string;
-  /** Enrols one more node and connects it; resolves to its id. */
-  join(): Promise<string>;
+  /** Enrols one more node, in the first cluster unless another is named, and connects it; resolves to its id. */
+  join(clusterId?: string): Promise<string>;
   /** Moves time; nodes that are attached beat as their profile says. */
   pass(ms: number): Promise<void>;
   settle(): Promise<void>;
@@ -49,20 +55,22 @@ export type FleetRigOptions = {
   readonly deliverAlerts?: boolean;
   readonly fenceHook?: FenceHook | null;
   readonly settledMs?: number;
+  readonly keyring?: Keyring;
 };
 
 /**
  * `wrap` lets a test come between the runtime and its store; with `deliverAlerts` it keeps what a webhook is to be told; a
- * `fenceHook` is called for nodes that fall silent; `settledMs` is how long the nodes have been there when the test begins.
+ * `fenceHook` is called for nodes that fall silent; `settledMs` is how long the nodes have been there when the test begins; the
+ * `keyring` opens secrets.
  */
 export async function fleetRig(
   nodeCount: number,
   wrap: (store: DecisionStore) => DecisionStore = (store) => store,
-  { deliverAlerts = false, fenceHook = null, settledMs = SETTLED_MS }: FleetRigOptions = {},
+  { deliverAlerts = false, fenceHook = null, settledMs = SETTLED_MS, keyring = testKeyring() }: FleetRigOptions = {},
 ): Promise<FleetRig> {
   let ids = 0;
   const newId = (): string => deterministicId("rig", ++ids);
-  const database = await testDatabase();
+  const database = await testDatabase(silentLog, PATIENCE_MS);
   const clock = new ManualClock();
   const agents = new FakeAgents(clock);
   const clusterId = newId();
@@ -75,6 +83,7 @@ export async function fleetRig(
     const runtime = new FleetRuntime({
       store,
       link: agents,
+      keyring,
       clock,
       log: quiet,
       newId,
@@ -95,14 +104,14 @@ export async function fleetRig(
       await renewing.renewal;
     }
   };
-  const join = async (): Promise<string> => {
+  const join = async (into = clusterId): Promise<string> => {
     const number = nodeIds.length + 1;
     const nodeId = newId();
     const tokenHash = `hash-${number}`;
     const createdAtMs = clock.wallMs();
     await tokens.create({
       secretHash: tokenHash,
-      clusterId,
+      clusterId: into,
       createdBy: "rig",
       createdAtMs,
       expiresAtMs: createdAtMs + 600_000,

@@ -1,6 +1,7 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
 import type { NodeEvent } from "../domain/node/node-context.ts";
+import type { Keyring } from "../secrets/keyring.ts";
 import type { AgentLink } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterOperations } from "./cluster-operations.ts";
@@ -17,8 +18,10 @@ import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
 import { groupKeeper } from "./group-keeper.ts";
 import { readGroup } from "./group-reading.ts";
+import { HealthFlush } from "./health-flush.ts";
 import { LeadershipKeeper } from "./leadership-keeper.ts";
 import { NPlusOneWatch } from "./n-plus-one-watch.ts";
+import { approvalKeeper } from "./node-approvals.ts";
 import { type FencePorts, NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
@@ -30,6 +33,8 @@ import { WhatIfBoard } from "./what-if-board.ts";
 export type FleetRuntimePorts = {
   readonly store: DecisionStore;
   readonly link: AgentLink;
+  /** Opens what is secret of a container, to keep it out of what is stored of its failures. */
+  readonly keyring: Keyring;
   readonly clock: Clock;
   readonly log: RuntimeLog;
   readonly newId: () => string;
@@ -40,7 +45,6 @@ export type FleetRuntimePorts = {
   readonly fenceHook?: FenceHook | null;
 };
 
-const HEALTH_FLUSH_MS = 5_000;
 const RECOVERY_PAUSE_MS = 250;
 
 /** How a term begins to watch a node that its chart shows so. */
@@ -65,12 +69,12 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly #sender: CommandSender;
   readonly #groups: RepeatedDecision;
   readonly #suspensions: RepeatedDecision;
+  readonly #approvals: RepeatedDecision;
+  readonly #health: HealthFlush;
   readonly #listeners = new Set<(newestSequence: bigint) => void>();
   #databaseReady = false;
   #stopped = false;
-  #cancelFlush: (() => void) | null = null;
   #recovery: Promise<void> | null = null;
-  #flushing: Promise<void> = Promise.resolve();
 
   constructor(ports: FleetRuntimePorts) {
     this.#ports = ports;
@@ -85,7 +89,12 @@ export class FleetRuntime implements CoordinatorStatus {
       onElected: (elected) => this.#beginTerm(elected),
       onDeposed: (reason) => this.#endTerm(reason),
     });
-    this.#sender = new CommandSender({ link: ports.link, pendingOf: (nodeId) => this.state.pendingOf(nodeId), term });
+    this.#sender = new CommandSender({
+      link: ports.link,
+      pendingOf: (nodeId) => this.state.pendingOf(nodeId),
+      secretKeyOf: (containerId) => this.state.container(containerId)?.facts.secretKey ?? null,
+      term,
+    });
     this.loop = new DecisionLoop({
       state: this.state,
       store,
@@ -122,7 +131,7 @@ export class FleetRuntime implements CoordinatorStatus {
       clock,
       loop: this.loop,
       state: this.state,
-      signsOf: (nodeId) => this.#watch.signsOf(nodeId),
+      signs: () => this.#watch.signs(),
       term,
       log,
     });
@@ -131,9 +140,15 @@ export class FleetRuntime implements CoordinatorStatus {
       loop: this.loop,
       state: this.state,
       blockedDeaths: () => this.#watch.blockedDeaths(),
-      signsOf: (nodeId) => this.#watch.signsOf(nodeId),
+      signs: () => this.#watch.signs(),
       term,
       log,
+    });
+    this.#approvals = approvalKeeper({ clock, loop: this.loop, state: this.state, term, log });
+    this.#health = new HealthFlush({
+      ...{ store, state: this.state, watch: this.#watch, clock, log },
+      term: () => (this.#databaseReady ? term() : null),
+      overruled: (stale) => this.#leadership.overruled(stale),
     });
     this.clusters = new ClusterOperations({
       loop: this.loop,
@@ -148,10 +163,14 @@ export class FleetRuntime implements CoordinatorStatus {
       newId: ports.newId,
       tokenCluster: (hash) => store.tokenCluster(hash, clock.wallMs()),
     });
-    this.operators = new OperatorOperations({ loop: this.loop });
+    this.operators = new OperatorOperations({
+      loop: this.loop,
+      disconnect: (nodeId, reason) => ports.link.disconnect(nodeId, reason),
+    });
     this.intake = new FleetIntake({
       loop: this.loop,
       state: this.state,
+      keyring: ports.keyring,
       watch: this.#watch,
       term,
       membershipOf: (nodeId) => presentEpoch(this.#historyOf(nodeId)),
@@ -164,20 +183,14 @@ export class FleetRuntime implements CoordinatorStatus {
     await this.#leadership.start();
     this.#groups.start();
     this.#suspensions.start();
-    this.#flushLater();
+    this.#approvals.start();
+    this.#health.start();
   }
 
   /** Stops deciding, waits for what is being committed, and gives leadership up. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#nPlusOne.stop();
-    this.#cancelFlush?.();
-    this.#groups.stop();
-    this.#suspensions.stop();
-    this.#watch.clear();
-    this.#deadlines.clear();
-    this.#dutyDeadlines.clear();
-    await Promise.all([this.loop.idle(), this.#flushing, this.#recovery]);
+    const stored = this.#beginNothing();
+    await Promise.all([this.loop.idle(), stored, this.#recovery]);
     await this.#leadership.stop();
   }
 
@@ -188,16 +201,22 @@ export class FleetRuntime implements CoordinatorStatus {
 
   /** Drops everything as it stands, as the end of the process would; for tests of what is found afterwards. */
   async abandon(): Promise<void> {
+    const stored = this.#beginNothing();
+    this.#leadership.abandon();
+    await Promise.all([this.loop.idle(), stored]);
+  }
+
+  /** What was to come does not; resolves when what is being stored of the nodes' health is. */
+  #beginNothing(): Promise<void> {
     this.#stopped = true;
     this.#nPlusOne.stop();
-    this.#cancelFlush?.();
     this.#groups.stop();
     this.#suspensions.stop();
+    this.#approvals.stop();
     this.#watch.clear();
     this.#deadlines.clear();
     this.#dutyDeadlines.clear();
-    this.#leadership.abandon();
-    await Promise.all([this.loop.idle(), this.#flushing]);
+    return this.#health.stop();
   }
 
   leading(): { leader: boolean; term: number } {
@@ -209,8 +228,8 @@ export class FleetRuntime implements CoordinatorStatus {
     return this.#databaseReady;
   }
 
-  liveNodes(): LiveNode[] {
-    return this.#watch.live();
+  liveNode(nodeId: string): LiveNode | undefined {
+    return this.#watch.liveNode(nodeId);
   }
 
   groupOf(clusterId: string): GroupReading | null {
@@ -314,6 +333,8 @@ export class FleetRuntime implements CoordinatorStatus {
     while (!this.#stopped && this.#leadership.term() !== null) {
       try {
         await this.#read();
+        // A removal whose commit was not answered may have been made.
+        for (const nodeId of [...this.#watch.nodeIds()]) if (!this.state.node(nodeId)) this.#watch.forget(nodeId);
         const dead = this.#watch.resume((nodeId) => this.state.node(nodeId)?.snapshot.value === "dead");
         this.loop.mend();
         this.#lookAgain();
@@ -360,12 +381,20 @@ export class FleetRuntime implements CoordinatorStatus {
     for (const container of changes.containers) this.#deadlines.follow(container);
     for (const node of changes.nodes) this.#dutyDeadlines.follow(node);
     for (const containerId of changes.forgotten) this.#deadlines.forget(containerId);
+    for (const { id } of changes.removedNodes) this.#forgetNode(id);
     // A command that the same decisions made void must not leave: the session it was meant for is over.
     const ended = new Set(changes.endedCommands.map(({ commandId }) => commandId));
     this.#sender.send(changes.commands.filter(({ command }) => !ended.has(command.commandId)));
     if (changes.events.length > 0) this.#tellListeners();
-    if (changes.nodes.length + changes.containers.length + changes.forgotten.length + changes.clusters.length > 0)
+    const { nodes, removedNodes, containers, forgotten, clusters } = changes;
+    if ([nodes, removedNodes, containers, forgotten, clusters].some(({ length }) => length > 0))
       this.#nPlusOne.changed();
+  }
+
+  #forgetNode(nodeId: string): void {
+    this.#watch.forget(nodeId);
+    this.#dutyDeadlines.forget(nodeId);
+    this.#ports.link.disconnect(nodeId, "the node was removed from the fleet");
   }
 
   #tellListeners(): void {
@@ -390,30 +419,5 @@ export class FleetRuntime implements CoordinatorStatus {
       const node = this.state.node(nodeId);
       if (node && this.#leadership.term() !== null) this.#dutyDeadlines.follow(node);
     });
-  }
-
-  #flushLater(): void {
-    if (this.#stopped) return;
-    this.#cancelFlush = this.#ports.clock.schedule(HEALTH_FLUSH_MS, () => {
-      this.#flushing = this.#flushHealth().finally(() => this.#flushLater());
-    });
-  }
-
-  async #flushHealth(): Promise<void> {
-    const term = this.#leadership.term();
-    if (term === null || !this.#databaseReady) return;
-    const samples = this.liveNodes().map(({ nodeId, lastHeartbeatWallMs, usage }) => ({
-      nodeId,
-      status: String(this.state.node(nodeId)?.snapshot.value ?? "pending"),
-      lastHeartbeatAtMs: lastHeartbeatWallMs,
-      usage,
-      confirmedEpoch: this.#watch.signsOf(nodeId).confirmedEpoch,
-    }));
-    try {
-      await this.#ports.store.flushHealth(term, samples, this.#ports.clock.wallMs());
-    } catch (error) {
-      if (error instanceof StaleTermError) return this.#leadership.overruled(term);
-      this.#ports.log.warn({ error }, "the nodes' health could not be stored; it is in memory and is stored next time");
-    }
   }
 }

@@ -2,7 +2,10 @@ import type { MembershipHistory } from "@lormas/lease/membership.ts";
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import { type AlertRecord, alertKey } from "../domain/alert/alert.ts";
 import { waitsForRoom } from "../domain/container/container-status.ts";
+import { PlacementTrial } from "../domain/placement/placement-trial.ts";
+import { FleetPlacement, type PlacementChanges } from "./fleet-placement.ts";
 import type { ClusterRecord, ContainerRecord, FleetView, NodeRecord, NodeRoom, PendingCommand } from "./fleet-view.ts";
+import { sameContainerForPlacement, sameNodeForPlacement } from "./foretold-facts.ts";
 import { EMPTY_ROOM } from "./node-room.ts";
 
 /** The committed fleet, in memory. Written only by `apply*` after a commit, and by rehydration. */
@@ -21,12 +24,21 @@ export class FleetState implements FleetView {
   /** Unresolved alerts by key: at most one for a kind and a subject. */
   readonly #alerts = new Map<string, AlertRecord>();
   readonly #moving = new Set<string>();
+  readonly #placement = new FleetPlacement(this);
   /** Sequence number of the newest committed event. */
   newestSequence = 0;
   /** Position of the newest committed command. */
   newestPosition = 0;
-  /** Rises with every change of what decides on placement: nodes, containers, what they hold. */
-  version = 0;
+
+  /** Rises with every change of what decides on placement, or on what a node's death would mean. */
+  get version(): number {
+    return this.#placement.version;
+  }
+
+  /** What has changed of that since a version; null: so much that it is not told one by one. */
+  changedSince(version: number): PlacementChanges | null {
+    return this.#placement.changedSince(version);
+  }
 
   cluster = (id: string): ClusterRecord | undefined => this.#clusters.get(id);
   clusters = (): Iterable<ClusterRecord> => this.#clusters.values();
@@ -44,6 +56,7 @@ export class FleetState implements FleetView {
   unresolvedAlert = (key: string): AlertRecord | undefined => this.#alerts.get(key);
   unresolvedAlerts = (): Iterable<AlertRecord> => this.#alerts.values();
   moving = (): string[] => [...this.#moving];
+  trial = (): PlacementTrial => new PlacementTrial(this.#placement.index());
 
   containerByName(name: string): ContainerRecord | undefined {
     const id = this.#byName.get(name);
@@ -55,7 +68,7 @@ export class FleetState implements FleetView {
   }
 
   applyCluster(cluster: ClusterRecord): void {
-    this.version++;
+    this.#placement.touchAll();
     this.#clusters.set(cluster.id, cluster);
   }
 
@@ -75,20 +88,31 @@ export class FleetState implements FleetView {
   }
 
   applyNode(node: NodeRecord): void {
-    this.version++;
+    const { id } = node.facts;
+    if (!sameNodeForPlacement(this.#nodes.get(id), node)) this.#placement.touchNode(id);
     this.#nodes.set(node.facts.id, node);
     if (node.duty.value === "in_service") this.#onDuty.delete(node.facts.id);
     else this.#onDuty.add(node.facts.id);
   }
 
+  removeNode(nodeId: string): void {
+    this.#placement.touchNode(nodeId);
+    this.#nodes.delete(nodeId);
+    this.#rooms.delete(nodeId);
+    this.#onDuty.delete(nodeId);
+  }
+
   applyRoom(nodeId: string, room: NodeRoom): void {
-    this.version++;
+    this.#placement.touchNode(nodeId);
     this.#rooms.set(nodeId, room);
   }
 
   applyContainer(id: string, container: ContainerRecord | null): void {
-    this.version++;
     const before = this.#containers.get(id);
+    if (!sameContainerForPlacement(before, container)) {
+      const homes = new Set([before, container].map((one) => one?.snapshot.context.placement?.nodeId));
+      for (const nodeId of homes) if (nodeId) this.#placement.touchDemands(nodeId);
+    }
     if (before) this.#byName.delete(before.facts.name);
     this.#unplaced.delete(id);
     this.#moving.delete(id);
@@ -127,7 +151,7 @@ export class FleetState implements FleetView {
 
   /** Forgets everything, before it is read anew. */
   clear(): void {
-    this.version++;
+    this.#placement.touchAll();
     for (const map of [this.#clusters, this.#nodes, this.#containers, this.#byName, this.#rooms, this.#pending]) {
       map.clear();
     }

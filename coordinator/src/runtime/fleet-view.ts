@@ -4,9 +4,14 @@ import type { AlertRecord } from "../domain/alert/alert.ts";
 import type { ContainerSnapshot } from "../domain/container/container-machine.ts";
 import type { DutySnapshot } from "../domain/maintenance/duty-machine.ts";
 import type { MigrationLimits } from "../domain/migration/migration-limits.ts";
+import type { NodeApproval } from "../domain/node/node-approval.ts";
+import type { NodeLabels } from "../domain/node/node-labels.ts";
 import type { NodeSnapshot } from "../domain/node/node-machine.ts";
 import type { NPlusOnePolicy } from "../domain/placement/n-plus-one.ts";
+import type { PlacementStrategy } from "../domain/placement/placement-strategy.ts";
+import type { PlacementTrial } from "../domain/placement/placement-trial.ts";
 import type { Resources } from "../domain/resources.ts";
+import type { MaybeSealed, WrappedKey } from "../domain/sealed-text.ts";
 import type { PortAssignment, WorkloadSpec } from "../domain/workload.ts";
 import type { OutboundCommand } from "./agent-link.ts";
 
@@ -22,6 +27,7 @@ export type ClusterRecord = {
   readonly autoMigrate: boolean;
   readonly allowOtherClusters: boolean;
   readonly nPlusOne: NPlusOnePolicy;
+  readonly placement: PlacementStrategy;
   readonly createdAtMs: number;
   readonly limits: MigrationLimits;
 };
@@ -30,7 +36,15 @@ export type NodeFacts = {
   readonly id: string;
   readonly name: string;
   readonly clusterId: string;
+  /** For placement, see domain/node/node-priority.ts. */
+  readonly priority: number;
   readonly schedulable: boolean;
+  /** What operators say of it, see domain/node/node-labels.ts. */
+  readonly labels: NodeLabels;
+  /** Since when its certificate is refused; null: it is not. */
+  readonly revokedAtMs: number | null;
+  /** It has no certificate yet and waits to be let in; absent or null: it is in. */
+  readonly approval?: NodeApproval | null;
   readonly guarded: boolean;
   /** Its container engine answers, as its last heartbeat said; taken for granted until one has. Not stored. */
   readonly runtimeReady: boolean;
@@ -61,8 +75,12 @@ export type ContainerFacts = {
   readonly id: string;
   readonly name: string;
   readonly eggId: string;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, MaybeSealed>>;
+  /** Opens what of it is sealed, and never changes once there is one; null: nothing is. */
+  readonly secretKey: WrappedKey | null;
   readonly spec: WorkloadSpec;
+  /** The id of the person whose it is; empty: nobody's, it was made by the administrator of the machine or before there were owners. */
+  readonly owner: string;
   readonly createdAtMs: number;
 };
 
@@ -102,6 +120,7 @@ export interface FleetView {
   pending(commandId: string): PendingCommand | undefined;
   pendingOf(nodeId: string): PendingCommand[];
   nodes(): Iterable<NodeRecord>;
+  containers(): Iterable<ContainerRecord>;
   /** Nodes that are cordoned, being emptied, in maintenance, or getting back what was moved away. */
   onDuty(): string[];
   /** Containers that wait for room: unplaced or stranded. */
@@ -114,4 +133,6 @@ export interface FleetView {
   unresolvedAlerts(): Iterable<AlertRecord>;
   /** Containers with a migration under way, queued ones included. */
   moving(): string[];
+  /** The nodes as placement sees them now for a container that is not there; for use before anything else is committed. */
+  trial(): PlacementTrial;
 }

@@ -15,19 +15,21 @@ export type GroupKeeperPorts = {
   readonly clock: Clock;
   readonly loop: Pick<DecisionLoop, "submit">;
   readonly state: FleetState;
-  readonly signsOf: SignsOf;
+  /** What is known of every node at this moment. */
+  readonly signs: () => SignsOf;
   readonly term: () => number | null;
   readonly log: RuntimeLog;
 };
 
 /** Keeps the voting groups: has their next epochs decided when one is due, and lets go of those nobody believes in. */
-export function groupKeeper({ state, signsOf, ...ports }: GroupKeeperPorts): RepeatedDecision {
+export function groupKeeper({ state, signs, ...ports }: GroupKeeperPorts): RepeatedDecision {
   const lonely = new LonelyGroups(ports.clock);
   return new RepeatedDecision({
     ...ports,
     everyMs: LOOK_MS,
     complaint: "the voting groups could not be changed; trying again",
     due: () => {
+      const signsOf = signs();
       const seen = groupsSeen(state, signsOf);
       const alone = seen.filter(({ view }) => isAlone(view));
       lonely.see(
@@ -40,9 +42,10 @@ export function groupKeeper({ state, signsOf, ...ports }: GroupKeeperPorts): Rep
       });
       if (due.length === 0) return null;
       return (work) => {
+        const signsThen = signs();
         for (const { clusterId } of due) {
-          prune(work, clusterId, signsOf);
-          regroup(work, clusterId, signsOf, lonely.aloneForLong(clusterId));
+          prune(work, clusterId, signsThen);
+          regroup(work, clusterId, signsThen, lonely.aloneForLong(clusterId));
         }
       };
     },

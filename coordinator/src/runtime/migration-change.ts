@@ -1,4 +1,5 @@
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
+import type { PlacementDecision } from "../domain/placement/placement-decision.ts";
 import type { MigrationChange } from "./decision-store.ts";
 import { migrationId } from "./deterministic-id.ts";
 import type { ContainerRecord } from "./fleet-view.ts";
@@ -22,4 +23,16 @@ export function migrationChange({ facts }: ContainerRecord, effect: MigrationEff
     default:
       return effect satisfies never;
   }
+}
+
+/** Why a migration ended in the decision that these are of; empty when it did not. */
+export function failureOf(changes: readonly MigrationChange[]): string {
+  const ended = changes.findLast((change) => change.kind === "ended");
+  return ended?.kind === "ended" ? ended.errorMessage : "";
+}
+
+/** How it was placed in that decision; null when it was not. */
+export function placementOf(changes: readonly MigrationChange[]): PlacementDecision | null {
+  const decided = changes.findLast((change) => change.kind === "decided");
+  return decided?.kind === "decided" ? decided.decision : null;
 }

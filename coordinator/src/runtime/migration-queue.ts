@@ -5,7 +5,7 @@ import { lifeState, migrationState } from "../domain/container/container-status.
 import { targetRequest } from "../domain/migration/migration-actions.ts";
 import { DEFAULT_LIMITS, type MigrationLimits } from "../domain/migration/migration-limits.ts";
 import type { ContainerRecord } from "./fleet-view.ts";
-import { placeContainer, type TimedFleet } from "./place-container.ts";
+import { findsPlace, type TimedFleet } from "./place-container.ts";
 
 /** What the queue needs of the decision in which it runs. */
 export type QueueWork = TimedFleet & {
@@ -79,7 +79,8 @@ export class MigrationQueue {
     const down = isDown(container);
     const clusterId = this.#clusterOf(move.sourceNodeId);
     const { migrationsAtOnce } = this.#limits(move.sourceNodeId);
-    if (!down && (this.#from.get(clusterId) ?? 0) >= migrationsAtOnce) {
+    const bound = move.forced !== true;
+    if (bound && !down && (this.#from.get(clusterId) ?? 0) >= migrationsAtOnce) {
       const name = this.#work.cluster(clusterId)?.name ?? clusterId;
       return this.#hold(
         id,
@@ -88,11 +89,13 @@ export class MigrationQueue {
           : `${migrationsAtOnce} migrations away from cluster ${name} are under way, as many as may be at once`,
       );
     }
-    const busyNodeIds = this.#busy(down);
+    const busyNodeIds = bound ? this.#busy(down) : [];
     if (busyNodeIds.length > 0) {
       if (this.#looksLeft <= 0) return;
-      const { decision } = placeContainer(this.#work, container, targetRequest(context, move, busyNodeIds));
-      if (decision.chosenNodeId === null && decision.candidates.some(({ droppedBy }) => droppedBy === "busy")) {
+      const wish = targetRequest(context, move, busyNodeIds);
+      const found = findsPlace(this.#work, container, wish);
+      // Without the bound on migrations at once there would be one.
+      if (!found && findsPlace(this.#work, container, { ...wish, busyNodeIds: [] })) {
         this.#looksLeft -= 1;
         return this.#hold(id, "every node that could take it takes as many migrations as it may at once");
       }
@@ -146,7 +149,7 @@ export class MigrationQueue {
 export function fitsElsewhere(fleet: TimedFleet, container: ContainerRecord, avoid: readonly string[]): boolean {
   const { context } = container.snapshot;
   const home = context.placement?.nodeId ?? null;
-  const { decision } = placeContainer(fleet, container, {
+  return findsPlace(fleet, container, {
     kind: "place",
     purpose: "move",
     requestedNodeId: null,
@@ -156,7 +159,6 @@ export function fitsElsewhere(fleet: TimedFleet, container: ContainerRecord, avo
     pinnedNodeId: null,
     homeNodeId: home,
   });
-  return decision.chosenNodeId !== null;
 }
 
 /** It does not serve: its source is dead, or its copy there has ended. */

@@ -61,7 +61,7 @@ export class NPlusOneWatch {
   async #judge(): Promise<void> {
     this.#running = true;
     try {
-      await this.#decide(this.#isAsked() ? await this.#ports.board.all() : []);
+      await this.#decide(this.#isAsked() ? (await this.#ports.board.all()).nodes : []);
     } catch (error) {
       this.#ports.log.warn({ error }, "N+1 could not be judged; trying again");
       this.#dirty = true;

@@ -1,17 +1,23 @@
 import { CLOCK_DIFFERENCE_MAX } from "@lormas/lease/clock-rate.ts";
 import { alertKey } from "../domain/alert/alert.ts";
+import { labelsText } from "../domain/node/node-labels.ts";
 import type { NodeFacts } from "./fleet-view.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** What of a node decides on placement, in one text to compare. */
 export function placementFacts(facts: NodeFacts): string {
-  const { schedulable, guarded, clockSound, runtimeReady, runtime, capacity, portPoolMin, portPoolMax } = facts;
+  const { schedulable, revokedAtMs, guarded, clockSound, runtimeReady, runtime, architecture, labels, capacity } =
+    facts;
+  const { portPoolMin, portPoolMax } = facts;
   return [
     schedulable,
+    revokedAtMs,
     guarded,
     clockSound,
     runtimeReady,
     runtime,
+    architecture,
+    labelsText(labels),
     capacity.cpuMillis,
     capacity.memoryBytes,
     capacity.diskBytes,

@@ -9,6 +9,11 @@ export function withHolding(room: NodeRoom, containerId: string, holding: Holdin
   const holders = new Map(room.holders);
   if (holding) holders.set(containerId, holding);
   else holders.delete(containerId);
+  return roomOf(holders);
+}
+
+/** The room of a node on which these hold their shares. */
+export function roomOf(holders: ReadonlyMap<string, Holding>): NodeRoom {
   let allocated = NO_RESOURCES;
   const ports = new Map<string, string>();
   for (const [holder, held] of holders) {

@@ -1,6 +1,6 @@
 import { clockIsUnsound } from "@lormas/lease/clock-rate.ts";
 import { type DeathVerdict, deathVerdict } from "@lormas/lease/death-rule.ts";
-import { coversLast, type LeaseCoverage } from "@lormas/lease/lease-coverage.ts";
+import type { LeaseCoverage } from "@lormas/lease/lease-coverage.ts";
 import { type MembershipHistory, presentEpoch } from "@lormas/lease/membership.ts";
 import {
   due,
@@ -16,9 +16,10 @@ import type { AgentHeartbeat } from "./agent-intake.ts";
 import type { Clock } from "./clock.ts";
 import type { FenceHook, FenceRequest } from "./fence-hook.ts";
 import { NodeFencing } from "./node-fencing.ts";
+import { finiteWaitMs, signsAt } from "./node-signs.ts";
 import type { LiveNode } from "./operations.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
-import { NO_SIGNS, type NodeSigns } from "./voting-group.ts";
+import { NO_SIGNS, type NodeSigns, type SignsOf } from "./voting-group.ts";
 
 /** What the watch asks to be decided. Each resolves when committed, and rejects when it is not known to be. */
 export type NodeWatchPorts = {
@@ -45,12 +46,6 @@ export type FencePorts = {
 export type NodeStanding =
   | { readonly kind: "heard" | "deciding" | "dead" | "lease_over" }
   | { readonly kind: "lease_runs"; readonly leftMs: number };
-
-/** W of a node as if every epoch that it may believe in fenced it. */
-function finiteWaitMs(ledger: NodeLedger, history: MembershipHistory, nowMs: number): number {
-  const [first, ...rest] = history.map((epoch) => ({ ...epoch, policy: { ...epoch.policy, selfFencing: true } }));
-  return first ? nodeWaitMs(ledger, [first, ...rest], nowMs) : Number.POSITIVE_INFINITY;
-}
 
 /** How long a node that was not heard in this term yet is given to find the new leader, at least. */
 export const TERM_START_GRACE_MS = 8_000;
@@ -79,6 +74,11 @@ export type BlockedDeath = {
   /** The epoch that it may believe in and whose majority is missing. */
   readonly verdict: Extract<DeathVerdict, { kind: "majority_lost" }>;
 };
+
+const unheard = (ledger: NodeLedger): Watched => ({
+  ...{ ledger, session: 0, lastHeartbeatWallMs: null, usage: NO_RESOURCES, blocked: null, offAfterMs: null },
+  cancel: null,
+});
 
 /** Keeps the ledgers of all nodes: renews leases in memory, and has decided what their absence means. */
 export class NodeWatch {
@@ -113,21 +113,18 @@ export class NodeWatch {
     }>,
   ): void {
     const before = new Map(this.#nodes);
+    const nowMs = this.#ports.clock.bootMs();
     this.clear();
     for (const { nodeId, shown, lastHeartbeatAtMs, confirmedEpoch } of nodes) {
       const old = before.get(nodeId);
       const history = this.#ports.historyOf(nodeId);
-      const ledger = ledgerAtTermStart(this.#ports.clock.bootMs(), shown === "dead", history, confirmedEpoch);
+      const ledger = ledgerAtTermStart(nowMs, shown === "dead", history, confirmedEpoch);
       this.#nodes.set(nodeId, {
-        ledger: shown === "silent" ? { ...ledger, phase: "silent" } : ledger,
-        session: 0,
+        ...unheard(shown === "silent" ? { ...ledger, phase: "silent" } : ledger),
         lastHeartbeatWallMs: old?.lastHeartbeatWallMs ?? lastHeartbeatAtMs,
         usage: old?.usage ?? NO_RESOURCES,
-        blocked: null,
-        offAfterMs: null,
-        cancel: null,
       });
-      this.#arm(nodeId);
+      this.#arm(nodeId, nowMs);
       // One that was silent before is given the time in which another one would have become so.
       if (shown === "silent") {
         const { unhealthyMs } = presentEpoch(history).policy;
@@ -168,6 +165,13 @@ export class NodeWatch {
     this.#nodes.clear();
   }
 
+  /** Watches a node that was removed no more. */
+  forget(nodeId: string): void {
+    this.#fencing?.forget(nodeId);
+    this.#nodes.get(nodeId)?.cancel?.();
+    this.#nodes.delete(nodeId);
+  }
+
   servedIncarnation(nodeId: string): string | null {
     return this.#nodes.get(nodeId)?.ledger.incarnation ?? null;
   }
@@ -182,15 +186,7 @@ export class NodeWatch {
       watched.ledger = next;
       watched.session = session;
     } else {
-      this.#nodes.set(nodeId, {
-        ledger: next,
-        session,
-        lastHeartbeatWallMs: null,
-        usage: NO_RESOURCES,
-        blocked: null,
-        offAfterMs: null,
-        cancel: null,
-      });
+      this.#nodes.set(nodeId, { ...unheard(next), session });
     }
     this.#arm(nodeId);
   }
@@ -245,24 +241,28 @@ export class NodeWatch {
     return this.#nodes.get(nodeId)?.lastHeartbeatWallMs ?? null;
   }
 
-  live(): LiveNode[] {
-    return [...this.#nodes].map(([nodeId, { lastHeartbeatWallMs, usage }]) => ({ nodeId, lastHeartbeatWallMs, usage }));
+  /** Every node that is watched. */
+  nodeIds(): Iterable<string> {
+    return this.#nodes.keys();
+  }
+
+  liveNode(nodeId: string): LiveNode | undefined {
+    const watched = this.#nodes.get(nodeId);
+    return watched && { nodeId, lastHeartbeatWallMs: watched.lastHeartbeatWallMs, usage: watched.usage };
   }
 
   /** What of a node decides on its part in voting groups. */
   signsOf(nodeId: string): NodeSigns {
-    const watched = this.#nodes.get(nodeId);
-    if (!watched) return NO_SIGNS;
-    const { ledger, blocked } = watched;
+    return this.signs()(nodeId);
+  }
+
+  /** The same of many nodes, all at this moment: reading the clock costs more than looking at one. */
+  signs(): SignsOf {
     const nowMs = this.#ports.clock.bootMs();
-    const coverage = this.coverageOf(nodeId);
-    const waitMs = nodeWaitMs(ledger, this.#ports.historyOf(nodeId), nowMs);
-    return {
-      confirmed: coverage !== null && coverage.fromMs <= nowMs && nowMs <= coverage.untilMs,
-      proves: coversLast(coverage, waitMs, nowMs),
-      undecided: ledger.phase === "deciding" || (ledger.phase === "silent" && !blocked && Number.isFinite(waitMs)),
-      confirmedEpoch: ledger.confirmedEpoch,
-      leaving: ledger.left.some(({ untilMs }) => untilMs > nowMs),
+    return (nodeId) => {
+      const watched = this.#nodes.get(nodeId);
+      if (!watched) return NO_SIGNS;
+      return signsAt(watched.ledger, watched.blocked !== null, this.#ports.historyOf(nodeId), nowMs);
     };
   }
 
@@ -289,10 +289,11 @@ export class NodeWatch {
 
   // A node that may still believe that nothing fences it, for example as the one node of a fleet before there was another.
   #unfencedDeath(nodeId: string, { ledger }: Watched): BlockedDeath | null {
+    if (ledger.phase !== "silent") return null;
     const history = this.#ports.historyOf(nodeId);
     const nowMs = this.#ports.clock.bootMs();
     const { epoch } = presentEpoch(history);
-    if (ledger.phase !== "silent" || Number.isFinite(nodeWaitMs(ledger, history, nowMs))) return null;
+    if (Number.isFinite(nodeWaitMs(ledger, history, nowMs))) return null;
     const sinceMs = ledger.countsFromMs + finiteWaitMs(ledger, history, nowMs);
     if (nowMs < sinceMs) return null;
     const needed = Number.POSITIVE_INFINITY;
@@ -346,7 +347,7 @@ export class NodeWatch {
   }
 
   // One timer a node, not one a heartbeat: it looks when it fires whether anything is due.
-  #arm(nodeId: string): void {
+  #arm(nodeId: string, nowMs = this.#ports.clock.bootMs()): void {
     const watched = this.#nodes.get(nodeId);
     // While a death is being decided nothing else is due; the timer that may be there asks again after a failure.
     if (!watched || watched.ledger.phase === "deciding") return;
@@ -357,9 +358,9 @@ export class NodeWatch {
       watched.cancel = clock.schedule(0, () => this.#look(nodeId));
       return;
     }
-    const next = nextDueMs(watched.ledger, this.#ports.historyOf(nodeId), TERM_START_GRACE_MS, clock.bootMs());
+    const next = nextDueMs(watched.ledger, this.#ports.historyOf(nodeId), TERM_START_GRACE_MS, nowMs);
     if (next === null) return;
-    watched.cancel = clock.schedule(Math.max(0, next - clock.bootMs()), () => this.#look(nodeId));
+    watched.cancel = clock.schedule(Math.max(0, next - nowMs), () => this.#look(nodeId));
   }
 
   #look(nodeId: string): void {

@@ -2,11 +2,17 @@ import { Refusal } from "../domain/refusal.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
 import type { NodeRecord } from "./fleet-view.ts";
 import { admitNPlusOne } from "./n-plus-one-admission.ts";
-import type { Granted, OperatorWishes } from "./operator-wishes.ts";
-import type { UnitOfWork } from "./unit-of-work.ts";
+import { approveNode, denyNode } from "./node-approvals.ts";
+import { changeNode } from "./node-change.ts";
+import { misfitsOnNode } from "./node-misfit.ts";
+import { removeNode } from "./node-removal.ts";
+import type { Granted, NodeChange, OperatorWishes } from "./operator-wishes.ts";
+import type { FleetEvent, UnitOfWork } from "./unit-of-work.ts";
 
 export type OperatorPorts = {
   readonly loop: Pick<DecisionLoop, "submit">;
+  /** Ends a node's streams. */
+  readonly disconnect: (nodeId: string, reason: string) => void;
 };
 
 /** Operators' wishes, decided on the fleet as it is at that moment. */
@@ -72,6 +78,44 @@ export class OperatorOperations implements OperatorWishes {
     });
   }
 
+  update(nodeId: string, change: NodeChange, by: string): Promise<Granted> {
+    return this.#ports.loop.submit((work) => {
+      const node = existing(work, nodeId);
+      const said = changeNode(work, node, change);
+      if (said.length === 0) return { warnings: [] };
+      const { facts } = existing(work, nodeId);
+      const { priority, labels, name, clusterId } = facts;
+      const message = `${node.facts.name} has ${said.join(" and ")} now, set by ${by}`;
+      work.addEvent(nodeEvent(nodeId, "node.updated", "info", message, { by, priority, labels, name, clusterId }));
+      const was = work.before();
+      const warnings = admitNPlusOne(was, work, `the change of ${facts.name}`);
+      return { warnings, notes: misfitsOnNode(was, work, nodeId) };
+    });
+  }
+
+  async revoke(nodeId: string, by: string): Promise<void> {
+    await this.#ports.loop.submit((work) => {
+      const { facts } = existing(work, nodeId);
+      if (facts.revokedAtMs !== null) return;
+      work.changeNode(nodeId, { revokedAtMs: work.atMs });
+      const message = `the certificate of ${facts.name} was revoked by ${by}: it is shut out`;
+      work.addEvent(nodeEvent(nodeId, "node.revoked", "warning", message, { by }));
+    });
+    this.#ports.disconnect(nodeId, "the node has been revoked");
+  }
+
+  approve(nodeId: string, keyFingerprint: string, by: string): Promise<void> {
+    return this.#ports.loop.submit((work) => approveNode(work, existing(work, nodeId), keyFingerprint, by));
+  }
+
+  deny(nodeId: string, by: string): Promise<void> {
+    return this.#ports.loop.submit((work) => denyNode(work, existing(work, nodeId), by));
+  }
+
+  remove(nodeId: string, by: string): Promise<void> {
+    return this.#ports.loop.submit((work) => removeNode(work, existing(work, nodeId), by));
+  }
+
   acknowledgeAlert(alertId: string, by: string): Promise<void> {
     return this.#ports.loop.submit((work) => {
       for (const alert of work.unresolvedAlerts()) {
@@ -85,6 +129,16 @@ export class OperatorOperations implements OperatorWishes {
       );
     });
   }
+}
+
+function nodeEvent(
+  nodeId: string,
+  type: string,
+  severity: "info" | "warning",
+  message: string,
+  data: Readonly<Record<string, unknown>>,
+): FleetEvent {
+  return { type, severity, message, nodeId, containerId: null, migrationId: null, data };
 }
 
 function existing(work: UnitOfWork, nodeId: string): NodeRecord {

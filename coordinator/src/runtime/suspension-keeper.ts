@@ -19,7 +19,8 @@ export type SuspensionKeeperPorts = {
   readonly loop: Pick<DecisionLoop, "submit">;
   readonly state: FleetState;
   readonly blockedDeaths: () => readonly BlockedDeath[];
-  readonly signsOf: SignsOf;
+  /** What is known of every node at this moment. */
+  readonly signs: () => SignsOf;
   readonly term: () => number | null;
   readonly log: RuntimeLog;
 };
@@ -47,7 +48,8 @@ export function suspensionKeeper(ports: SuspensionKeeperPorts): RepeatedDecision
     everyMs: LOOK_MS,
     complaint: "a suspension could not be stored; trying again",
     due: () => {
-      const changes = [...state.clusters()].flatMap((cluster) => changeOf(ports, cluster) ?? []);
+      const seen = { signsOf: ports.signs(), blocked: ports.blockedDeaths() };
+      const changes = [...state.clusters()].flatMap((cluster) => changeOf(ports, seen, cluster) ?? []);
       if (changes.length === 0) return null;
       return (work) => {
         for (const change of changes) change(work);
@@ -56,12 +58,18 @@ export function suspensionKeeper(ports: SuspensionKeeperPorts): RepeatedDecision
   });
 }
 
-function changeOf(ports: SuspensionKeeperPorts, cluster: ClusterRecord): ((work: UnitOfWork) => void) | null {
-  const { state, clock, signsOf } = ports;
+/** What all clusters are looked at with. */
+type Seen = { readonly signsOf: SignsOf; readonly blocked: readonly BlockedDeath[] };
+
+function changeOf(
+  { state, clock }: Pick<SuspensionKeeperPorts, "state" | "clock">,
+  seen: Seen,
+  cluster: ClusterRecord,
+): ((work: UnitOfWork) => void) | null {
   const standing = suspensionAlert(state, cluster.id);
   const history = state.membership(cluster.id);
   if (!history) return null;
-  const blocked = blockedOf(ports, cluster);
+  const blocked = blockedOf(state, seen, cluster);
   const wait = waitMs({ ...presentEpoch(history).policy, selfFencing: true });
   if (blocked.some(({ sinceMs }) => clock.bootMs() - sinceMs >= wait)) {
     const suspension = suspensionBy(state, blocked);
@@ -71,18 +79,18 @@ function changeOf(ports: SuspensionKeeperPorts, cluster: ClusterRecord): ((work:
   if (!standing || blocked.length > 0) return null;
   // A node that is silent still, at the beginning of a term for example, may be what it was suspended for.
   for (const { facts, snapshot } of state.nodes()) {
-    const silent = snapshot.value === "unhealthy" || signsOf(facts.id).undecided;
+    const silent = snapshot.value === "unhealthy" || seen.signsOf(facts.id).undecided;
     if (facts.clusterId === cluster.id && silent) return null;
   }
   return (work) => resume(work, cluster);
 }
 
 // Nothing of a group that is alone could be moved to another node: it has no failover that could be suspended.
-function blockedOf({ state, blockedDeaths, signsOf }: SuspensionKeeperPorts, cluster: ClusterRecord): BlockedDeath[] {
-  const blocked = blockedDeaths().filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
+function blockedOf(state: FleetState, seen: Seen, cluster: ClusterRecord): BlockedDeath[] {
+  const blocked = seen.blocked.filter(({ nodeId }) => state.node(nodeId)?.facts.clusterId === cluster.id);
   if (blocked.length === 0) return [];
   const own = [...state.nodes()].filter(({ facts }) => facts.clusterId === cluster.id);
-  return isAlone(groupView(state, cluster, own, signsOf)) ? [] : blocked;
+  return isAlone(groupView(state, cluster, own, seen.signsOf)) ? [] : blocked;
 }
 
 /** The unresolved alert that says that a group moves nothing by itself. */

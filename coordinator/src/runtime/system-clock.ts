@@ -1,5 +1,6 @@
 import { openSync, readSync } from "node:fs";
 import type { Clock } from "./clock.ts";
+import { askedOnceAnEvent } from "./event-clock.ts";
 
 /** Node's timers are signed 32-bit milliseconds; a longer delay is cut in pieces. */
 const TIMER_MAX_MS = 0x7fffffff;
@@ -17,10 +18,11 @@ function bootClock(): () => number {
     return () => performance.now();
   }
   const buffer = Buffer.alloc(64);
-  return () => {
+  const uptimeMs = (): number => {
     const length = readSync(fd, buffer, 0, buffer.length, 0);
     return Math.round(Number.parseFloat(buffer.toString("latin1", 0, length)) * 1_000);
   };
+  return askedOnceAnEvent(uptimeMs, () => performance.now());
 }
 
 /** The machine's own clocks. */

@@ -9,10 +9,11 @@ import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import { actorStart, actorStep } from "./actor-step.ts";
 import { alertEvent } from "./alert-event.ts";
-import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent } from "./decision-store.ts";
+import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent, UsedToken } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
 import { lookAtDuty, withTurn } from "./duty-look.ts";
 import { dutiesToLookAt } from "./duty-rounds.ts";
+import { clustersOf } from "./event-clusters.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
 import { migrationChange } from "./migration-change.ts";
@@ -25,7 +26,7 @@ import { placeContainer } from "./place-container.ts";
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
 const CASCADE_MAX = 100_000;
 
-export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs">;
+export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs" | "clusterIds">;
 
 type Queued =
   | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
@@ -39,10 +40,10 @@ type Queued =
 export class UnitOfWork extends FleetOverlay {
   readonly atMs: number;
   readonly term: number;
-  readonly #events: FleetEvent[] = [];
+  readonly #events: Omit<NumberedEvent, "sequence" | "atMs">[] = [];
   readonly #migrations: MigrationChange[] = [];
   readonly #jobs: JobChange[] = [];
-  readonly #usedTokens: { tokenHash: string; nodeId: string }[] = [];
+  readonly #usedTokens: UsedToken[] = [];
   readonly #queue: Queued[] = [];
   /** Duties that have asked for a look. */
   readonly #looks = new Set<string>();
@@ -85,8 +86,8 @@ export class UnitOfWork extends FleetOverlay {
     this.setContainer(facts.id, { facts, snapshot });
   }
 
-  consumeToken(tokenHash: string, nodeId: string): void {
-    this.#usedTokens.push({ tokenHash, nodeId });
+  consumeToken(used: UsedToken): void {
+    this.#usedTokens.push(used);
   }
 
   beginJob(id: string, containerId: string, containerName: string, job: string, requestedBy: string): void {
@@ -103,7 +104,7 @@ export class UnitOfWork extends FleetOverlay {
   }
 
   addEvent(event: FleetEvent): void {
-    this.#events.push(event);
+    this.#events.push({ ...event, clusterIds: clustersOf(this, event) });
   }
 
   /**
@@ -119,6 +120,13 @@ export class UnitOfWork extends FleetOverlay {
   resolveAlert(kind: AlertKind, subject: { readonly id: string }): void {
     const resolved = this.alertDraft.resolve(kind, subject.id, this.atMs, this.eventsSoFar() + 1);
     if (resolved) this.addEvent(alertEvent("resolved", resolved));
+  }
+
+  /** All that is wrong with something that goes away goes with it. */
+  resolveAlertsOf(subjectId: string): void {
+    for (const alert of [...this.unresolvedAlerts()]) {
+      if (alert.subject.id === subjectId) this.resolveAlert(alert.kind, alert.subject);
+    }
   }
 
   /** Somebody has taken the alert on; one that only tells of what is past is resolved by it. */
@@ -149,11 +157,16 @@ export class UnitOfWork extends FleetOverlay {
     for (const action of actions) if (action.type === "effect") this.#dutyEffect(nodeId, action.params as DutyEffect);
   }
 
-  /** Wishes a migration, which begins at once where it may and waits in the queue where it may not. */
-  tellMigrate(containerId: string, trigger: Exclude<MigrationTrigger, "auto">, targetNodeId: string | null): void {
+  /** Wishes a migration, which begins at once where it may and waits in the queue where it may not; `forced`: past its limits. */
+  tellMigrate(
+    containerId: string,
+    trigger: Exclude<MigrationTrigger, "auto">,
+    targetNodeId: string | null,
+    forced = false,
+  ): void {
     const home = this.node(this.container(containerId)?.snapshot.context.placement?.nodeId ?? "");
     const autoMigrate = this.cluster(home?.facts.clusterId ?? "")?.autoMigrate ?? false;
-    this.tellContainer(containerId, { type: "MIGRATE", at: this.atMs, trigger, targetNodeId, autoMigrate });
+    this.tellContainer(containerId, { type: "MIGRATE", at: this.atMs, trigger, targetNodeId, forced, autoMigrate });
     this.#advanceQueue(false);
   }
 
@@ -185,11 +198,10 @@ export class UnitOfWork extends FleetOverlay {
     }
   }
 
-  /** Why the newest migration of a container ended in this decision; empty when none did. */
-  lastMoveFailure(containerId: string): string {
-    const id = migrationId(containerId, this.container(containerId)?.snapshot.context.lastMove ?? 0);
-    const ended = this.#migrations.findLast((change) => change.kind === "ended" && change.id === id);
-    return ended?.kind === "ended" ? ended.errorMessage : "";
+  /** What this decision has recorded of the newest migration of a container, in order. */
+  lastMove(containerId: string): readonly MigrationChange[] {
+    const newest = migrationId(containerId, this.container(containerId)?.snapshot.context.lastMove ?? 0);
+    return this.#migrations.filter(({ id }) => id === newest);
   }
 
   /** Puts a command into the outbox; it leaves only after the commit. */
@@ -392,9 +404,7 @@ export class UnitOfWork extends FleetOverlay {
         for (const kind of effect.alerts) this.resolveAlert(kind, { id });
         return;
       case "forget":
-        for (const alert of [...this.unresolvedAlerts()]) {
-          if (alert.subject.id === id) this.resolveAlert(alert.kind, alert.subject);
-        }
+        this.resolveAlertsOf(id);
         this.setContainer(id, null);
         return;
       default:
@@ -420,6 +430,7 @@ export class UnitOfWork extends FleetOverlay {
       removedClusters: this.removedClusters(),
       memberships: this.changedMemberships(),
       nodes: this.changedNodes(),
+      removedNodes: this.removedNodes(),
       containers: this.changedContainers(),
       forgotten: this.forgottenContainers(),
       holdings: this.changedHoldings(),

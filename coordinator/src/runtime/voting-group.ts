@@ -64,16 +64,23 @@ function borrowableNodes(fleet: FleetView, clusterId: string, history: Membershi
 }
 
 function groupNode({ facts, snapshot }: NodeRecord, signsOf: SignsOf): GroupNode {
-  const { confirmed, proves, undecided } = signsOf(facts.id);
+  const signs = signsOf(facts.id);
   return {
     nodeId: facts.id,
     nodeName: facts.name,
     peerAddress: facts.peerAddress,
     dead: snapshot.value === "dead",
     sound: facts.guarded && facts.clockSound,
-    confirmed: confirmed && snapshot.value === "healthy",
-    proves,
-    undecided,
+    // Found out when it is asked for: of most nodes of a large group it is not.
+    get confirmed() {
+      return snapshot.value === "healthy" && signs.confirmed;
+    },
+    get proves() {
+      return signs.proves;
+    },
+    get undecided() {
+      return signs.undecided;
+    },
   };
 }
 
@@ -107,6 +114,16 @@ export function regroup(work: UnitOfWork, clusterId: string, signsOf: SignsOf, a
       voters: next.voters.map(({ nodeId }) => nodeId),
     },
   });
+}
+
+/**
+ * The same group under a number that is above every one of the fleet, for a node that comes to it from another one. A group that has no
+ * epoch yet gets such a number with its first.
+ */
+export function renewEpoch(work: UnitOfWork, clusterId: string): void {
+  const history = work.membership(clusterId);
+  if (!history) return;
+  work.setMembership(clusterId, [...history, { ...presentEpoch(history), epoch: work.newestEpoch() + 1 }]);
 }
 
 function votersText({ voters, policy }: NextMembership): string {

@@ -1,31 +1,7 @@
-import type { CandidateNode } from "../domain/placement/choose-node.ts";
-import { type FailoverDemand, type WhatIfContainer, whatIfNodeDies } from "../domain/placement/what-if.ts";
+import type { PlacementTrial } from "../domain/placement/placement-trial.ts";
+import { type FailoverDemand, whatIfNodeDies } from "../domain/placement/what-if.ts";
 import type { ContainerRecord, FleetView, NodeRecord } from "./fleet-view.ts";
 import { RANK } from "./migration-queue.ts";
-import { candidate } from "./place-container.ts";
-
-/** Every node as placement sees it for a container that is not there, in the order in which equals are chosen. */
-export function allCandidates(fleet: FleetView): CandidateNode[] {
-  return [...fleet.nodes()].map((node) => candidate(fleet, node, "", []));
-}
-
-/** What would become of the HA containers of a node if it died now. `candidates` as by `allCandidates` of the same fleet. */
-export function whatIf(
-  fleet: FleetView,
-  nodeId: string,
-  candidates: readonly CandidateNode[],
-  explain: boolean,
-): readonly WhatIfContainer[] {
-  const node = fleet.node(nodeId);
-  if (!node) return [];
-  const demands = failoverDemands(fleet, node);
-  if (demands.length === 0) return [];
-  return whatIfNodeDies(
-    demands,
-    candidates.filter(({ id }) => id !== nodeId),
-    explain,
-  ).containers;
-}
 
 /**
  * The fleet as the emptying of a node would leave it, as far as placement can tell now: the other nodes with what goes
@@ -34,18 +10,22 @@ export function whatIf(
 export function afterDrain(
   fleet: FleetView,
   nodeId: string,
-): { readonly candidates: readonly CandidateNode[]; readonly guests: ReadonlyMap<string, readonly FailoverDemand[]> } {
+): { readonly left: PlacementTrial; readonly guests: ReadonlyMap<string, readonly FailoverDemand[]> } {
   const node = fleet.node(nodeId);
-  const others = allCandidates(fleet).filter(({ id }) => id !== nodeId);
+  const left = fleet.trial();
+  left.delete(nodeId);
   // What is held by its data stays on the node; what placement finds no node for blocks the drain, and stays as well.
   const demands = node ? failoverDemands(fleet, node).map((demand) => released(demand)) : [];
-  const { containers, nodes } = whatIfNodeDies(demands, others, false);
+  const containers = whatIfNodeDies(demands, left, false);
   const guests = new Map<string, FailoverDemand[]>();
   for (const [index, demand] of demands.entries()) {
     const target = containers[index]?.targetNodeId;
-    if (target) guests.set(target, [...(guests.get(target) ?? []), movedTo(fleet, demand, target)]);
+    if (!target) continue;
+    const there = guests.get(target);
+    if (there) there.push(movedTo(fleet, demand, target));
+    else guests.set(target, [movedTo(fleet, demand, target)]);
   }
-  return { candidates: nodes, guests };
+  return { left, guests };
 }
 
 /** A drain moves whatever the policy of automatic migration. */
@@ -81,6 +61,7 @@ export function failoverDemands(fleet: FleetView, node: NodeRecord): FailoverDem
         resources: context.resources,
         ports: context.ports,
         runtimes: context.runtimes,
+        demands: context.demands,
         preferredClusterId: context.preferredClusterId,
         ownClusterId: node.facts.clusterId,
         allowOtherClusters: cluster?.allowOtherClusters ?? true,

@@ -1,7 +1,15 @@
 /** Pulling an image may take this long before a start or a preparation counts as failed. */
 export const PREPARE_TIMEOUT_MS = 600_000;
 /** Beyond the egg's start budget: creating the container and answering. */
-export const START_SLACK_MS = 60_000;
+const START_SLACK_MS = 60_000;
+/** Milliseconds that a start may take in all: its image and, where its volume wants it, its install script included. */
+export function startTimeoutMs(context: { readonly startBudgetMs: number; readonly installBudgetMs?: number }): number {
+  return PREPARE_TIMEOUT_MS + (context.installBudgetMs ?? 0) + context.startBudgetMs + START_SLACK_MS;
+}
+/** Milliseconds that an install script may take that is run again: its image included. */
+export function installTimeoutMs({ installBudgetMs = 0 }: { readonly installBudgetMs?: number }): number {
+  return PREPARE_TIMEOUT_MS + installBudgetMs + START_SLACK_MS;
+}
 /** Beyond the stop grace: killing and answering. */
 export const STOP_SLACK_MS = 20_000;
 export const REMOVE_TIMEOUT_MS = 60_000;
@@ -24,9 +32,9 @@ export const AVOID_PORTS_MAX = 64;
 /** Running this long forgives earlier crashes. */
 export const STABLE_AFTER_MS = 60_000;
 
-/** Until the next start after `restarts` failures in a row: 0.25 s doubled each time, at most 30 s. */
-export function restartDelayMs(restarts: number): number {
-  return Math.min(30_000, 250 * 2 ** Math.min(restarts, 10));
+/** Until the next start after so many failures in a row: nothing after the first, then 0.25 s doubled each time, at most 30 s. */
+export function restartDelayMs(failures: number): number {
+  return failures <= 1 ? 0 : Math.min(30_000, 250 * 2 ** Math.min(failures - 2, 10));
 }
 
 /** Until the next automatic migration after `failures` in a row: 5 s doubled each time, at most 5 min. */

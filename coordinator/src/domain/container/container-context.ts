@@ -1,3 +1,4 @@
+import { NO_DEMANDS, type NodeDemands } from "../placement/node-demands.ts";
 import type { Resources } from "../resources.ts";
 import type { PortDemand } from "../workload.ts";
 
@@ -16,7 +17,7 @@ export type Placement = {
 
 /** A command whose result a region waits for; the runtime derives its id from the container and the ordinal. */
 export type AwaitedCommand = { readonly ordinal: number; readonly kind: CommandKind; readonly nodeId: string };
-export type CommandKind = "prepare" | "start" | "stop" | "remove";
+export type CommandKind = "prepare" | "start" | "stop" | "remove" | "install";
 
 /** A moment (wall clock, ms) at which a region wants to be woken; kept absolute so that it survives a restart. */
 export type Deadline = {
@@ -75,11 +76,16 @@ export type Move = {
   readonly heldFor: string;
   /** Removals at the target that were asked for and not confirmed, while it is rolled back. */
   readonly closings: number;
+  /** It does not wait for the limits of the queue. */
+  readonly forced?: boolean;
   /** Somebody asked for its end; `sourceDead` as it was then. */
   readonly cancelled: { readonly by: string; readonly sourceDead: boolean } | null;
 };
 
 export type MoveError = { readonly code: string; readonly message: string };
+
+/** Somebody who runs the fleet has stopped it: nobody starts it until that is lifted. */
+export type ContainerSuspension = { readonly by: string; readonly reason: string; readonly at: number };
 
 /** What a container without a node that can run it waits for, beside room and its node. */
 export type MoveRetry = {
@@ -99,10 +105,14 @@ export type ContainerContext = {
   readonly ports: readonly PortDemand[];
   readonly runtimes: readonly string[];
   readonly preferredClusterId: string | null;
+  /** What it asks of a node beside room; absent: nothing, as in snapshots of before it could ask. */
+  readonly demands?: NodeDemands;
   /** Has a volume that stays on its node. */
   readonly localData: boolean;
   readonly allowDataLoss: boolean;
   readonly startBudgetMs: number;
+  /** How long its install script may take, ms, where its volume wants it; absent: it has none, as all of before there were any. */
+  readonly installBudgetMs?: number;
   readonly stopGraceMs: number;
   readonly priority: RestartPriority;
   /** Crashes in a row on one node after which it moves to another; 0: never. HA only. */
@@ -120,6 +130,10 @@ export type ContainerContext = {
   readonly runningSince: number | null;
   readonly healthy: boolean;
   readonly restartAfterStop: boolean;
+  /** The stop under way gives no grace: somebody wants it killed. Absent in snapshots of before it was kept. */
+  readonly stopAtOnce?: boolean;
+  /** Absent in snapshots of before there was such a thing. */
+  readonly suspension?: ContainerSuspension | null;
   /** Host ports that placement chose freely on the present node, as keys "tcp/20000". */
   readonly poolPorts: readonly string[];
   /** Pool ports that turned out to be taken by something else, as "<node id> tcp/20000"; until it runs. */
@@ -148,14 +162,35 @@ export type ContainerInput = Pick<
   | "ports"
   | "runtimes"
   | "preferredClusterId"
+  | "demands"
   | "localData"
   | "allowDataLoss"
   | "startBudgetMs"
+  | "installBudgetMs"
   | "stopGraceMs"
   | "desired"
   | "priority"
   | "crashesBeforeMove"
 >;
+
+/** What of a container may be changed at any time: no copy of it knows of it. */
+export type ContainerTuning = Partial<
+  Pick<
+    ContainerContext,
+    "preferredClusterId" | "demands" | "allowDataLoss" | "priority" | "crashesBeforeMove" | "suspension"
+  >
+>;
+
+/** What may be changed only while no copy of it runs: the next one is made so. */
+export type ContainerRemake = Partial<
+  Pick<
+    ContainerContext,
+    "ha" | "resources" | "ports" | "runtimes" | "localData" | "startBudgetMs" | "installBudgetMs" | "stopGraceMs"
+  >
+>;
+
+/** What it asks of a node beside room. */
+export const demandsOf = ({ demands }: Pick<ContainerContext, "demands">): NodeDemands => demands ?? NO_DEMANDS;
 
 export function freshContainer(input: ContainerInput): ContainerContext {
   return {

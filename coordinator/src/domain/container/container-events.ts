@@ -1,14 +1,31 @@
-import type { DesiredState, MigrationTrigger, MoveError } from "./container-context.ts";
+import type {
+  ContainerRemake,
+  ContainerTuning,
+  DesiredState,
+  MigrationTrigger,
+  MoveError,
+} from "./container-context.ts";
 
 /** What a container's actor hears. `at` is the wall clock, ms, when the event was taken up. */
 export type ContainerEvent = { readonly at: number } & (
   | { readonly type: "CREATED" }
-  | { readonly type: "WANT"; readonly desired: DesiredState }
+  | {
+      readonly type: "WANT";
+      readonly desired: DesiredState;
+      /** Wanted stopped: killed, without the grace of a stop. */
+      readonly atOnce?: boolean;
+    }
   | { readonly type: "RESTART" }
+  /** Its install script is to run once more. */
+  | { readonly type: "REINSTALL" }
+  | { readonly type: "TUNE"; readonly change: ContainerTuning }
+  | { readonly type: "REMAKE"; readonly change: ContainerRemake }
   | {
       readonly type: "MIGRATE";
       readonly trigger: MigrationTrigger;
       readonly targetNodeId: string | null;
+      /** It does not wait for the limits of the queue. */
+      readonly forced?: boolean;
       /** The policy of its cluster: should it lose its source, it is moved again without a wish. */
       readonly autoMigrate: boolean;
     }
@@ -57,6 +74,7 @@ export type ContainerEvent = { readonly at: number } & (
       readonly type: "MOVE_BEGIN";
       readonly trigger: MigrationTrigger;
       readonly targetNodeId: string | null;
+      readonly forced?: boolean;
       readonly downSince: number | null;
       readonly sourceDead: boolean;
       readonly automatic: boolean;
@@ -80,3 +98,11 @@ export type ContainerEvent = { readonly at: number } & (
 
 export type PlacementPurpose = "life" | "move";
 export type ObservedState = "created" | "starting" | "running" | "unhealthy" | "exited" | "absent";
+
+/**
+ * Nothing runs where a copy of this epoch ran: it has ended, it is not there any more, or another was made in its place whose
+ * start was cut short, as by an engine that ended meanwhile. Nobody is bound to start that one.
+ */
+export function isEnded(seen: { state: ObservedState; epoch: number }, epoch: number | null | undefined): boolean {
+  return seen.state === "absent" || ((seen.state === "exited" || seen.state === "created") && seen.epoch === epoch);
+}

@@ -1,7 +1,7 @@
 import { moveGuards } from "../migration/move-guards.ts";
 import { RESTARTS_MAX } from "./command-budget.ts";
 import type { ContainerContext, DesiredState } from "./container-context.ts";
-import type { ContainerEvent } from "./container-events.ts";
+import { type ContainerEvent, isEnded } from "./container-events.ts";
 import { isWornOut, mayStartElsewhere } from "./start-place.ts";
 
 type Args = { readonly context: ContainerContext; readonly event: ContainerEvent };
@@ -33,14 +33,17 @@ export const containerGuards = {
     event.type === "DEADLINE" && context.deadline?.name === event.name && context.deadline.at === event.due,
   /** The event is about the node where the container is placed. */
   isHome,
+  isPlacedAlive: ({ context }: Args): boolean => context.placement?.nodeDead === false,
+  isAwaitedAndWanted: (args: Args): boolean => isAwaited(args) && args.context.desired === "running",
   isPlaced: ({ context }: Args): boolean => context.placement !== null,
   isNowhere: ({ context }: Args): boolean => context.placement === null,
   isNowhereAlive: ({ context }: Args): boolean => context.placement === null || context.placement.nodeDead,
+  isOnNoDeadNode: ({ context }: Args): boolean => !context.placement?.nodeDead,
   isHomeSilent: ({ context }: Args): boolean => context.placement?.nodeSilent === true,
   /** The newest copy has ended; of a copy that was replaced this may be said without meaning anything. */
   isCopyExited,
   isCopyGone: (args: Args): boolean =>
-    isCopyExited(args) || (isHome(args) && args.event.type === "OBSERVED" && args.event.state === "absent"),
+    isHome(args) && args.event.type === "OBSERVED" && isEnded(args.event, args.context.placement?.epoch),
   /** Its health check says of the newest copy what it did not say before. */
   isHealthChanged: (args: Args): boolean =>
     isHome(args) &&
@@ -53,6 +56,8 @@ export const containerGuards = {
   wantsRunningOnDeadNode: (args: Args): boolean => wants("running")(args) && args.context.placement?.nodeDead === true,
   wantsRunningInPlace: (args: Args): boolean => wants("running")(args) && args.context.placement !== null,
   wantsStopped: wants("stopped"),
+  /** Wanted stopped without a grace. */
+  wantsKilled: (args: Args): boolean => wants("stopped")(args) && args.event.type === "WANT" && !!args.event.atOnce,
   /** And nothing ties it to its node. */
   wantsStoppedAndLeft: (args: Args): boolean => wants("stopped")(args) && !args.context.localData,
   /** It has crashed as often as it may on one node. */

@@ -1,6 +1,7 @@
 import type { SnapshotFrom } from "xstate";
 import { migrationRegion } from "../migration/migration-region.ts";
 import { containerContext, containerSetup } from "./container-setup.ts";
+import { tune } from "./life-actions.ts";
 import { lifeRegion } from "./life-region.ts";
 
 /** Rises when a persisted snapshot of an older version could not be taken up as it is. */
@@ -14,6 +15,7 @@ export const containerMachine = containerSetup.createMachine({
   id: "container",
   type: "parallel",
   context: containerContext,
+  on: { TUNE: { actions: [tune] } },
   states: { life: lifeRegion, migration: migrationRegion },
 });
 

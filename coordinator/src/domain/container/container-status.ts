@@ -34,6 +34,9 @@ export function containerStatus(snapshot: ContainerSnapshot): ContainerStatus {
       return life;
     case "backoff":
       return "crashed";
+    // What runs is its script, not it.
+    case "installing":
+      return "stopped";
     case "lost":
       return "unknown";
     case "moving":

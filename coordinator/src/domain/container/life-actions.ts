@@ -1,13 +1,12 @@
 import {
   AVOID_PORTS_MAX,
-  PREPARE_TIMEOUT_MS,
   REMOVE_TIMEOUT_MS,
   RESTARTS_MAX,
   RETRY_MS,
   restartDelayMs,
   STABLE_AFTER_MS,
-  START_SLACK_MS,
   STOP_SLACK_MS,
+  startTimeoutMs,
 } from "./command-budget.ts";
 import { deadlineAfter, type Placement } from "./container-context.ts";
 import { containerSetup as s } from "./container-setup.ts";
@@ -15,6 +14,10 @@ import { isWornOut, pinnedNodeId } from "./start-place.ts";
 
 /** What is wrong with a container that shall run; nothing of it matters once it shall not. */
 const STANDING_ALERTS = ["container_failed", "data_on_dead_node", "migration_failed"] as const;
+
+export const tune = s.assign(({ event }) => (event.type === "TUNE" ? event.change : {}));
+
+export const remake = s.assign(({ event }) => (event.type === "REMAKE" ? event.change : {}));
 
 export const place = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ awaited: null, deadline: null });
@@ -75,7 +78,7 @@ export const issueStart = s.enqueueActions(({ context, event, enqueue }) => {
   if (!placement) return;
   const epoch = context.lastEpoch + 1;
   const ordinal = context.lastOrdinal + 1;
-  const timeoutMs = PREPARE_TIMEOUT_MS + context.startBudgetMs + START_SLACK_MS;
+  const timeoutMs = startTimeoutMs(context);
   enqueue.assign({
     lastEpoch: epoch,
     lastOrdinal: ordinal,
@@ -83,6 +86,7 @@ export const issueStart = s.enqueueActions(({ context, event, enqueue }) => {
     awaited: { ordinal, kind: "start", nodeId: placement.nodeId },
     deadline: deadlineAfter("start", event.at, timeoutMs),
     restartAfterStop: false,
+    stopAtOnce: false,
     healthy: true,
   });
   enqueue({
@@ -152,7 +156,7 @@ export const noteCrash = s.enqueueActions(({ context, event, enqueue }) => {
     event.type === "COMMAND_FAILED"
       ? `${event.message} (${event.code})`
       : event.type === "OBSERVED"
-        ? event.detail || `the process is ${event.state}`
+        ? event.detail || `the process is ${event.state === "created" ? "created and not started" : event.state}`
         : "no answer to the start command in time";
   enqueue.assign({ restarts, crashesHere, reason, runningSince: null, awaited: null });
   enqueue({
@@ -183,7 +187,8 @@ export const tryEveryNodeAgain = s.assign({ avoidNodes: [] });
 
 export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
   if (context.restarts > RESTARTS_MAX) return; // Given up in the same step.
-  const delayMs = restartDelayMs(context.restarts - 1);
+  const delayMs = restartDelayMs(context.restarts);
+  const when = delayMs === 0 ? "at once" : `in ${(delayMs / 1000).toFixed(2)} s`;
   enqueue.assign({ deadline: deadlineAfter("restart", event.at, delayMs) });
   enqueue({
     type: "effect",
@@ -191,7 +196,7 @@ export const awaitRestart = s.enqueueActions(({ context, event, enqueue }) => {
       kind: "event",
       type: "container.restarting",
       severity: "info",
-      message: `${context.name} is started again in ${(delayMs / 1000).toFixed(1)} s (attempt ${context.restarts})`,
+      message: `${context.name} is started again ${when} (attempt ${context.restarts})`,
       nodeId: context.placement?.nodeId ?? null,
     },
   });
@@ -230,7 +235,9 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
   const placement = context.placement;
   if (!placement) return;
   const ordinal = context.lastOrdinal + 1;
-  const timeoutMs = context.stopGraceMs + STOP_SLACK_MS;
+  const atOnce = context.stopAtOnce === true;
+  const graceMs = atOnce ? 0 : context.stopGraceMs;
+  const timeoutMs = graceMs + STOP_SLACK_MS;
   enqueue.assign({
     lastOrdinal: ordinal,
     awaited: { ordinal, kind: "stop", nodeId: placement.nodeId },
@@ -246,7 +253,7 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
       nodeId: placement.nodeId,
       epoch: placement.epoch,
       timeoutMs,
-      graceMs: context.stopGraceMs,
+      graceMs,
     },
   });
   enqueue({
@@ -255,7 +262,7 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
       kind: "event",
       type: "container.stopping",
       severity: "info",
-      message: `${context.name} is being stopped`,
+      message: `${context.name} is being ${atOnce ? "killed" : "stopped"}`,
       nodeId: placement.nodeId,
     },
   });
@@ -263,8 +270,8 @@ export const issueStop = s.enqueueActions(({ context, event, enqueue }) => {
 
 export const noteStopped = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ awaited: null, deadline: null, restarts: 0, crashesHere: 0, reason: "", runningSince: null });
-  enqueue.assign({ retry: null });
-  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "stop"], error: "" } });
+  enqueue.assign({ retry: null, stopAtOnce: false });
+  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "stop", "kill", "suspend"], error: "" } });
   enqueue({ type: "effect", params: { kind: "alertOver", alerts: STANDING_ALERTS } });
   // No lease ends a standard container: on a node that is only cut off it may run for as long as that lasts.
   const unseen = !context.ha && context.placement?.nodeDead === true;
@@ -318,7 +325,8 @@ export const retryLater = s.assign({
 });
 
 export const noteGone = s.enqueueActions(({ context, enqueue }) => {
-  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs: ["create", "start", "stop", "delete"], error: "" } });
+  const jobs = ["create", "start", "stop", "kill", "suspend", "delete"];
+  enqueue({ type: "effect", params: { kind: "jobsEnded", jobs, error: "" } });
   enqueue({ type: "effect", params: { kind: "alertOver", alerts: STANDING_ALERTS } });
   enqueue({
     type: "effect",
@@ -406,6 +414,9 @@ export const dropPlacement = s.enqueueActions(({ context, enqueue }) => {
   enqueue.assign({ placement: null });
 });
 
-export const want = s.assign({
-  desired: ({ context, event }) => (event.type === "WANT" ? event.desired : context.desired),
+export const want = s.assign(({ context, event }) => {
+  if (event.type !== "WANT") return {};
+  // Who wants it running again while it is being killed does not want it to hang once more.
+  if (event.desired !== "stopped") return { desired: event.desired };
+  return { desired: event.desired, stopAtOnce: event.atOnce === true || context.stopAtOnce === true };
 });

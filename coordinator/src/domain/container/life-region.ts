@@ -1,4 +1,5 @@
 import { containerSetup as s } from "./container-setup.ts";
+import { issueInstall, noteInstalled, noteInstallFailed, restartIfWanted } from "./install-actions.ts";
 import {
   avoidThisPlace,
   awaitRestart,
@@ -21,6 +22,7 @@ import {
   noteStopped,
   noteUnknown,
   place,
+  remake,
   retryLater,
   takePlace,
   tryEveryNodeAgain,
@@ -77,6 +79,7 @@ export const lifeRegion = s.createStateConfig({
     },
     unplaced: {
       on: {
+        REMAKE: { actions: [remake] },
         ROOM: { target: "placing" },
         WANT: [
           { guard: "wantsStopped", target: "stopped", actions: [want] },
@@ -208,8 +211,41 @@ export const lifeRegion = s.createStateConfig({
         ],
         WANT: [
           { guard: "wantsRunning", actions: [want, s.assign({ restartAfterStop: true })] },
+          // The stop under way may hang: another one is sent, which cuts its grace.
+          {
+            guard: "wantsKilled",
+            target: "stopping",
+            reenter: true,
+            actions: [want, s.assign({ restartAfterStop: false })],
+          },
           { guard: "wantsStopped", actions: [want, s.assign({ restartAfterStop: false })] },
           { guard: "wantsRemoved", target: "removing", actions: [want] },
+        ],
+      },
+    },
+    // Its install script runs once more, and nothing else of it. A start that is wished meanwhile comes after it.
+    installing: {
+      entry: [issueInstall],
+      on: {
+        ...silence,
+        COMMAND_OK: [
+          { guard: "isAwaitedAndWanted", target: "starting", actions: [noteInstalled] },
+          { guard: "isAwaited", target: "stopped", actions: [noteInstalled] },
+        ],
+        // Nobody knows for certain what runs there: the stop closes its epoch, and what is wished comes after it.
+        COMMAND_FAILED: { guard: "isAwaited", target: "stopping", actions: [noteInstallFailed, restartIfWanted] },
+        DEADLINE: { guard: "isDue", target: "stopping", actions: [noteInstallFailed, restartIfWanted] },
+        NODE_DEAD: [
+          { guard: "isHomeToBeLeft", target: "stopped", actions: [noteInstallFailed, dropPlacement] },
+          { guard: "isHomeToBeStopped", target: "stopped", actions: [noteInstallFailed, noteNodeDead] },
+          { guard: "movesByItself", target: "moving", actions: [noteInstallFailed, noteNodeDead, beginAutomaticMove] },
+          { guard: "isHome", target: "lost", actions: [noteInstallFailed, noteNodeDead] },
+        ],
+        WANT: [
+          { guard: "wantsRemoved", target: "removing", actions: [noteInstallFailed, want] },
+          { guard: "wantsRunning", actions: [want] },
+          // The stop ends the script and closes its epoch.
+          { guard: "wantsStopped", target: "stopping", actions: [noteInstallFailed, want] },
         ],
       },
     },
@@ -223,6 +259,9 @@ export const lifeRegion = s.createStateConfig({
           { guard: "isHome", actions: [noteNodeDead] },
         ],
         NODE_BACK: { guard: "isHome", actions: [noteNodeBack] },
+        // Of a standard container a copy may run on a node that was only cut off; of one that is HA now it must not.
+        REMAKE: { guard: "isOnNoDeadNode", actions: [remake] },
+        REINSTALL: { guard: "isPlacedAlive", target: "installing" },
         WANT: [
           { guard: "wantsRemoved", target: "removing", actions: [want] },
           { guard: "wantsRunningOnDeadNode", target: "lost", actions: [want] },

@@ -28,6 +28,7 @@ const wishedMove = (mayServe: boolean) =>
     automatic: event.type === "MIGRATE" && event.autoMigrate,
     cause: event.type === "MIGRATE" ? event.trigger : "manual",
     targetNodeId: event.type === "MIGRATE" ? event.targetNodeId : null,
+    forced: event.type === "MIGRATE" && event.forced === true,
     downSince: mayServe ? null : (context.retry?.downSince ?? event.at),
     sourceDead: context.placement?.nodeDead ?? false,
     excludedNodeIds: [],

@@ -8,8 +8,11 @@ export function pinnedNodeId(context: ContainerContext): string | null {
     : null;
 }
 
-/** Failures that another node, or another port, may be free of. */
-const RELOCATABLE = ["port_taken", "image_unavailable", "unsupported_runtime", "disk_full", "engine_down"];
+/** Failures that another node, or another port, may be free of. An older agent calls unknown what it cannot do yet. */
+const RELOCATABLE = [
+  ...["port_taken", "image_unavailable", "unsupported_runtime", "disk_full", "engine_down"],
+  "unknown_command",
+];
 
 /** True when starting somewhere else, or on other pool ports, may help, and the container may go there. */
 export function mayStartElsewhere(context: ContainerContext, code: string): boolean {

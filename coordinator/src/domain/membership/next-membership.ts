@@ -71,7 +71,8 @@ const poolOf = ({ own, borrowable }: Pick<GroupView, "own" | "borrowable">): rea
 function nextVoters(view: GroupView, present: readonly Voter[]): readonly Voter[] {
   const pool = poolOf(view);
   if (pool.length < VOTERS_MIN) return [];
-  const nodeOf = new Map(pool.map((node) => [node.nodeId, node]));
+  const voting = new Set(present.map(({ nodeId }) => nodeId));
+  const nodeOf = new Map(pool.filter(({ nodeId }) => voting.has(nodeId)).map((node) => [node.nodeId, node]));
   const renamed: readonly Voter[] = present.map((voter) => nodeOf.get(voter.nodeId) ?? voter);
   const unsettled = pool.some((node) => node.undecided);
   if (unsettled && present.length >= VOTERS_MIN) return renamed.map(voterOf);
@@ -81,8 +82,11 @@ function nextVoters(view: GroupView, present: readonly Voter[]): readonly Voter[
   });
   const proving = stay.length >= VOTERS_MIN && stay.every(({ proves }) => proves);
   const mayJoin = (node: GroupNode) => !node.dead && node.sound && node.confirmed && (node.proves || !proving);
-  const join = pool.filter((node) => !stay.includes(node) && mayJoin(node));
-  const chosen: Voter[] = [...stay, ...join].slice(0, VOTERS_MAX);
+  const chosen: Voter[] = stay.slice(0, VOTERS_MAX);
+  for (const node of pool) {
+    if (chosen.length >= VOTERS_MAX) break;
+    if (!stay.includes(node) && mayJoin(node)) chosen.push(node);
+  }
   // Who keeps it at two although it cannot vote now: the most present ones first.
   for (const voter of renamed) {
     if (chosen.length < VOTERS_MIN && !chosen.some(({ nodeId }) => nodeId === voter.nodeId)) chosen.push(voter);

@@ -14,6 +14,8 @@ type Wish = {
   readonly intervalMs?: number;
   readonly leaseMs?: number;
   readonly killMs?: number;
+  readonly voteMs?: number;
+  readonly unhealthyMs?: number;
 };
 
 /**
@@ -22,6 +24,7 @@ type Wish = {
  */
 export function chosenPolicy(wish: Wish, present: LeasePolicy): LeasePolicy {
   const { profile, ...figures } = wish;
+  const { voteMs, unhealthyMs } = figures;
   const { survival } = present;
   const shipped = Object.hasOwn(LEASE_PROFILES, profile)
     ? LEASE_PROFILES[profile as keyof typeof LEASE_PROFILES]
@@ -46,13 +49,15 @@ export function chosenPolicy(wish: Wish, present: LeasePolicy): LeasePolicy {
     );
   }
   const { intervalMs, leaseMs, killMs } = { ...present, ...figures };
-  const policy = completePolicy({ profile, intervalMs, leaseMs, killMs, survival });
+  // v and the unhealthy time follow from the others, unless they are given: what was given once would not fit other figures.
+  const given = { ...(voteMs === undefined ? {} : { voteMs }), ...(unhealthyMs === undefined ? {} : { unhealthyMs }) };
+  const policy = completePolicy({ profile, intervalMs, leaseMs, killMs, ...given, survival });
   const problems = policyProblems(policy);
   if (problems.length > 0) {
     throw new Refusal(
       "unsafe_policy",
       `${problems.join("; ")}. ${policyArithmetic(policy)}`,
-      "choose a longer lease or a shorter interval, or one of the profiles",
+      "choose figures within these bounds, or one of the profiles",
       { field: "policy" },
     );
   }
@@ -65,7 +70,9 @@ export function policyArithmetic(policy: LeasePolicy): string {
   const bound = failoverBound(policy, 1_000).totalMs;
   return (
     `With interval ${intervalMs} ms, lease L = ${leaseMs} ms, kill K = ${killMs} ms and clock rate error ρ = ` +
-    `${CLOCK_RATE_ERROR_MAX * 100} %: W = (L + K)(1 + ρ)/(1 − ρ) = ${waitMs(policy)} ms, v = L/2 = ${policy.voteMs} ms, ` +
+    `${CLOCK_RATE_ERROR_MAX * 100} %: W = max((L + K)(1 + ρ)/(1 − ρ), unhealthy) = ` +
+    `${waitMs(policy)} ms, ` +
+    `v = ${policy.voteMs} ms, unhealthy after ${policy.unhealthyMs} ms, ` +
     `bound = W + interval + 300 ms + start 1000 ms = ${bound} ms`
   );
 }

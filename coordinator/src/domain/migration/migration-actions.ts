@@ -1,12 +1,13 @@
 import {
   AVOID_PORTS_MAX,
   FENCING_TIMEOUT_MS,
+  installTimeoutMs,
   PREPARE_TIMEOUT_MS,
   QUEUE_TIMEOUT_MS,
   REMOVE_TIMEOUT_MS,
   RETRY_MS,
-  START_SLACK_MS,
   STOP_SLACK_MS,
+  startTimeoutMs,
 } from "../container/command-budget.ts";
 import {
   type AwaitedCommand,
@@ -51,6 +52,7 @@ export const beginMove = s.enqueueActions(({ context, event, enqueue }) => {
     error: null,
     heldFor: "",
     closings: 0,
+    forced: event.forced === true,
     cancelled: null,
   };
   enqueue.assign({ lastMove: ordinal, move });
@@ -94,7 +96,11 @@ export const step = (name: string, detail: (context: ContainerContext) => string
   });
 
 /** What placement is asked for a migration under way; the queue asks the same before it lets the migration begin. */
-export function targetRequest(context: ContainerContext, move: Move, busyNodeIds: readonly string[]) {
+export function targetRequest(
+  context: ContainerContext,
+  move: Pick<Move, "requestedNodeId" | "sourceNodeId" | "excludedNodeIds">,
+  busyNodeIds: readonly string[],
+) {
   return {
     kind: "place",
     purpose: "move",
@@ -206,9 +212,10 @@ function commandParams(context: ContainerContext, move: Move, kind: CommandKind,
   const nodeId = side === "source" ? move.sourceNodeId : move.targetNodeId;
   const timeoutMs = {
     prepare: PREPARE_TIMEOUT_MS,
-    start: PREPARE_TIMEOUT_MS + context.startBudgetMs + START_SLACK_MS,
+    start: startTimeoutMs(context),
     stop: context.stopGraceMs + STOP_SLACK_MS,
     remove: REMOVE_TIMEOUT_MS,
+    install: installTimeoutMs(context),
   }[kind];
   // The preparation takes the next epoch already, and the start has the same: the last one may have been closed at the target by
   // the rollback of an earlier migration. One that was prepared by a version without this has the source's.

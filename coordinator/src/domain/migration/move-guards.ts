@@ -1,6 +1,6 @@
 import { CLOSINGS_MAX } from "../container/command-budget.ts";
 import type { ContainerContext } from "../container/container-context.ts";
-import type { ContainerEvent } from "../container/container-events.ts";
+import { type ContainerEvent, isEnded } from "../container/container-events.ts";
 
 type Args = { readonly context: ContainerContext; readonly event: ContainerEvent };
 
@@ -48,21 +48,17 @@ export const moveGuards = {
     args.event.type === "OBSERVED" &&
     args.context.move?.downSince === null &&
     args.context.move.downtimeMs === null &&
-    (args.event.state === "absent" ||
-      (args.event.state === "exited" && args.event.epoch === args.context.move.sourceEpoch)),
+    isEnded(args.event, args.context.move.sourceEpoch),
   isSourceCopyExited: (args: Args): boolean =>
     isSource(args) &&
     args.event.type === "OBSERVED" &&
     args.event.state === "exited" &&
     args.event.epoch === args.context.move?.sourceEpoch,
   isTargetCopyThere: (args: Args): boolean =>
-    isTargetCopy(args) &&
-    args.event.type === "OBSERVED" &&
-    args.event.state !== "exited" &&
-    args.event.state !== "absent",
+    isTargetCopy(args) && args.event.type === "OBSERVED" && !isEnded(args.event, args.event.epoch),
   isTargetCopyExited,
   isTargetCopyGone: (args: Args): boolean =>
-    isTargetCopyExited(args) || (isTarget(args) && args.event.type === "OBSERVED" && args.event.state === "absent"),
+    isTarget(args) && args.event.type === "OBSERVED" && isEnded(args.event, args.context.move?.targetEpoch),
   isVerified: ({ context }: Args): boolean => context.move?.verified === true,
   isNothingAtTarget: ({ context }: Args): boolean =>
     context.move?.targetNodeId === null || context.move?.targetDead === true,

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FLAP_POINTS_MAX } from "../node/flap-quarantine.ts";
+import { NODE_PRIORITY_DEFAULT, NODE_PRIORITY_MAX } from "../node/node-priority.ts";
 import type { PortDemand } from "../workload.ts";
 import { bestNode, type CandidateNode, chooseNode, type PlacementRequest, portKey } from "./choose-node.ts";
+import type { NodeDemands } from "./node-demands.ts";
 import type { PlacementFilter } from "./placement-decision.ts";
 
 const node = (name: string, change: Partial<CandidateNode> = {}): CandidateNode => ({
@@ -11,10 +14,15 @@ const node = (name: string, change: Partial<CandidateNode> = {}): CandidateNode 
   clusterName: "East",
   healthy: true,
   schedulable: true,
+  revoked: false,
   guarded: true,
   clockSound: true,
   runtimeReady: true,
+  priority: 10,
+  strategy: "spread",
   runtime: "docker",
+  labels: { zone: "a" },
+  architecture: "amd64",
   capacity: { cpuMillis: 4_000, memoryBytes: 4_000, diskBytes: 4_000 },
   allocated: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
   portPool: { min: 20_000, max: 20_009 },
@@ -47,12 +55,18 @@ const port = (name: string, fixedHostPort: number | null, protocol: "tcp" | "udp
 });
 const full = { cpuMillis: 3_500, memoryBytes: 3_500, diskBytes: 3_500 };
 
+const DEMANDS: NodeDemands = {
+  constraints: [{ key: "zone", operator: "in", values: ["a"] }],
+  architectures: ["amd64"],
+};
+
 /** What makes a node unfit, in the order in which it is looked for, with what the reason must say. */
 const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequest>, RegExp][] = [
   ["data_elsewhere", {}, { pinnedNodeId: "id-other" }, /data is on another node/],
   ["excluded", {}, { excludedNodeIds: ["id-a"] }, /runs there already, or a try on it has failed/],
   ["not_requested", {}, { requestedNodeId: "id-other" }, /another node was asked for/],
   ["unhealthy", { healthy: false }, {}, /heartbeats are missing/],
+  ["revoked", { revoked: true }, {}, /its certificate was revoked/],
   ["cordoned", { schedulable: false }, {}, /takes no new containers/],
   [
     "other_cluster",
@@ -62,6 +76,8 @@ const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequ
   ],
   ["runtime", { runtime: "exec" }, {}, /it runs exec, the egg needs docker/],
   ["runtime", { runtimeReady: false }, {}, /does not answer/],
+  ["architecture", { architecture: "arm64" }, { demands: DEMANDS }, /amd64 is demanded, the node is arm64/],
+  ["constraint", { labels: {} }, { demands: DEMANDS }, /zone=a is demanded, the node has no zone/],
   ["unguarded", { guarded: false }, {}, /no guard/],
   ["cpu", { allocated: { ...full, memoryBytes: 0, diskBytes: 0 } }, {}, /needs 1 core, 0.5 of 4 are free/],
   ["memory", { allocated: { ...full, cpuMillis: 0, diskBytes: 0 } }, {}, /needs .* MiB of memory, .* are free/],
@@ -170,7 +186,12 @@ describe("placement", () => {
       schedulable: mostly,
       guarded: mostly,
       holdsRoom: fc.boolean(),
+      priority: fc.constantFrom(10, 10, 0, 9, 11, 20),
+      strategy: fc.constantFrom("spread" as const, "binpack" as const),
+      flapPenalty: fc.constantFrom(null, null, null, { points: 400, reason: "came and went" }),
       runtime: fc.constantFrom("docker", "docker", "docker", "exec", ""),
+      labels: fc.dictionary(fc.constantFrom("zone", "disk"), fc.constantFrom("a", "b"), { maxKeys: 2 }),
+      architecture: fc.constantFrom("amd64", "amd64", "arm64", ""),
       capacity: amount(12),
       allocated: amount(6),
       poolSize: fc.nat(3),
@@ -191,6 +212,9 @@ describe("placement", () => {
     excluded: fc.array(fc.constantFrom("id-n0", "id-n1", "id-n2"), { maxLength: 2 }),
     requested: fc.constantFrom(null, null, null, null, "id-n0", "id-n1"),
     pinned: fc.constantFrom(null, null, null, null, null, null, "id-n0", "id-n1"),
+    zones: fc.option(fc.subarray(["a", "b"], { minLength: 1 }), { freq: 1, nil: null }),
+    without: fc.constantFrom(null, null, "disk"),
+    architectures: fc.constantFrom([], [], ["amd64"], ["arm64", "amd64"]),
   });
 
   test("chooses a node exactly when there is a fit one, and never one that lacks anything", () => {
@@ -216,6 +240,13 @@ describe("placement", () => {
           excludedNodeIds: wanted.excluded,
           requestedNodeId: wanted.requested,
           pinnedNodeId: wanted.pinned,
+          demands: {
+            constraints: [
+              ...(wanted.zones ? [{ key: "zone", operator: "in" as const, values: wanted.zones }] : []),
+              ...(wanted.without ? [{ key: wanted.without, operator: "not_exists" as const, values: [] }] : []),
+            ],
+            architectures: wanted.architectures,
+          },
         });
         const placed = chooseNode(asked, nodes);
         const { chosenNodeId } = placed.decision;
@@ -246,6 +277,9 @@ describe("placement", () => {
               ? 1
               : 0;
         expect(rank(chosen)).toBe(Math.max(...fit.map(rank)));
+        // Of the nodes of the best cluster none that is steady and has a lower priority is passed over.
+        const better = fit.filter((one) => rank(one) === rank(chosen) && !one.flapPenalty);
+        expect(better.filter(({ priority }) => priority <= chosen.priority - 1)).toEqual([]);
         checkPorts(asked, chosen, placed.ports);
       }),
       { numRuns: 3_000 },
@@ -264,7 +298,20 @@ function isFit(asked: PlacementRequest, one: CandidateNode): boolean {
   const nearBy = asked.ownClusterId === null || [asked.ownClusterId, asked.preferredClusterId].includes(one.clusterId);
   const mayCross = nearBy || asked.allowOtherClusters || asked.requestedNodeId === one.id;
   const able = one.healthy && one.schedulable && asked.runtimes.includes(one.runtime) && (one.guarded || !asked.ha);
-  return enough && named && mayCross && able && !asked.excludedNodeIds.includes(one.id) && portsFit(asked, one);
+  const demanded = (asked.demands?.constraints ?? []).every(({ key, values }) =>
+    values.length > 0 ? values.some((value) => one.labels[key] === value) : !(key in one.labels),
+  );
+  const runs = asked.demands?.architectures.length ? asked.demands.architectures.includes(one.architecture) : true;
+  return (
+    enough &&
+    named &&
+    mayCross &&
+    able &&
+    demanded &&
+    runs &&
+    !asked.excludedNodeIds.includes(one.id) &&
+    portsFit(asked, one)
+  );
 }
 
 function portsFit(asked: PlacementRequest, one: CandidateNode): boolean {
@@ -311,4 +358,32 @@ test("a node that takes as many migrations as it may is passed over, and named a
   const { decision } = chooseNode(request({ busyNodeIds: ["id-a"] }), [node("a")]);
   expect(decision.chosenNodeId).toBeNull();
   expect(decision.candidates[0]?.droppedBy).toBe("busy");
+});
+
+test("within a cluster the node with the lower priority is chosen, however full; another cluster outweighs any priority", () => {
+  const crowded = { cpuMillis: 3_000, memoryBytes: 3_000, diskBytes: 3_000 };
+  const preferred = node("b", { priority: NODE_PRIORITY_DEFAULT - 1, allocated: crowded });
+  const { decision } = chooseNode(request(), [node("a"), preferred]);
+  expect(decision.chosenNodeId).toBe("id-b");
+  expect(decision.candidates[1]).toMatchObject({ scoreTerms: { priority: 200 } });
+  expect(decision.summary).toContain("its priority is 9");
+  expect(decision.candidates[0]?.scoreTerms).toEqual({ cluster: 5_000, spread: 75 });
+
+  const flapping = { points: FLAP_POINTS_MAX, reason: "came and went 16 times" };
+  const worst = node("own", { priority: NODE_PRIORITY_MAX, allocated: crowded, flapPenalty: flapping });
+  const elsewhere = node("other", { clusterId: "west", priority: 0 });
+  expect(chooseNode(request(), [worst, elsewhere]).decision.chosenNodeId).toBe("id-own");
+});
+
+test("a cluster that packs fills the fullest node that has room, and one that spreads the emptiest", () => {
+  const half = { cpuMillis: 2_000, memoryBytes: 2_000, diskBytes: 2_000 };
+  const nodes = (strategy: "spread" | "binpack") => [
+    node("a", { strategy }),
+    node("b", { strategy, allocated: half }),
+    node("c", { strategy, allocated: full }),
+  ];
+  expect(chooseNode(request(), nodes("spread")).decision.chosenNodeId).toBe("id-a");
+  const packed = chooseNode(request(), nodes("binpack")).decision;
+  expect(packed.chosenNodeId).toBe("id-b");
+  expect(packed.candidates[1]?.scoreTerms).toMatchObject({ binpack: 75 });
 });

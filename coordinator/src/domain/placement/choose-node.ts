@@ -1,6 +1,17 @@
-import { NO_RESOURCES, type Resources } from "../resources.ts";
+import type { NodeLabels } from "../node/node-labels.ts";
+import { priorityPoints } from "../node/node-priority.ts";
+import { amountOf, amountText, NO_RESOURCES, type Resources } from "../resources.ts";
 import type { PortAssignment, PortDemand } from "../workload.ts";
+import { meetsDemands, type NodeDemands, unmetDemand } from "./node-demands.ts";
 import type { PlacementCandidate, PlacementDecision, PlacementFilter } from "./placement-decision.ts";
+import type { PlacementStrategy } from "./placement-strategy.ts";
+
+/** Keys of host ports, see `portKey`: a set, or a map from them to who holds each. */
+export type TakenPorts = {
+  readonly size: number;
+  has(key: string): boolean;
+  keys(): Iterable<string>;
+};
 
 /** A node as placement sees it. */
 export type CandidateNode = {
@@ -10,20 +21,29 @@ export type CandidateNode = {
   readonly clusterName: string;
   readonly healthy: boolean;
   readonly schedulable: boolean;
+  /** Its certificate is refused: it lives only until its lease ends. */
+  readonly revoked: boolean;
   readonly guarded: boolean;
   /** Its clock runs well enough for leases to hold. */
   readonly clockSound: boolean;
   /** Its container engine answers. */
   readonly runtimeReady: boolean;
   readonly runtime: string;
+  readonly labels: NodeLabels;
+  /** Of its CPU; empty while its agent has not said. */
+  readonly architecture: string;
   readonly capacity: Resources;
   /** What is promised to containers, this one included when it holds room here already. */
   readonly allocated: Resources;
   readonly portPool: { readonly min: number; readonly max: number };
   /** Host ports that other containers hold. */
-  readonly takenPorts: ReadonlySet<string>;
+  readonly takenPorts: TakenPorts;
   /** The container holds room here already: nothing is counted twice. */
   readonly holdsRoom: boolean;
+  /** The lower, the more it is preferred; see node-priority.ts. */
+  readonly priority: number;
+  /** Of its cluster. */
+  readonly strategy: PlacementStrategy;
   /** It comes and goes; absent or null when it does not. */
   readonly flapPenalty?: { readonly points: number; readonly reason: string } | null;
 };
@@ -34,6 +54,8 @@ export type PlacementRequest = {
   readonly resources: Resources;
   readonly ports: readonly PortDemand[];
   readonly runtimes: readonly string[];
+  /** Any node, as far as that goes, when absent. */
+  readonly demands?: NodeDemands | undefined;
   readonly preferredClusterId: string | null;
   /** The cluster it belongs to now; null at creation: then every cluster is its own. */
   readonly ownClusterId: string | null;
@@ -53,15 +75,28 @@ export type Placed = {
 };
 
 /** Key of a host port in CandidateNode.takenPorts. */
-export const portKey = (protocol: string, hostPort: number): string => `${protocol}/${hostPort}`;
+export function portKey(protocol: string, hostPort: number): string {
+  const keys = PORT_KEYS[protocol];
+  if (!keys || !(hostPort >= 0 && hostPort <= PORT_MAX)) return `${protocol}/${hostPort}`;
+  keys[hostPort] ??= `${protocol}/${hostPort}`;
+  return keys[hostPort];
+}
 
-const PREFERRED_CLUSTER_POINTS = 1_000;
-const OWN_CLUSTER_POINTS = 500;
-const SPREAD_POINTS_MAX = 100;
+const PORT_MAX = 65_535;
+/** The keys that were asked for, each made once: they are compared and looked up millions of times. */
+const PORT_KEYS: Readonly<Record<string, string[]>> = { tcp: [], udp: [] };
+
+// A cluster outweighs whatever speaks for a single node: priority (at most 4,000 between two nodes), flapping (400), room.
+const PREFERRED_CLUSTER_POINTS = 10_000;
+const OWN_CLUSTER_POINTS = 5_000;
+export const ROOM_POINTS_MAX = 100;
+/** Nodes that a summary names when none can take the container. */
+export const SUMMARY_NODES_MAX = 5;
 
 /**
  * Chooses a node, or none: filters first, each with its reason, then preferred cluster before own cluster before others,
- * then the node that keeps the largest share of its scarcest resource free (spread), then by name. Deterministic.
+ * then by the nodes' priority, then the node that keeps the largest share of its scarcest resource free (spread) or the
+ * smallest (binpack), then by name. A node that comes and goes falls back by some points. Deterministic.
  */
 export function chooseNode(request: PlacementRequest, nodes: readonly CandidateNode[]): Placed {
   const weighed = [...nodes]
@@ -87,19 +122,18 @@ export function chooseNode(request: PlacementRequest, nodes: readonly CandidateN
   };
 }
 
+/** The choice itself: what `chooseNode` would choose, without the account of why. */
+export type Best = { readonly node: CandidateNode; readonly ports: readonly PortAssignment[]; readonly score: number };
+
 /**
  * The node that `chooseNode` would choose, and the ports there, without the account of why: for those who ask a thousand
- * times. Null when none can take it.
+ * times. Null when none can take it. Of many nodes a PlacementIndex finds the same one sooner.
  */
-export function bestNode(
-  request: PlacementRequest,
-  nodes: readonly CandidateNode[],
-): { readonly node: CandidateNode; readonly ports: readonly PortAssignment[] } | null {
-  let best: { node: CandidateNode; ports: PortAssignment[]; score: number } | null = null;
+export function bestNode(request: PlacementRequest, nodes: Iterable<CandidateNode>): Best | null {
+  let best: Best | null = null;
   for (const node of nodes) {
     if (!mayTake(request, node)) continue;
-    const flapping = node.flapPenalty?.points ?? 0;
-    const score = clusterPoints(request, node) + spreadPoints(request, node) - flapping;
+    const score = scoreOf(request, node);
     if (best && (score < best.score || (score === best.score && node.name >= best.node.name))) continue;
     // Ports last: they cost most, and seldom decide.
     const ports = assignPorts(request.ports, node);
@@ -108,10 +142,17 @@ export function bestNode(
   return best;
 }
 
+/** What speaks for a node that can take it; the order of the sum is that of `chooseNode`'s terms, to the last bit. */
+export function scoreOf(request: PlacementRequest, node: CandidateNode): number {
+  const flapping = node.flapPenalty?.points ?? 0;
+  return clusterPoints(request, node.clusterId) + priorityPoints(node.priority) + roomPoints(request, node) - flapping;
+}
+
 /** `firstDrop` has no objection but for ports; without words, since it is asked millions of times. A test compares the two. */
-function mayTake(request: PlacementRequest, node: CandidateNode): boolean {
-  if (!node.healthy || !node.schedulable || !node.runtimeReady) return false;
+export function mayTake(request: PlacementRequest, node: CandidateNode): boolean {
+  if (!node.healthy || !node.schedulable || node.revoked || !node.runtimeReady) return false;
   if (request.ha && !(node.guarded && node.clockSound)) return false;
+  if (request.demands && !meetsDemands(request.demands, node)) return false;
   if (lacksRoom(request.resources, node)) return false;
   if (request.pinnedNodeId !== null && request.pinnedNodeId !== node.id) return false;
   if (request.requestedNodeId !== null && request.requestedNodeId !== node.id) return false;
@@ -123,7 +164,8 @@ function mayTake(request: PlacementRequest, node: CandidateNode): boolean {
   );
 }
 
-function lacksRoom(asked: Resources, { capacity, allocated, holdsRoom }: CandidateNode): boolean {
+/** True when some resource is short. */
+export function lacksRoom(asked: Resources, { capacity, allocated, holdsRoom }: CandidateNode): boolean {
   const wanted = holdsRoom ? NO_RESOURCES : asked;
   return (
     (asked.cpuMillis > 0 && allocated.cpuMillis + wanted.cpuMillis > capacity.cpuMillis) ||
@@ -132,14 +174,22 @@ function lacksRoom(asked: Resources, { capacity, allocated, holdsRoom }: Candida
   );
 }
 
-function clusterPoints(request: PlacementRequest, node: CandidateNode): number {
-  if (request.preferredClusterId === node.clusterId) return PREFERRED_CLUSTER_POINTS;
-  return request.ownClusterId === null || request.ownClusterId === node.clusterId ? OWN_CLUSTER_POINTS : 0;
+/** What speaks for all nodes of a cluster. */
+export function clusterPoints(
+  { preferredClusterId, ownClusterId }: Pick<PlacementRequest, "preferredClusterId" | "ownClusterId">,
+  clusterId: string,
+): number {
+  if (preferredClusterId === clusterId) return PREFERRED_CLUSTER_POINTS;
+  return ownClusterId === null || ownClusterId === clusterId ? OWN_CLUSTER_POINTS : 0;
 }
 
-function spreadPoints(request: PlacementRequest, node: CandidateNode): number {
-  return Math.round(freeShareAfter(request.resources, node) * SPREAD_POINTS_MAX * 100) / 100;
+function roomPoints(request: PlacementRequest, node: CandidateNode): number {
+  const free = freeShareAfter(request.resources, node);
+  return pointsOfShare(node.strategy === "spread" ? free : 1 - free);
 }
+
+/** Points of a share between 0 and 1; rises with it. */
+export const pointsOfShare = (share: number): number => Math.round(share * ROOM_POINTS_MAX * 100) / 100;
 
 type Weighed = { candidate: PlacementCandidate; ports: PortAssignment[] };
 
@@ -152,17 +202,24 @@ function weigh(request: PlacementRequest, node: CandidateNode): Weighed {
     return { candidate: { ...base, droppedBy, reason, score: 0, scoreTerms: {} }, ports: [] };
   }
   const free = freeShareAfter(request.resources, node);
-  const scoreTerms = { cluster: clusterPoints(request, node), spread: spreadPoints(request, node) };
-  const roomy = `${Math.round(free * 100)} % of its scarcest resource stays free`;
-  const flaps = node.flapPenalty;
-  const candidate = flaps
-    ? {
-        reason: `${roomy}; ${flaps.reason}`,
-        score: scoreTerms.cluster + scoreTerms.spread - flaps.points,
-        scoreTerms: { ...scoreTerms, flapping: -flaps.points },
-      }
-    : { reason: roomy, score: scoreTerms.cluster + scoreTerms.spread, scoreTerms };
-  return { candidate: { ...base, droppedBy: null, ...candidate }, ports };
+  const { flapPenalty: flaps, priority } = node;
+  const said = [`${Math.round(free * 100)} % of its scarcest resource stays free`];
+  const scoreTerms: Record<string, number> = {
+    cluster: clusterPoints(request, node.clusterId),
+    [node.strategy]: roomPoints(request, node),
+  };
+  // Only where it makes a difference: most fleets have neither.
+  const preferred = priorityPoints(priority);
+  if (preferred !== 0) {
+    scoreTerms["priority"] = preferred;
+    said.push(`its priority is ${priority}`);
+  }
+  if (flaps) {
+    scoreTerms["flapping"] = -flaps.points;
+    said.push(flaps.reason);
+  }
+  const score = Object.values(scoreTerms).reduce((sum, points) => sum + points, 0);
+  return { candidate: { ...base, droppedBy: null, reason: said.join("; "), score, scoreTerms }, ports };
 }
 
 function firstDrop(
@@ -182,6 +239,7 @@ function firstDrop(
     return ["not_requested", "another node was asked for"];
   }
   if (!node.healthy) return ["unhealthy", "its heartbeats are missing"];
+  if (node.revoked) return ["revoked", "its certificate was revoked"];
   if (!node.schedulable) return ["cordoned", "it takes no new containers"];
   if (!clusterAllowed(request, node))
     return ["other_cluster", `the policy keeps containers out of ${node.clusterName}`];
@@ -189,11 +247,13 @@ function firstDrop(
     return ["runtime", `it runs ${node.runtime || "nothing"}, the egg needs ${request.runtimes.join(" or ")}`];
   }
   if (!node.runtimeReady) return ["runtime", `its ${node.runtime} runtime does not answer`];
+  const unmet = request.demands ? unmetDemand(request.demands, node) : null;
+  if (unmet) return unmet;
   if (request.ha && !node.guarded) return ["unguarded", "no guard holds its lease"];
   if (request.ha && !node.clockSound) return ["clock", "its clock runs too fast or too slow for a lease to hold"];
-  if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis", cores, "cores")];
-  if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes", mebibytes, "MiB of memory")];
-  if (lacks("diskBytes")) return ["disk", shortage(request, node, "diskBytes", mebibytes, "MiB of disk")];
+  if (lacks("cpuMillis")) return ["cpu", shortage(request, node, "cpuMillis")];
+  if (lacks("memoryBytes")) return ["memory", shortage(request, node, "memoryBytes")];
+  if (lacks("diskBytes")) return ["disk", shortage(request, node, "diskBytes")];
   if (typeof ports === "string") return ["port", ports];
   // Last, so that whoever is dropped by it could take the container as soon as one of those has ended.
   return request.busyNodeIds?.includes(node.id) ? ["busy", "it takes as many migrations as it may at once"] : null;
@@ -209,43 +269,35 @@ function clusterAllowed(request: PlacementRequest, node: CandidateNode): boolean
   );
 }
 
-const cores = (millis: number): string => String(millis / 1_000);
-const mebibytes = (bytes: number): string => String(Math.round(bytes / 1_048_576));
-
-function shortage(
-  request: PlacementRequest,
-  node: CandidateNode,
-  name: keyof Resources,
-  show: (amount: number) => string,
-  unit: string,
-): string {
+function shortage(request: PlacementRequest, node: CandidateNode, name: keyof Resources): string {
   const free = Math.max(0, node.capacity[name] - node.allocated[name]);
-  const needed = show(request.resources[name]);
-  const named = needed === "1" && unit === "cores" ? "core" : unit;
-  return `needs ${needed} ${named}, ${show(free)} of ${show(node.capacity[name])} are free`;
+  const of = amountOf(name, node.capacity[name]);
+  return `needs ${amountText(name, request.resources[name])}, ${amountOf(name, free)} of ${of} are free`;
 }
 
 /** Gives every demanded port a host port, or says which cannot be had. */
-function assignPorts(demands: readonly PortDemand[], node: CandidateNode): PortAssignment[] | string {
-  const taken = new Set(node.takenPorts);
+export function assignPorts(demands: readonly PortDemand[], node: CandidateNode): PortAssignment[] | string {
+  if (demands.length === 0) return [];
+  const own = new Set<string>();
+  const taken = { has: (key: string): boolean => own.has(key) || node.takenPorts.has(key) };
   const assigned: PortAssignment[] = [];
   // Fixed ports first, so that the pool never hands one of them out.
   for (const demand of demands) {
     if (demand.fixedHostPort === null) continue;
     const key = portKey(demand.protocol, demand.fixedHostPort);
     if (taken.has(key)) return `host port ${key} is taken`;
-    taken.add(key);
+    own.add(key);
   }
   for (const demand of demands) {
     const hostPort = demand.fixedHostPort ?? freePort(demand.protocol, taken, node);
     if (hostPort === null) return `its port pool ${node.portPool.min}-${node.portPool.max} is used up`;
-    taken.add(portKey(demand.protocol, hostPort));
+    own.add(portKey(demand.protocol, hostPort));
     assigned.push({ name: demand.name, containerPort: demand.containerPort, hostPort, protocol: demand.protocol });
   }
   return assigned;
 }
 
-function freePort(protocol: string, taken: ReadonlySet<string>, node: CandidateNode): number | null {
+function freePort(protocol: string, taken: Pick<TakenPorts, "has">, node: CandidateNode): number | null {
   for (let port = node.portPool.min; port > 0 && port <= node.portPool.max; port++) {
     if (!taken.has(portKey(protocol, port))) return port;
   }
@@ -275,7 +327,8 @@ function summarise(
   if (candidates.length === 0) return "there are no nodes";
   const dropped = candidates
     .filter((candidate) => candidate.droppedBy !== "not_requested")
-    .slice(0, 5)
+    .slice(0, SUMMARY_NODES_MAX)
     .map((candidate) => `${candidate.nodeName}: ${candidate.reason}`);
-  return `no node can take ${request.containerName} (${dropped.join("; ")}${candidates.length > 5 ? "; …" : ""})`;
+  const more = candidates.length > SUMMARY_NODES_MAX ? "; …" : "";
+  return `no node can take ${request.containerName} (${dropped.join("; ")}${more})`;
 }

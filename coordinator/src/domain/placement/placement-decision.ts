@@ -7,11 +7,14 @@ export type PlacementDecision = {
 
 export type PlacementFilter =
   | "unhealthy"
+  | "revoked"
   | "cordoned"
   | "excluded"
   | "other_cluster"
   | "not_requested"
   | "runtime"
+  | "architecture"
+  | "constraint"
   | "unguarded"
   | "clock"
   | "data_elsewhere"

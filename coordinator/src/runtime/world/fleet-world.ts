@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, type MigrationLimits } from "../../domain/migration/mig
 import { nodeMachine } from "../../domain/node/node-machine.ts";
 import { portKey } from "../../domain/placement/choose-node.ts";
 import { Refusal } from "../../domain/refusal.ts";
+import { testKeyring } from "../../secrets/test-keyring.ts";
 import { FleetIntake } from "../fleet-intake.ts";
 import { FleetOperations } from "../fleet-operations.ts";
 import { FleetState } from "../fleet-state.ts";
@@ -66,6 +67,7 @@ export class FleetWorld {
     this.intake = new FleetIntake({
       loop,
       state: this.state,
+      keyring: testKeyring(),
       term: () => this.#term,
       membershipOf: () => ({ epoch: 1, voters: [], policy: LEASE_PROFILES.default }),
       sendPending: (nodeId) => this.#sendPending(nodeId),
@@ -91,6 +93,7 @@ export class FleetWorld {
       description: "",
       policy: LEASE_PROFILES.default,
       nPlusOne: "warn",
+      placement: "spread",
       createdAtMs: 0,
       ...change,
       limits,

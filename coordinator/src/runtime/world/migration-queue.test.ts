@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { haContainer } from "../fleet-rig.ts";
 import { MigrationStory } from "./migration-story.ts";
 
 let story: MigrationStory;
@@ -111,4 +112,83 @@ test("a move that nobody can take fails at once instead of waiting", async () =>
   story = await new MigrationStory(1).begin();
   await expect(migrate(story.id)).rejects.toMatchObject({ code: "no_target" });
   expect(story.life()).toBe("running");
+});
+
+test("a forced migration begins at once, past the limits of the cluster and of the target, and others count it", async () => {
+  story = await new MigrationStory().begin({ migrationsAtOnce: 2, migrationsPerTarget: 2 });
+  const ids = await onFirstNode(4);
+  const [first = "", second = "", third = "", fourth = ""] = ids;
+  await migrate(first, "node-2");
+  await migrate(second, "node-2");
+  await story.world.operations.migrate(third, "node-2", "test", { force: true });
+  expect(steps([first, second, third])).toEqual(["preparing", "preparing", "preparing"]);
+  story.id = first;
+  await story.cancel();
+  while (story.step(first) !== "none") await story.next();
+  // Two are under way yet, the forced one among them.
+  for (const step of steps([second, third])) expect(["preparing", "starting"]).toContain(step);
+  await migrate(fourth, "node-2");
+  expect(story.step(fourth)).toBe("queued");
+  await story.rest();
+  expect([second, third, fourth].map((id) => story.home(id))).toEqual(["node-2", "node-2", "node-2"]);
+});
+
+test("a preview names the node that the migration takes, past one that takes as many as it may", async () => {
+  story = await new MigrationStory().begin({ migrationsPerTarget: 1 });
+  const [first = "", second = ""] = await onFirstNode(2);
+  await migrate(first, "node-2");
+  expect(await story.world.operations.previewMigration(second, null)).toMatchObject({
+    targetNodeId: "node-3",
+    waitsFor: "",
+  });
+  await migrate(second);
+  expect(story.move(second)?.targetNodeId).toBe("node-3");
+  await story.rest();
+});
+
+test("a preview of a container whose node does not answer says that it is waited for", async () => {
+  story = await new MigrationStory().begin();
+  const [id = ""] = await onFirstNode(1);
+  await story.fall("node-1");
+  expect((await story.world.operations.previewMigration(id, null)).waitsFor).toMatch(/^node-1 does not answer/);
+});
+
+test("a preview tells target, wait and time without service, and leaves everything as it was", async () => {
+  story = await new MigrationStory().begin({ migrationsAtOnce: 1 });
+  const [first = "", second = ""] = await onFirstNode(2);
+  const { operations, state } = story.world;
+  const { version } = state;
+  const before = story.outcomes(second);
+  const { startBudgetMs, stopGraceMs, resources } = story.snapshot(first).context;
+  expect(await operations.previewMigration(first, null)).toMatchObject({
+    ...{ sourceNodeId: "node-1", targetNodeId: "node-2", waitsFor: "", resources, warnings: [] },
+    downtime: [
+      { name: "stop", ms: stopGraceMs },
+      { name: "start", ms: startBudgetMs },
+    ],
+  });
+  expect(state.version).toBe(version);
+  expect(story.step(first)).toBe("none");
+
+  await migrate(first);
+  expect((await operations.previewMigration(second, null)).waitsFor).toContain("1 migration away from cluster local");
+  expect((await operations.previewMigration(second, null, { force: true })).waitsFor).toBe("");
+  await expect(operations.previewMigration(first, null)).rejects.toMatchObject({ code: "migration_in_progress" });
+  await story.rest();
+  await expect(operations.previewMigration(second, "node-1")).rejects.toMatchObject({ code: "same_node" });
+  expect(story.outcomes(second)).toEqual(before);
+});
+
+test("a preview of what no node can take says why of each, and one of local data says what is lost", async () => {
+  story = await new MigrationStory(2).begin();
+  const volumes = [{ name: "data", path: "/data", kind: "local" as const }];
+  const [id = ""] = await onFirstNode(1, [{ allowDataLoss: true, spec: haContainer("any", {}, { volumes }).spec }]);
+  const preview = await story.world.operations.previewMigration(id, null);
+  expect(preview.warnings).toEqual([
+    expect.stringMatching(/^the data in \/data stays on node-1: .* starts with empty volumes$/),
+  ]);
+  await story.die("node-2");
+  const nowhere = await story.world.operations.previewMigration(id, null);
+  expect(nowhere.targetNodeId).toBeNull();
+  expect(nowhere.decision.candidates.map(({ droppedBy }) => droppedBy)).toEqual(["excluded", "unhealthy"]);
 });

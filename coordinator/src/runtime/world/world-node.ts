@@ -76,13 +76,15 @@ export class WorldNode {
     if (session !== this.session || session <= this.closedSession) return "stale_session";
     const { started, closed } = this.epochs.get(containerId) ?? { started: 0, closed: 0 };
     if (epoch < started) return "stale_epoch";
-    if ((action.kind === "start" || action.kind === "prepare") && epoch <= closed) return "stale_epoch";
-    return action.kind === "start" && action.workload.ha && !this.leased ? "no_lease" : null;
+    if (["start", "prepare", "install"].includes(action.kind) && epoch <= closed) return "stale_epoch";
+    const isFenced = action.kind === "start" || action.kind === "install";
+    return isFenced && action.workload.ha && !this.leased ? "no_lease" : null;
   }
 
   #carryOut({ containerId, epoch, session, action }: OutboundCommand, fault: string | null): string | null {
     const record = this.epochs.get(containerId) ?? { started: 0, closed: 0 };
     if (fault !== null && action.kind !== "start") return fault;
+    if (action.kind === "install") return null;
     if (action.kind === "prepare") {
       if (!this.copies.has(containerId)) this.copies.set(containerId, { epoch, session, state: "created", ports: [] });
       return null;

@@ -1,0 +1,56 @@
+import { lifeState } from "../domain/container/container-status.ts";
+import { existingContainer, refuseWhileMoving, refuseWhileRemoved } from "./container-refusals.ts";
+import type { UnitOfWork } from "./unit-of-work.ts";
+
+/** Who suspends what, and why. */
+export type SuspensionWish = { readonly containerId: string; readonly reason: string; readonly by: string };
+
+/** Jobs that a suspension makes pointless. */
+const CONTRARY_JOBS = ["start", "restart"];
+
+/**
+ * Stops a container until the suspension is lifted; one that is suspended already only has its reason changed. Refusals: not_found,
+ * being_removed, migration_in_progress.
+ */
+export function suspendContainer(work: UnitOfWork, jobId: string, { containerId, reason, by }: SuspensionWish): void {
+  const container = existingContainer(work, containerId);
+  refuseWhileRemoved(container);
+  refuseWhileMoving(container);
+  const { name } = container.facts;
+  const { desired, suspension, placement } = container.snapshot.context;
+  if (suspension?.by === by && suspension.reason === reason) return;
+  const change = { suspension: { by, reason, at: work.atMs } };
+  work.tellContainer(containerId, { type: "TUNE", at: work.atMs, change });
+  work.addEvent({
+    type: "container.suspended",
+    severity: "warning",
+    message: `${name} was suspended by ${by}: ${reason}`,
+    nodeId: placement?.nodeId ?? null,
+    containerId,
+    migrationId: null,
+    data: { by, reason },
+  });
+  // Where it is to be stopped already its install script may run.
+  if (desired !== "running" && lifeState(container.snapshot) !== "installing") return;
+  work.replaceJobs(containerId, CONTRARY_JOBS, "suspend");
+  work.beginJob(jobId, containerId, name, "suspend", by);
+  work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired: "stopped" });
+}
+
+/** Lifts a suspension; the container stays stopped until somebody starts it. Refusals: not_found, being_removed. */
+export function unsuspendContainer(work: UnitOfWork, containerId: string, by: string): void {
+  const container = existingContainer(work, containerId);
+  refuseWhileRemoved(container);
+  const { suspension, placement } = container.snapshot.context;
+  if (!suspension) return;
+  work.tellContainer(containerId, { type: "TUNE", at: work.atMs, change: { suspension: null } });
+  work.addEvent({
+    type: "container.unsuspended",
+    severity: "info",
+    message: `the suspension of ${container.facts.name} was lifted by ${by}`,
+    nodeId: placement?.nodeId ?? null,
+    containerId,
+    migrationId: null,
+    data: { by },
+  });
+}
