@@ -33,12 +33,24 @@ test("a join token is usable until it expires or is used, and says which", async
   const hash = "a".repeat(64);
   expect(await tokens.find(hash, NOW_MS)).toEqual({ kind: "unknown" });
   await tokens.create(token(hash));
-  expect(await tokens.find(hash, NOW_MS + 599_999)).toEqual({ kind: "usable", clusterId: cluster });
+  expect(await tokens.find(hash, NOW_MS + 599_999)).toEqual({
+    kind: "usable",
+    clusterId: cluster,
+    needsApproval: false,
+  });
   expect(await tokens.find(hash, NOW_MS + 600_000)).toEqual({ kind: "expired" });
   const usedByNodeId = "018f0000-0000-7000-8000-00000000000a";
   await em().nativeUpdate(JoinTokenEntity, { secretHash: hash }, { usedAt: new Date(NOW_MS), usedByNodeId });
-  expect(await tokens.find(hash, NOW_MS + 599_999)).toEqual({ kind: "used", nodeId: usedByNodeId });
-  expect(await tokens.find(hash, NOW_MS + 600_000)).toEqual({ kind: "used", nodeId: null });
+  expect(await tokens.find(hash, NOW_MS + 599_999)).toEqual({
+    kind: "used",
+    nodeId: usedByNodeId,
+    needsApproval: false,
+  });
+  expect(await tokens.find(hash, NOW_MS + 600_000)).toEqual({
+    kind: "used",
+    nodeId: null,
+    needsApproval: false,
+  });
 });
 
 test("tokens that ended a week ago are removed when another is made", async () => {

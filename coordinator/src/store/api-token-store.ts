@@ -1,6 +1,34 @@
+import type { EntityManager } from "@mikro-orm/postgresql";
+import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { ApiTokenEntity } from "./entities/fleet-entities.ts";
+import { ApiTokenEntity, type ApiTokenRow } from "./entities/fleet-entities.ts";
+import { addGrants, type NewGrant } from "./grant-store.ts";
 import type { DatabaseOrm } from "./open-database.ts";
+
+/** Tokens that are valid at once; one more is refused. */
+export const TOKENS_MAX = 1_000;
+/** The last use is noted at most this often, milliseconds. */
+export const LAST_USE_STEP_MS = 60_000;
+
+export type NewApiToken = {
+  readonly name: string;
+  readonly hash: string;
+  readonly prefix: string;
+  /** What it may everywhere; empty: nothing. */
+  readonly role: string;
+  readonly createdBy: string;
+  readonly expiresAt: Date | null;
+};
+
+/** Whoever makes a token was removed or revoked, and is still believed for a moment: what he makes now nobody would take away. */
+export class MakerGone extends Error {}
+
+/** A token as it is kept. */
+export type ApiTokenRecord = Omit<NewApiToken, "hash"> & {
+  readonly tokenHash: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+};
 
 /** Bearer tokens of the public plane, kept as SHA-256 digests (hex). Everything rejects when the database is away. */
 export class ApiTokenStore {
@@ -12,30 +40,94 @@ export class ApiTokenStore {
     this.#clock = clock;
   }
 
-  /** The valid token with this digest; null when there is none or it was revoked. */
-  async findValid(hash: string): Promise<{ readonly tokenHash: string; readonly name: string } | null> {
-    const row = await this.#orm.em.fork().findOne(ApiTokenEntity, { tokenHash: hash, revokedAt: null });
-    return row === null ? null : { tokenHash: row.tokenHash, name: row.name };
+  /** The valid token with this digest; null when there is none, it was revoked or it has expired. */
+  async findValid(hash: string): Promise<ApiTokenRecord | null> {
+    const row = await this.#orm.em.fork().findOne(ApiTokenEntity, { tokenHash: hash, ...this.#valid() });
+    return row && recordOf(row);
+  }
+
+  /** Notes that a token is being used, unless that was noted a moment ago. */
+  async noteUse({ tokenHash, lastUsedAt }: ApiTokenRecord): Promise<void> {
+    const nowMs = this.#clock.wallMs();
+    if (lastUsedAt && nowMs - lastUsedAt.getTime() < LAST_USE_STEP_MS) return;
+    await this.#orm.em.fork().nativeUpdate(ApiTokenEntity, { tokenHash }, { lastUsedAt: new Date(nowMs) });
+  }
+
+  /**
+   * Stores a token with roles for clusters and containers. Refusals: name_taken (a valid one has this name), invalid_argument
+   * (TOKENS_MAX are valid, or more than GRANTS_MAX roles). Throws MakerGone.
+   */
+  async create(token: NewApiToken, grants: readonly NewGrant[] = []): Promise<ApiTokenRecord> {
+    const row = await this.#orm.em.fork().transactional(async (em) => {
+      // Two of one name at once: the second one sees the first.
+      await em.execute("lock table api_token in share row exclusive mode");
+      // Now, since who removes him revokes what he made in that transaction: it either sees this token, or is seen here.
+      if (!(await this.#isThere(em, token.createdBy))) throw new MakerGone(`${token.createdBy} is gone`);
+      if ((await em.count(ApiTokenEntity, { name: token.name, ...this.#valid() })) > 0) {
+        throw new Refusal(
+          "name_taken",
+          `a token named ${token.name} is valid already`,
+          "revoke it, or choose another name",
+          {
+            field: "name",
+          },
+        );
+      }
+      if ((await em.count(ApiTokenEntity, this.#valid())) >= TOKENS_MAX) {
+        throw new Refusal(
+          "invalid_argument",
+          `${TOKENS_MAX} tokens are valid already`,
+          "revoke tokens that nobody uses",
+        );
+      }
+      const holder = { kind: "token", id: token.hash } as const;
+      await addGrants(em, holder, grants, token.createdBy, new Date(this.#clock.wallMs()));
+      return em.create(ApiTokenEntity, this.#row(token));
+    });
+    return recordOf(row);
   }
 
   /** Stores a token and revokes every other one of its name, both or neither. */
-  async replace(name: string, hash: string): Promise<void> {
-    const now = new Date(this.#clock.wallMs());
+  async replace(token: NewApiToken): Promise<void> {
+    const revokedAt = new Date(this.#clock.wallMs());
     await this.#orm.em.fork().transactional(async (em) => {
-      await em.nativeUpdate(ApiTokenEntity, { name, revokedAt: null }, { revokedAt: now });
-      em.create(ApiTokenEntity, { tokenHash: hash, name, createdAt: now, revokedAt: null });
+      await em.nativeUpdate(ApiTokenEntity, { name: token.name, revokedAt: null }, { revokedAt });
+      em.create(ApiTokenEntity, this.#row(token));
     });
   }
 
   /** Revokes all of a name; resolves with how many were valid. */
   revoke(name: string): Promise<number> {
     const revokedAt = new Date(this.#clock.wallMs());
-    return this.#orm.em.fork().nativeUpdate(ApiTokenEntity, { name, revokedAt: null }, { revokedAt });
+    return this.#orm.em.fork().nativeUpdate(ApiTokenEntity, { name, ...this.#valid() }, { revokedAt });
   }
 
-  /** The digests of all tokens that are valid. */
-  async validHashes(): Promise<string[]> {
-    const rows = await this.#orm.em.fork().find(ApiTokenEntity, { revokedAt: null }, { orderBy: { createdAt: "asc" } });
-    return rows.map((row) => row.tokenHash);
+  /** All that are valid, newest first. */
+  async valid(): Promise<ApiTokenRecord[]> {
+    const order = { orderBy: { createdAt: "desc", name: "asc" }, limit: TOKENS_MAX } as const;
+    return (await this.#orm.em.fork().find(ApiTokenEntity, this.#valid(), order)).map(recordOf);
   }
+
+  /** Whether this person has an account, or this token is valid; others ("coordinator") are always there. */
+  async #isThere(em: EntityManager, maker: string): Promise<boolean> {
+    const [kind = "", ...rest] = maker.split(":");
+    const name = rest.join(":");
+    if (kind === "token") return (await em.count(ApiTokenEntity, { name, ...this.#valid() })) > 0;
+    if (kind !== "session") return true;
+    return (await em.execute<unknown[]>(`select 1 from auth."user" where email = ?`, [name])).length > 0;
+  }
+
+  #valid() {
+    return { revokedAt: null, $or: [{ expiresAt: null }, { expiresAt: { $gt: new Date(this.#clock.wallMs()) } }] };
+  }
+
+  #row({ hash, ...token }: NewApiToken) {
+    return { ...token, tokenHash: hash, createdAt: new Date(this.#clock.wallMs()), lastUsedAt: null, revokedAt: null };
+  }
+}
+
+function recordOf(row: ApiTokenRow): ApiTokenRecord {
+  const { tokenHash, name, role, prefix, createdBy, createdAt, expiresAt, lastUsedAt } = row;
+  const [ends, used] = [expiresAt ?? null, lastUsedAt ?? null];
+  return { tokenHash, name, role, prefix, createdBy, createdAt, expiresAt: ends, lastUsedAt: used };
 }

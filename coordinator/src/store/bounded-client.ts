@@ -4,6 +4,11 @@ import { systemClock } from "../runtime/system-clock.ts";
 /** How long one statement may stay unanswered before its connection is given up; above every statement_timeout. */
 export const ANSWER_BOUND_MS = 2_500;
 
+export type BoundedClientConfig = pg.ClientConfig & {
+  /** Milliseconds of waiting for an answer; ANSWER_BOUND_MS unless told. */
+  readonly answerBoundMs?: number;
+};
+
 /** What a pool puts on a client that it has lent. */
 type Lent = { release?: (error?: Error | boolean) => void };
 
@@ -22,13 +27,20 @@ const OPENS_OR_ROLLS_BACK = /^\s*(begin|start transaction|rollback)\b(?! to)/i;
  * would take one place of the pool for ever. The server rolls back what the lost session left.
  */
 export class BoundedClient extends pg.Client {
+  readonly #answerMs: number;
+
+  constructor(config: BoundedClientConfig) {
+    super(config);
+    this.#answerMs = config.answerBoundMs ?? ANSWER_BOUND_MS;
+  }
+
   // pg declares eight overloads of query; this one passes through whatever it is given.
   override query(...input: unknown[]): never {
     const answer: unknown = Reflect.apply(super.query, this, input);
     if (answer instanceof Promise) {
-      const cancel = systemClock.schedule(ANSWER_BOUND_MS, () => {
+      const cancel = systemClock.schedule(this.#answerMs, () => {
         // The code tells callers a database that is away from a fault of our own, as with any other socket.
-        const error = new Error(`PostgreSQL did not answer within ${ANSWER_BOUND_MS} ms`);
+        const error = new Error(`PostgreSQL did not answer within ${this.#answerMs} ms`);
         this.#giveUp(Object.assign(error, { code: "ETIMEDOUT" }));
       });
       answer.then(cancel, (error: unknown) => {
@@ -36,6 +48,7 @@ export class BoundedClient extends pg.Client {
         if (typeof input[0] === "string" && OPENS_OR_ROLLS_BACK.test(input[0])) this.#leavePool(error);
       });
     }
+    // Whatever the overload that was called gives: it is handed on as it came.
     return answer as never;
   }
 

@@ -1,7 +1,7 @@
 import type { Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
 import { PostgreSqlDriver } from "@mikro-orm/postgresql";
-import { BoundedClient } from "./bounded-client.ts";
+import { ANSWER_BOUND_MS, BoundedClient } from "./bounded-client.ts";
 import { allEntities } from "./entities/all-entities.ts";
 import { allMigrations } from "./migrations/all-migrations.ts";
 
@@ -19,10 +19,13 @@ export type DatabaseConfigOptions = {
   readonly purpose: "serve" | "migrate";
   /** Called with what the driver and the pool say: a lost connection, a failed query. */
   readonly onMessage: (message: string) => void;
+  /** Instead of STATEMENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS and ANSWER_BOUND_MS while it serves; milliseconds. */
+  readonly patienceMs?: number;
 };
 
 /** MikroORM's configuration; the one place that names the driver's options. */
-export function databaseConfig({ url, purpose, onMessage }: DatabaseConfigOptions): Partial<Options<PostgreSqlDriver>> {
+export function databaseConfig(options: DatabaseConfigOptions): Partial<Options<PostgreSqlDriver>> {
+  const { url, purpose, onMessage, patienceMs } = options;
   const serving = purpose === "serve";
   return {
     driver: PostgreSqlDriver,
@@ -41,8 +44,9 @@ export function databaseConfig({ url, purpose, onMessage }: DatabaseConfigOption
       ...(serving
         ? {
             Client: BoundedClient,
-            statement_timeout: STATEMENT_TIMEOUT_MS,
-            idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+            statement_timeout: patienceMs ?? STATEMENT_TIMEOUT_MS,
+            idle_in_transaction_session_timeout: patienceMs ?? IDLE_IN_TRANSACTION_TIMEOUT_MS,
+            answerBoundMs: patienceMs ?? ANSWER_BOUND_MS,
           }
         : {}),
     },
@@ -57,7 +61,8 @@ export function databaseConfig({ url, purpose, onMessage }: DatabaseConfigOption
       silent: true,
     },
     // The schema diff drops tables it does not know; better-auth keeps its own in `auth`.
-    schemaGenerator: { ignoreSchema: ["auth"] },
+    // Triggers and functions stand in migrations only, by hand, and it would drop them too.
+    schemaGenerator: { ignoreSchema: ["auth"], ignoreTriggers: true, ignoreRoutines: true },
   };
 }
 

@@ -1,37 +1,9 @@
 import type { EggDefinition } from "../eggs/egg-definition.ts";
-import { CategoryEntity, EggEntity } from "./entities/workload-entities.ts";
+import { CategoryEntity, EggEntity, EggOriginEntity } from "./entities/workload-entities.ts";
 import type { Database } from "./open-database.ts";
-
-/** An egg as the catalogue shows it. */
-export type StoredEgg = {
-  readonly definition: EggDefinition;
-  /** The category's id where the category is gone. */
-  readonly categoryName: string;
-  readonly builtIn: boolean;
-};
 
 /** A shelf for eggs. */
 export type StoredCategory = { readonly id: string; readonly name: string };
-
-/** Eggs by id, the first eggsMax. */
-export async function readEggs(database: Database, eggsMax: number): Promise<StoredEgg[]> {
-  const em = database.orm.em.fork();
-  const eggs = await em.find(EggEntity, {}, { orderBy: { id: "asc" }, limit: eggsMax });
-  const categories = await em.find(CategoryEntity, { id: { $in: [...new Set(eggs.map((egg) => egg.categoryId))] } });
-  const names = new Map(categories.map(({ id, name }) => [id, name]));
-  return eggs.map(({ definition, categoryId, builtIn }) => {
-    return { definition, builtIn, categoryName: names.get(categoryId) ?? categoryId };
-  });
-}
-
-/** One egg by its id, null when there is none. */
-export async function readEgg(database: Database, id: string): Promise<StoredEgg | null> {
-  const em = database.orm.em.fork();
-  const egg = await em.findOne(EggEntity, { id: { $eq: id } });
-  if (egg === null) return null;
-  const category = await em.findOne(CategoryEntity, { id: { $eq: egg.categoryId } });
-  return { definition: egg.definition, builtIn: egg.builtIn, categoryName: category?.name ?? egg.categoryId };
-}
 
 /** Makes or replaces these categories and eggs in one transaction; every other row stays. */
 export async function writeEggs(
@@ -40,13 +12,26 @@ export async function writeEggs(
   eggs: readonly EggDefinition[],
   options: { readonly builtIn: boolean; readonly updatedAt: Date },
 ): Promise<void> {
-  const rows = eggs.map((definition) => {
-    const { id, categoryId, name, version } = definition;
-    return { id, categoryId, name, version, definition, ...options };
-  });
+  const rows = eggs.map((definition) => rowOf(definition, options));
   const shelves = categories.map((category) => ({ ...category }));
   await database.orm.em.fork().transactional(async (em) => {
     if (shelves.length > 0) await em.upsertMany(CategoryEntity, shelves);
-    if (rows.length > 0) await em.upsertMany(EggEntity, rows);
+    if (rows.length === 0) return;
+    await em.upsertMany(EggEntity, rows);
+    // Whatever these ids were before, their documents are gone.
+    await em.nativeDelete(EggOriginEntity, { eggId: { $in: rows.map(({ id }) => id) } });
   });
+}
+
+/** As long as its column is; the definition has the whole name. */
+const NAME_COLUMN_MAX = 128;
+
+/** An egg's row. */
+export function rowOf(
+  definition: EggDefinition,
+  options: { readonly builtIn: boolean; readonly updatedAt: Date },
+): { id: string; categoryId: string; name: string; version: string; definition: EggDefinition } & typeof options {
+  const { id, categoryId, version } = definition;
+  const name = [...definition.name].slice(0, NAME_COLUMN_MAX).join("");
+  return { id, categoryId, name, version, definition, ...options };
 }

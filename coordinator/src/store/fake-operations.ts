@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import type { EntityManager } from "@mikro-orm/postgresql";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { SuspensionWish } from "../runtime/container-suspension.ts";
 import type { CoordinatorStatus, LiveNode, NewContainer, Operations } from "../runtime/operations.ts";
 import { EventEntity, MigrationEntity } from "./entities/decision-entities.ts";
 import { NodeEntity } from "./entities/fleet-entities.ts";
 import { ContainerEntity, PortReservationEntity } from "./entities/workload-entities.ts";
+import { addContainerKeys } from "./master-key-store.ts";
 import type { DatabaseOrm } from "./open-database.ts";
 
 /** An event as a test wishes it; the sequence number is given at the commit. */
@@ -31,6 +33,8 @@ export class FakeOperations implements Operations, CoordinatorStatus {
   /** What tests may set. */
   leader = true;
   live: LiveNode[] = [];
+  /** Where the container that was created last might take room; null: anywhere. */
+  within: ReadonlySet<string> | null = null;
 
   constructor(orm: DatabaseOrm, clock: Clock) {
     this.#orm = orm;
@@ -49,8 +53,8 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     return true;
   }
 
-  liveNodes(): LiveNode[] {
-    return this.live;
+  liveNode(nodeId: string): LiveNode | undefined {
+    return this.live.find((node) => node.nodeId === nodeId);
   }
 
   newestSequence(): bigint {
@@ -87,6 +91,14 @@ export class FakeOperations implements Operations, CoordinatorStatus {
         }
         await change(em, sequence);
         await em.flush();
+        await em.execute(
+          `update event e set cluster_ids = array(
+             select cluster_id from node where id = e.node_id
+             union select preferred_cluster_id from container where id = e.container_id and preferred_cluster_id is not null
+             union select n.cluster_id from container c join node n on n.id = c.node_id where c.id = e.container_id)
+            where sequence > ?`,
+          [Number(rows[0]?.newest ?? 0)],
+        );
         this.#newest = BigInt(sequence);
       });
       for (const callback of this.#callbacks) callback(this.#newest);
@@ -96,8 +108,15 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     return turn;
   }
 
-  async createContainer(wish: NewContainer): Promise<{ containerId: string; warnings: string[] }> {
-    const containerId = newId();
+  async createContainer(
+    wish: NewContainer,
+    _requestedBy = "",
+    within: ReadonlySet<string> | null = null,
+  ): Promise<{ containerId: string; warnings: string[] }> {
+    const containerId = wish.id ?? newId();
+    this.within = within;
+    if ((await this.#orm.em.fork().count(ContainerEntity, { id: containerId })) > 0)
+      return { containerId, warnings: [] };
     await this.commit([{ type: "container.created", containerId }], async (em, asOf) => {
       if ((await em.count(ContainerEntity, { name: wish.name })) > 0) {
         throw new Refusal("name_taken", `There is a container "${wish.name}" already.`, "Choose another name.", {
@@ -129,6 +148,7 @@ export class FakeOperations implements Operations, CoordinatorStatus {
         ...wish.resources,
         spec: wish.spec,
         environment: { ...wish.environment },
+        owner: wish.owner ?? "",
         allowDataLoss: wish.allowDataLoss,
         migrationStatus: "idle",
         migrationId: null,
@@ -136,6 +156,7 @@ export class FakeOperations implements Operations, CoordinatorStatus {
         createdAt: new Date(this.#clock.wallMs()),
         asOf,
       });
+      if (wish.secretKey) await addContainerKeys(em, [{ containerId, key: wish.secretKey }]);
     });
     return { containerId, warnings: [] };
   }
@@ -151,6 +172,23 @@ export class FakeOperations implements Operations, CoordinatorStatus {
       if (desired === "removed") row.status = "removing";
     });
     return { warnings: [] };
+  }
+
+  async kill(containerId: string): Promise<void> {
+    await this.setDesired(containerId, "stopped");
+  }
+
+  async suspend({ containerId, reason, by }: SuspensionWish): Promise<void> {
+    await this.setDesired(containerId, "stopped");
+    await this.commit([{ type: "container.suspended", containerId }], async (em) => {
+      (await this.#container(em, containerId)).suspension = { reason, by, at: this.#clock.wallMs() };
+    });
+  }
+
+  async unsuspend(containerId: string): Promise<void> {
+    await this.commit([{ type: "container.unsuspended", containerId }], async (em) => {
+      (await this.#container(em, containerId)).suspension = null;
+    });
   }
 
   async restart(containerId: string): Promise<void> {
@@ -189,6 +227,18 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     return { migrationId };
   }
 
+  async updateContainer(): Promise<never> {
+    throw new Refusal("not_leader", "Nothing is changed here.", "Use a coordinator.");
+  }
+
+  async reinstall(): Promise<never> {
+    throw new Refusal("not_leader", "Nothing is installed here.", "Use a coordinator.");
+  }
+
+  async previewMigration(): Promise<never> {
+    throw new Refusal("not_leader", "Nothing is placed here.", "Use a coordinator.");
+  }
+
   async cancelMigration(migrationId: string, containerId: string): Promise<void> {
     await this.commit([{ type: "migration.cancelled", containerId, migrationId }], async (em) => {
       const migration = await em.findOneOrFail(MigrationEntity, { id: migrationId });
@@ -201,6 +251,10 @@ export class FakeOperations implements Operations, CoordinatorStatus {
   }
 
   async enrolNode(): Promise<{ clusterName: string }> {
+    throw new Refusal("not_leader", "No node enrols here.", "Use a coordinator.");
+  }
+
+  async awaitApproval(): Promise<never> {
     throw new Refusal("not_leader", "No node enrols here.", "Use a coordinator.");
   }
 

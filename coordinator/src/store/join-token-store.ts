@@ -22,6 +22,7 @@ export class JoinTokenStore implements JoinTokenRegister {
       createdBy: token.createdBy,
       createdAt: new Date(token.createdAtMs),
       expiresAt: new Date(token.expiresAtMs),
+      needsApproval: token.needsApproval ?? false,
       usedAt: null,
       usedByNodeId: null,
     });
@@ -31,8 +32,11 @@ export class JoinTokenStore implements JoinTokenRegister {
     const token = await this.#database.orm.em.fork().findOne(JoinTokenEntity, { secretHash });
     if (token === null) return { kind: "unknown" };
     const ended = nowMs >= token.expiresAt.getTime();
-    if (token.usedAt !== null) return { kind: "used", nodeId: ended ? null : (token.usedByNodeId ?? null) };
+    const { clusterId, needsApproval } = token;
+    if (token.usedAt !== null) {
+      return { kind: "used", nodeId: ended ? null : (token.usedByNodeId ?? null), needsApproval };
+    }
     if (ended) return { kind: "expired" };
-    return { kind: "usable", clusterId: token.clusterId };
+    return { kind: "usable", clusterId, needsApproval };
   }
 }

@@ -19,16 +19,23 @@ export type Database = {
   ping(): Promise<boolean>;
 };
 
+export type OpenDatabaseOptions = {
+  readonly url: string;
+  readonly log: StoreLog;
+  /** Milliseconds that a statement, or a transaction that waits, may take; the product's own bounds unless told. */
+  readonly patienceMs?: number | undefined;
+};
+
 /**
  * Opens a PostgreSQL 15 or newer and brings its schema up to date. Statements end after STATEMENT_TIMEOUT_MS, open
  * transactions that wait after IDLE_IN_TRANSACTION_TIMEOUT_MS; a database that goes away makes queries reject and is
  * used again once it is back. Throws StoreFailure `unreachable`, `wrong_version` or `migration_failed`.
  */
-export async function openDatabase(options: { readonly url: string; readonly log: StoreLog }): Promise<Database> {
-  const { url, log } = options;
+export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
+  const { url, log, patienceMs } = options;
   checkUrl(url);
   await migrateDatabase(url, log);
-  const orm = await initOrm(url, log);
+  const orm = await initOrm(url, log, patienceMs);
   let closing: Promise<void> | null = null;
   return {
     orm,
@@ -50,9 +57,11 @@ export async function openDatabase(options: { readonly url: string; readonly log
   };
 }
 
-function initOrm(url: string, log: StoreLog) {
+function initOrm(url: string, log: StoreLog, patienceMs?: number) {
   const onMessage = (message: string): void => log.warn({ message }, "database");
-  return MikroORM.init(databaseConfig({ url, purpose: "serve", onMessage }));
+  return MikroORM.init(
+    databaseConfig({ url, purpose: "serve", onMessage, ...(patienceMs === undefined ? {} : { patienceMs }) }),
+  );
 }
 
 function checkUrl(url: string): void {

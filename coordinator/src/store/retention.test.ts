@@ -6,7 +6,11 @@ import { type TestDatabase, testDatabase } from "./test-database.ts";
 const NOW_MS = Date.UTC(2026, 0, 31);
 const old = new Date(NOW_MS - 10_000);
 const recent = new Date(NOW_MS - 1_000);
-const RETENTION = { eventsMax: 3, commandsMs: 5_000, historyMs: 5_000, alertsMs: 5_000 };
+const AGE_MS = 5_000;
+const RETENTION = {
+  ...{ eventsMax: 3, commandsMs: AGE_MS, historyMs: AGE_MS, alertsMs: AGE_MS, tokensMs: AGE_MS },
+  ...{ fineUsageMs: AGE_MS, hourlyUsageMs: AGE_MS },
+};
 
 let store: TestDatabase;
 beforeEach(async () => {
@@ -83,4 +87,26 @@ test("a resolved alert goes when it is old, one that is still wrong stays howeve
   }
   expect(await forgetThePast(store.database, RETENTION, NOW_MS)).toBe(1);
   expect(await count("alert")).toBe(3);
+});
+
+test("a token goes long after it was revoked or has expired, and one that is valid stays however old", async () => {
+  const tokens: [name: string, revokedAt: Date | null, expiresAt: Date | null][] = [
+    ["for ever", null, null],
+    ["valid yet", null, new Date(NOW_MS + 1_000)],
+    ["revoked lately", recent, null],
+    ["revoked", old, null],
+    ["expired", null, old],
+    ["revoked before its end", old, new Date(NOW_MS + 1_000)],
+  ];
+  for (const [name, revokedAt, expiresAt] of tokens) {
+    await run(
+      "insert into api_token (token_hash, name, role, created_at, revoked_at, expires_at) values (?, ?, 'viewer', ?, ?, ?)",
+      [name, name, old, revokedAt, expiresAt],
+    );
+  }
+  expect(await forgetThePast(store.database, RETENTION, NOW_MS)).toBe(3);
+  const kept = await store.database.orm.em
+    .fork()
+    .execute<{ name: string }[]>("select name from api_token order by name");
+  expect(kept.map(({ name }) => name)).toEqual(["for ever", "revoked lately", "valid yet"]);
 });

@@ -1,3 +1,5 @@
+import { AuditStore } from "./audit-store.ts";
+import { REQUEST_NAMED_MS } from "./named-request-store.ts";
 import type { Database } from "./open-database.ts";
 
 /** How much of the past is kept; older rows go, whatever nobody refers to any more. */
@@ -10,6 +12,11 @@ export type Retention = {
   readonly historyMs: number;
   /** Resolved alerts. */
   readonly alertsMs: number;
+  /** What containers used: samples of minutes, and of hours. */
+  readonly fineUsageMs: number;
+  readonly hourlyUsageMs: number;
+  /** API tokens that were revoked or have expired. */
+  readonly tokensMs: number;
 };
 
 const DAY_MS = 86_400_000;
@@ -18,6 +25,9 @@ export const DEFAULT_RETENTION: Retention = {
   commandsMs: DAY_MS,
   historyMs: 400 * DAY_MS,
   alertsMs: 30 * DAY_MS,
+  fineUsageMs: DAY_MS,
+  hourlyUsageMs: 30 * DAY_MS,
+  tokensMs: 30 * DAY_MS,
 };
 
 /** Rows that one statement deletes at most, so that none runs into the statement's time limit. */
@@ -53,6 +63,36 @@ export async function forgetThePast(database: Database, retention: Retention, no
       "delete from alert where id in (select id from alert where resolved_at < ? limit ?)",
       [new Date(nowMs - retention.alertsMs), ROWS_MAX],
     ],
+    ...[retention.fineUsageMs, retention.hourlyUsageMs].map((keptMs, hourly): [string, unknown[]] => [
+      `delete from usage_sample where (container_id, hourly, at) in
+         (select container_id, hourly, at from usage_sample where hourly = ? and at < ? order by at limit ?)`,
+      [hourly === 1, new Date(nowMs - keptMs), ROWS_MAX],
+    ]),
+    // Whatever named them ended before that.
+    [
+      "delete from removed_node where id in (select id from removed_node where removed_at < ? limit ?)",
+      [historyBefore, ROWS_MAX],
+    ],
+    [
+      // What is valid for ever has neither moment, and the comparison with nothing is not true.
+      `delete from api_token where token_hash in
+         (select token_hash from api_token where least(revoked_at, expires_at) < ? limit ?)`,
+      [new Date(nowMs - retention.tokensMs), ROWS_MAX],
+    ],
+    [
+      `delete from named_request where (caller, request_id) in
+         (select caller, request_id from named_request where created_at < ? limit ?)`,
+      [new Date(nowMs - REQUEST_NAMED_MS), ROWS_MAX],
+    ],
+    [
+      `delete from role_grant where (holder_kind, holder_id, role, scope_kind, scope_id) in
+         (select holder_kind, holder_id, role, scope_kind, scope_id from role_grant g
+           where (scope_kind = 'cluster' and not exists (select from cluster c where c.id = g.scope_id))
+              or (scope_kind = 'container' and not exists (select from container c where c.id = g.scope_id))
+              or (holder_kind = 'token' and not exists (select from api_token t where t.token_hash = g.holder_id))
+           limit ?)`,
+      [ROWS_MAX],
+    ],
   ];
   let forgotten = 0;
   for (const [sql, parameters] of bites) {
@@ -67,5 +107,12 @@ export async function forgetThePast(database: Database, retention: Retention, no
       forgotten += gone;
     }
   }
+  return forgotten + (await forgetAudit(new AuditStore(database.orm)));
+}
+
+/** By the retention that the database keeps for itself, and by its clock. */
+async function forgetAudit(audit: AuditStore): Promise<number> {
+  let forgotten = 0;
+  for (let gone = 1; gone > 0; forgotten += gone) gone = await audit.forget();
   return forgotten;
 }

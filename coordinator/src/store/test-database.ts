@@ -16,14 +16,17 @@ export type TestDatabase = {
   drop(): Promise<void>;
 };
 
-/** Makes a database from a migrated template (tens of milliseconds). Call drop in afterEach or afterAll. */
-export async function testDatabase(log: StoreLog = silentLog): Promise<TestDatabase> {
+/**
+ * Makes a database from a migrated template (tens of milliseconds). Call drop in afterEach or afterAll. `patienceMs`: for
+ * tests that move time by hand, whose outcome must not hang on how long this machine takes over a statement.
+ */
+export async function testDatabase(log: StoreLog = silentLog, patienceMs?: number): Promise<TestDatabase> {
   const server = testServerUrl();
   const template = await ensureTemplate(server);
   const name = `lormas_test_${process.pid}_${randomBytes(6).toString("hex")}`;
   await onServer(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   const url = withDatabase(server, name);
-  const database = await openDatabase({ url, log });
+  const database = await openDatabase({ url, log, patienceMs });
   return {
     url,
     database,

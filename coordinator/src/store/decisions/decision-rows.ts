@@ -1,8 +1,10 @@
 import type { EntityData, RequiredEntityData } from "@mikro-orm/core";
+import { demandsOf } from "../../domain/container/container-context.ts";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
 import { containerStatus, migrationStatus } from "../../domain/container/container-status.ts";
 import { DUTY_MACHINE_VERSION, dutyMachine } from "../../domain/maintenance/duty-machine.ts";
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
+import { constraintTexts } from "../../domain/placement/node-demands.ts";
 import type { DecisionChanges, NumberedEvent } from "../../runtime/decision-store.ts";
 import { migrationId } from "../../runtime/deterministic-id.ts";
 import type { ContainerRecord, NodeRecord, PendingCommand } from "../../runtime/fleet-view.ts";
@@ -19,7 +21,9 @@ export function nodeRow({ facts, snapshot, duty }: NodeRecord, asOf: number): En
     clusterId: facts.clusterId,
     status: String(snapshot.value),
     session: snapshot.context.session,
+    priority: facts.priority,
     schedulable: facts.schedulable,
+    labels: { ...facts.labels },
     guarded: facts.guarded,
     clockSound: facts.clockSound,
     address: facts.address,
@@ -33,6 +37,8 @@ export function nodeRow({ facts, snapshot, duty }: NodeRecord, asOf: number): En
     ...facts.capacity,
     certificateSerial: facts.certificateSerial,
     enrolledAt: new Date(facts.enrolledAtMs),
+    revokedAt: facts.revokedAtMs === null ? null : new Date(facts.revokedAtMs),
+    approval: facts.approval ?? null,
     duty: { state: duty.value, ...duty.context },
     asOf,
   };
@@ -53,14 +59,18 @@ export function containerRow({ facts, snapshot }: ContainerRecord, asOf: number)
     epoch: context.placement?.epoch ?? context.lastEpoch,
     ...context.resources,
     spec: facts.spec,
+    owner: facts.owner,
     environment: { ...facts.environment },
     allowDataLoss: context.allowDataLoss,
+    constraints: constraintTexts(demandsOf(context)),
+    architectures: demandsOf(context).architectures,
     migrationStatus: migrationStatus(snapshot),
     migrationId: context.lastMove > 0 ? migrationId(facts.id, context.lastMove) : null,
     lastMigrationAt: context.lastMigrationAt === null ? null : new Date(context.lastMigrationAt),
     restartCount: context.restarts,
     restartPriority: context.priority,
     crashesBeforeMove: context.crashesBeforeMove,
+    suspension: context.suspension ?? null,
     createdAt: new Date(facts.createdAtMs),
     asOf,
   };
@@ -94,7 +104,7 @@ export function snapshotRows(changes: DecisionChanges): EntityData<ActorSnapshot
 }
 
 export function eventRow(event: NumberedEvent): RequiredEntityData<EventRow> {
-  const { sequence, atMs, type, severity, message, nodeId, containerId, migrationId: migration, data } = event;
+  const { sequence, atMs, type, severity, message, nodeId, containerId, clusterIds, data } = event;
   return {
     sequence,
     at: new Date(atMs),
@@ -103,7 +113,8 @@ export function eventRow(event: NumberedEvent): RequiredEntityData<EventRow> {
     message,
     nodeId,
     containerId,
-    migrationId: migration,
+    migrationId: event.migrationId,
+    clusterIds: [...clusterIds],
     data: { ...data },
   };
 }

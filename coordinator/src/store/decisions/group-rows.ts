@@ -37,7 +37,8 @@ export async function writeGroups(em: EntityManager, changes: DecisionChanges, a
 
 // Named one by one: a field that is a column under another name must not slip in.
 function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
-  const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, createdAtMs, limits } = cluster;
+  const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, placement, createdAtMs, limits } =
+    cluster;
   const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = limits;
   return {
     id,
@@ -47,6 +48,7 @@ function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
     autoMigrate,
     allowOtherClusters,
     nPlusOne,
+    placement,
     migrationsAtOnce,
     migrationsPerTarget,
     failoversPerTarget,
@@ -55,7 +57,7 @@ function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
 }
 
 export function clusterOfRow(row: ClusterRow): ClusterRecord {
-  const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, createdAt } = row;
+  const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, placement, createdAt } = row;
   return {
     id,
     name,
@@ -64,6 +66,7 @@ export function clusterOfRow(row: ClusterRow): ClusterRecord {
     autoMigrate,
     allowOtherClusters,
     nPlusOne,
+    placement,
     createdAtMs: createdAt.getTime(),
     limits: {
       migrationsAtOnce: row.migrationsAtOnce,

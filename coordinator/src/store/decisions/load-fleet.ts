@@ -1,4 +1,3 @@
-import type { EntityManager } from "@mikro-orm/postgresql";
 import { initialTransition } from "xstate";
 import { CONTAINER_MACHINE_VERSION, containerMachine } from "../../domain/container/container-machine.ts";
 import { containerSnapshotOf } from "../../domain/container/container-snapshot.ts";
@@ -6,14 +5,12 @@ import { DUTY_MACHINE_VERSION, type DutySnapshot, dutyMachine } from "../../doma
 import { NODE_MACHINE_VERSION, nodeMachine } from "../../domain/node/node-machine.ts";
 import { nodeSnapshotOf } from "../../domain/node/node-snapshot.ts";
 import { type LoadedFleet, UnreadableFleetError } from "../../runtime/decision-store.ts";
-import type { Holding, NodeRoom } from "../../runtime/fleet-view.ts";
-import { EMPTY_ROOM, withHolding } from "../../runtime/node-room.ts";
-import { AlertEntity } from "../entities/alert-entities.ts";
-import { ActorSnapshotEntity, type ActorSnapshotRow, OutboxEntity } from "../entities/decision-entities.ts";
-import { ClusterEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
-import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
+import type { Holding } from "../../runtime/fleet-view.ts";
+import { roomOf } from "../../runtime/node-room.ts";
+import type { ActorSnapshotRow } from "../entities/decision-entities.ts";
 import { alertOfRow } from "./alert-rows.ts";
-import { clusterOfRow, loadMemberships } from "./group-rows.ts";
+import type { FleetRows } from "./fleet-rows.ts";
+import { clusterOfRow } from "./group-rows.ts";
 
 type PersistedActor = { readonly value: unknown; readonly context: unknown };
 type NodeState = Parameters<typeof nodeMachine.resolveState>[0];
@@ -21,30 +18,19 @@ type DutyState = Parameters<typeof dutyMachine.resolveState>[0];
 type ContainerState = Parameters<typeof containerMachine.resolveState>[0];
 
 /**
- * Reads the committed fleet, at the beginning of a term or after a commit whose outcome is unknown. Throws
- * UnreadableFleetError when a snapshot was written by another version of its machine: going on with it could decide on what
- * it does not say.
+ * The committed fleet, of what its tables have. Throws UnreadableFleetError when a snapshot was written by another version of its
+ * machine: going on with it could decide on what it does not say. Pauses now and then, since of a large fleet it takes seconds,
+ * in which readers want to be answered.
  */
-export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
-  const [clusters, nodes, containers, reservations, ports, outbox, snapshots] = [
-    await em.find(ClusterEntity, {}),
-    await em.find(NodeEntity, {}),
-    await em.find(ContainerEntity, {}),
-    await em.find(ReservationEntity, {}),
-    await em.find(PortReservationEntity, {}),
-    await em.find(OutboxEntity, { state: "pending" }, { orderBy: { position: "asc" } }),
-    await em.find(ActorSnapshotEntity, {}),
-  ];
-  const health = await em.find(NodeHealthEntity, {});
-  const alerts = await em.find(AlertEntity, { resolvedAt: null });
-  const snapshotOf = new Map(snapshots.map((row) => [`${row.kind}/${row.id}`, row]));
-  const [numbers] = await em.execute<{ sequence: string; position: string }[]>(
-    `select coalesce((select max(sequence) from event), 0) as sequence,
-            coalesce((select max(position) from outbox), 0) as position`,
+export async function fleetOf(rows: FleetRows, pause: () => Promise<void>): Promise<LoadedFleet> {
+  const { clusters, nodes, containers, reservations, ports, pending, snapshots, health, alerts } = rows;
+  const keyOf = new Map(
+    rows.keys.map(({ containerId, id, masterKeyId, wrapped }) => [containerId, { id, masterKeyId, wrapped }]),
   );
+  const snapshotOf = new Map(snapshots.map((row) => [`${row.kind}/${row.id}`, row]));
   const portsOf = Map.groupBy(ports, (port) => `${port.containerId}/${port.nodeId}`);
-  const rooms = new Map<string, NodeRoom>();
-  for (const row of reservations) {
+  const holdersOf = new Map<string, Map<string, Holding>>();
+  await eachInTurn(reservations, pause, (row) => {
     const { cpuMillis, memoryBytes, diskBytes } = row;
     const holding: Holding = {
       resources: { cpuMillis, memoryBytes, diskBytes },
@@ -55,22 +41,30 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
         protocol: port.protocol === "udp" ? "udp" : "tcp",
       })),
     };
-    rooms.set(row.nodeId, withHolding(rooms.get(row.nodeId) ?? EMPTY_ROOM, row.containerId, holding));
-  }
+    const holders = holdersOf.get(row.nodeId);
+    if (holders) holders.set(row.containerId, holding);
+    else holdersOf.set(row.nodeId, new Map([[row.containerId, holding]]));
+  });
+  const rooms = await eachInTurn([...holdersOf], pause, ([nodeId, holders]) => [nodeId, roomOf(holders)] as const);
   return {
     clusters: clusters.map(clusterOfRow),
-    ...(await loadMemberships(em)),
+    memberships: rows.memberships,
+    newestEpoch: rows.newestEpoch,
     confirmedEpochs: new Map(
       health.filter((row) => row.confirmedEpoch > 0).map((row) => [row.nodeId, row.confirmedEpoch]),
     ),
-    nodes: nodes.map((row) => {
+    nodes: await eachInTurn(nodes, pause, (row) => {
       const { cpuMillis, memoryBytes, diskBytes } = row;
       return {
         facts: {
           id: row.id,
           name: row.name,
           clusterId: row.clusterId,
+          priority: row.priority,
           schedulable: row.schedulable,
+          labels: row.labels,
+          revokedAtMs: row.revokedAt?.getTime() ?? null,
+          approval: row.approval ?? null,
           guarded: row.guarded,
           runtimeReady: true,
           clockSound: row.clockSound,
@@ -92,18 +86,27 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
         duty: dutyOf(row, snapshotOf.get(`duty/${row.id}`)),
       };
     }),
-    containers: containers.map((row) => {
-      const { id, name, eggId, environment, spec, createdAt } = row;
+    containers: await eachInTurn(containers, pause, (row) => {
+      const { id, name, eggId, environment, spec, owner, createdAt } = row;
       const stored = snapshotOf.get(`container/${id}`);
       return {
-        facts: { id, name, eggId, environment, spec, createdAtMs: createdAt.getTime() },
+        facts: {
+          id,
+          name,
+          eggId,
+          environment,
+          secretKey: keyOf.get(id) ?? null,
+          spec,
+          owner,
+          createdAtMs: createdAt.getTime(),
+        },
         snapshot: containerMachine.resolveState(
           checked(stored, CONTAINER_MACHINE_VERSION, name, containerSnapshotOf) as ContainerState,
         ),
       };
     }),
-    rooms,
-    pending: outbox.map((row) => ({
+    rooms: new Map(rooms),
+    pending: pending.map((row) => ({
       position: row.position,
       nodeId: row.nodeId,
       ordinal: row.ordinal,
@@ -118,9 +121,25 @@ export async function loadFleet(em: EntityManager): Promise<LoadedFleet> {
       },
     })),
     unresolvedAlerts: alerts.map(alertOfRow),
-    newestSequence: Number(numbers?.sequence ?? 0),
-    newestPosition: Number(numbers?.position ?? 0),
+    newestSequence: rows.newestSequence,
+    newestPosition: rows.newestPosition,
   };
+}
+
+/** Rows, or what was made of them, that are taken up between two pauses: about 5 ms. */
+const TURN_MAX = 500;
+
+async function eachInTurn<From, To>(
+  all: readonly From[],
+  pause: () => Promise<void>,
+  make: (one: From) => To,
+): Promise<To[]> {
+  const made: To[] = [];
+  for (const one of all) {
+    if (made.length > 0 && made.length % TURN_MAX === 0) await pause();
+    made.push(make(one));
+  }
+  return made;
 }
 
 /** A node that was stored before nodes had duties is in service. */

@@ -64,8 +64,11 @@ function node(name: string, id: string = randomUUID()): NodeRecord {
       name,
       clusterId,
       schedulable: true,
+      labels: {},
+      revokedAtMs: null,
       guarded: false,
       runtimeReady: true,
+      priority: 7,
       clockSound: true,
       ...told,
       ...numbers,
@@ -78,6 +81,7 @@ function node(name: string, id: string = randomUUID()): NodeRecord {
 const changes = (nodes: NodeRecord[]): DecisionChanges => ({
   clusters: [],
   removedClusters: [],
+  removedNodes: [],
   memberships: [],
   nodes,
   containers: [],
@@ -282,6 +286,7 @@ describe("a deposed leader", () => {
       nodeId: null,
       containerId: null,
       migrationId: null,
+      clusterIds: [],
       data: {},
     };
     const events = [1, 1].map((sequence) => ({ ...event, sequence, atMs: 0 }));

@@ -7,32 +7,40 @@ import {
   type HealthSample,
   type LoadedFleet,
   StaleTermError,
+  UnreadableFleetError,
   UnstorableChangesError,
 } from "../../runtime/decision-store.ts";
+import { systemClock } from "../../runtime/system-clock.ts";
 import { ActorSnapshotEntity, EventEntity, LeadershipEntity, OutboxEntity } from "../entities/decision-entities.ts";
-import { JoinTokenEntity, NodeEntity, NodeHealthEntity } from "../entities/fleet-entities.ts";
+import { JoinTokenEntity, NodeEntity, NodeHealthEntity, RemovedNodeEntity } from "../entities/fleet-entities.ts";
+import { ContainerKeyEntity } from "../entities/secret-entities.ts";
 import { ContainerEntity, PortReservationEntity, ReservationEntity } from "../entities/workload-entities.ts";
+import { addContainerKeys } from "../master-key-store.ts";
 import type { Database } from "../open-database.ts";
 import { writeAlerts } from "./alert-rows.ts";
 import { containerRow, eventRow, holdingRows, nodeRow, outboxRow, snapshotRows } from "./decision-rows.ts";
+import { readFleetRows } from "./fleet-rows.ts";
 import { writeGroups } from "./group-rows.ts";
+import { pages, writeHealth } from "./health-rows.ts";
 import { writeJobs } from "./job-writer.ts";
-import { loadFleet } from "./load-fleet.ts";
+import { fleetOf } from "./load-fleet.ts";
 import { writeMigrations } from "./migration-writer.ts";
 
 /** One scope until clusters are divided among coordinators. */
 const SCOPE = "global";
-const ROWS_PER_STATEMENT = 500;
+/** So few that preparing them keeps the process busy for a millisecond or two. */
+const HEALTH_ROWS_PER_STATEMENT = 500;
 
 /** Decisions and leadership in PostgreSQL. */
 export class PostgresDecisionStore implements DecisionStore {
   readonly #database: Database;
   readonly #deliverAlerts: boolean;
+  readonly #hasMasterKey: (id: string) => boolean;
 
-  /** `deliverAlerts`: transitions of alerts are kept for the webhook's receiver too. */
-  constructor(database: Database, { deliverAlerts = false }: { deliverAlerts?: boolean } = {}) {
+  constructor(database: Database, { deliverAlerts = false, hasMasterKey = () => true }: DecisionStoreOptions = {}) {
     this.#database = database;
     this.#deliverAlerts = deliverAlerts;
+    this.#hasMasterKey = hasMasterKey;
   }
 
   async commit(term: number, changes: DecisionChanges): Promise<void> {
@@ -57,7 +65,9 @@ export class PostgresDecisionStore implements DecisionStore {
         const ids = [...changes.forgotten];
         await em.nativeDelete(ActorSnapshotEntity, { kind: "container", id: { $in: ids } });
         await em.nativeDelete(ContainerEntity, { id: { $in: ids } });
+        await em.nativeDelete(ContainerKeyEntity, { containerId: { $in: ids } });
       }
+      await removeNodes(em, changes.removedNodes, at);
       await writeGroups(em, changes, at);
       if (changes.nodes.length > 0)
         await em.upsertMany(
@@ -70,6 +80,7 @@ export class PostgresDecisionStore implements DecisionStore {
           changes.containers.map((container) => containerRow(container, asOf)),
         );
       }
+      await addContainerKeys(em, containerKeys(changes.containers));
       const snapshots = snapshotRows(changes);
       if (snapshots.length > 0) await em.upsertMany(ActorSnapshotEntity, snapshots);
       const { reservations, ports } = holdingRows(changes.holdings);
@@ -85,20 +96,29 @@ export class PostgresDecisionStore implements DecisionStore {
         );
       }
       await endCommands(em, changes.endedCommands, at);
-      for (const { tokenHash, nodeId } of changes.usedTokens) {
-        await em.nativeUpdate(JoinTokenEntity, { secretHash: tokenHash }, { usedAt: at, usedByNodeId: nodeId });
+      for (const { tokenHash, nodeId, livesUntilMs } of changes.usedTokens) {
+        const longer = livesUntilMs === undefined ? {} : { expiresAt: new Date(livesUntilMs) };
+        await em.nativeUpdate(
+          JoinTokenEntity,
+          { secretHash: tokenHash },
+          { usedAt: at, usedByNodeId: nodeId, ...longer },
+        );
       }
       if (changes.events.length > 0) await em.insertMany(EventEntity, changes.events.map(eventRow));
     });
   }
 
-  load(): Promise<LoadedFleet> {
-    return this.#database.orm.em.fork().transactional(async (em) => {
+  async load(): Promise<LoadedFleet> {
+    const rows = await this.#database.orm.em.fork().transactional(async (em) => {
       // A commit that was given up unanswered may still be on its way in a server that stalls, and holds the row: it ends
       // before anything is read, and none begins until all is. READ COMMITTED, so that what it wrote is seen.
       await em.execute("select term from leadership where scope = ? for update", [SCOPE]);
-      return await loadFleet(em);
+      return await readFleetRows(em);
     });
+    const foreign = rows.keys.find(({ masterKeyId }) => !this.#hasMasterKey(masterKeyId));
+    if (foreign) throw new UnreadableFleetError(foreignKey(foreign.masterKeyId));
+    // Outside: it takes a while for many, and nobody need wait for it.
+    return await fleetOf(rows, () => new Promise((resolve) => void systemClock.schedule(0, resolve)));
   }
 
   async readLeadership(): Promise<LeadershipRecord | null> {
@@ -144,21 +164,11 @@ export class PostgresDecisionStore implements DecisionStore {
       .nativeUpdate(LeadershipEntity, { scope: SCOPE, holder: instance, term }, { holder: null });
   }
 
-  async flushHealth(term: number, samples: readonly HealthSample[], atMs: number): Promise<void> {
-    const rows = samples.map((sample) => ({
-      nodeId: sample.nodeId,
-      status: sample.status,
-      lastHeartbeatAt: sample.lastHeartbeatAtMs === null ? null : new Date(sample.lastHeartbeatAtMs),
-      usedCpuMillis: sample.usage.cpuMillis,
-      usedMemoryBytes: sample.usage.memoryBytes,
-      usedDiskBytes: sample.usage.diskBytes,
-      confirmedEpoch: sample.confirmedEpoch ?? 0,
-      updatedAt: new Date(atMs),
-    }));
-    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+  async flushHealth(term: number, samples: Iterable<HealthSample>, atMs: number): Promise<void> {
+    for (const page of pages(samples, HEALTH_ROWS_PER_STATEMENT)) {
       await this.#database.orm.em.fork().transactional(async (em) => {
         await holdTerm(em, term);
-        await em.upsertMany(NodeHealthEntity, rows.slice(from, from + ROWS_PER_STATEMENT));
+        await writeHealth(em, page, atMs);
       });
     }
   }
@@ -169,6 +179,33 @@ export class PostgresDecisionStore implements DecisionStore {
       .findOne(JoinTokenEntity, { secretHash: tokenHash, usedAt: null, expiresAt: { $gt: new Date(nowMs) } });
     return token?.clusterId ?? null;
   }
+}
+
+export type DecisionStoreOptions = {
+  /** Transitions of alerts are kept for the webhook's receiver too. */
+  readonly deliverAlerts?: boolean;
+  /** Whether this coordinator has a master key; absent: every one. */
+  readonly hasMasterKey?: (id: string) => boolean;
+};
+
+/** Another coordinator has changed the master key since this one started. */
+const foreignKey = (id: string): string =>
+  `secrets of containers are sealed by the master key ${id}, which this coordinator does not have: give it that key and start it again (docs/secrets.md)`;
+
+const containerKeys = (containers: DecisionChanges["containers"]) =>
+  containers.flatMap(({ facts: { id, secretKey } }) => (secretKey ? [{ containerId: id, key: secretKey }] : []));
+
+/** Their names stay, for histories. */
+async function removeNodes(em: EntityManager, removed: DecisionChanges["removedNodes"], at: Date): Promise<void> {
+  if (removed.length === 0) return;
+  const ids = removed.map(({ id }) => id);
+  await em.nativeDelete(ActorSnapshotEntity, { kind: { $in: ["node", "duty"] }, id: { $in: ids } });
+  await em.nativeDelete(NodeHealthEntity, { nodeId: { $in: ids } });
+  await em.nativeDelete(NodeEntity, { id: { $in: ids } });
+  await em.upsertMany(
+    RemovedNodeEntity,
+    removed.map(({ id, name }) => ({ id, name, removedAt: at })),
+  );
 }
 
 /** Commands whose results are stored, or whose session is over: one statement for all of them. */
@@ -195,7 +232,8 @@ async function endCommands(em: EntityManager, ended: readonly EndedCommand[], at
  * FOR UPDATE, and with nothing else: a write of an old term can then not commit after the takeover, which a mere comparison
  * of the term would let it.
  */
-async function holdTerm(em: EntityManager, term: number): Promise<void> {
+/** Holds the leadership row until the transaction ends; throws StaleTermError when the term is not the present one any more. */
+export async function holdTerm(em: EntityManager, term: number): Promise<void> {
   const held = await em.execute<{ term: string }[]>(
     "select term from leadership where scope = ? and term = ? for key share",
     [SCOPE, term],

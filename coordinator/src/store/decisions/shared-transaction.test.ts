@@ -30,7 +30,16 @@ afterEach(async () => {
 });
 
 const NOTHING: DecisionChanges = {
-  ...{ clusters: [], removedClusters: [], memberships: [], nodes: [], containers: [], forgotten: [], holdings: [] },
+  ...{
+    clusters: [],
+    removedClusters: [],
+    removedNodes: [],
+    memberships: [],
+    nodes: [],
+    containers: [],
+    forgotten: [],
+    holdings: [],
+  },
   ...{ migrations: [], jobs: [], events: [], commands: [], endedCommands: [], usedTokens: [] },
   ...{ alerts: [], alertNotices: [], newestSequence: 7, atMs: 1_000 },
 };
@@ -68,6 +77,7 @@ function decisions(random: SeededRandom): Decision[] {
       return { jobs: [], migrations: [{ kind: "ended", id, outcome, downtimeMs: random.below(900), ...why }] };
     }
     if (random.chance(0.2)) {
+      // The store keeps a decision as it is and reads nothing of it: any value stands for one.
       const decision = { detail } as unknown as Extract<MigrationChange, { kind: "decided" }>["decision"];
       const targetNodeId = random.chance(0.7) ? (random.oneOf(ids) ?? null) : null;
       return { jobs: [], migrations: [{ kind: "decided", id, targetNodeId, decision }] };
@@ -111,3 +121,12 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     expect(apart.flat().length).toBeGreaterThan(10);
   },
 );
+
+test("a decision about more rows than a statement of PostgreSQL may have parameters for is stored whole", async () => {
+  const events = Array.from({ length: 8_000 }, (_, index): DecisionChanges["events"][number] => ({
+    ...{ sequence: index + 1, atMs: 0, type: "x", severity: "info", message: "m", data: {} },
+    ...{ nodeId: null, containerId: null, migrationId: null, clusterIds: [] },
+  }));
+  await store.commit(1, { ...NOTHING, events });
+  expect((await reader.query("select count(*)::int from event")).rows).toEqual([{ count: 8_000 }]);
+});

@@ -65,7 +65,8 @@ function settings(port: number, durable: boolean): Record<string, string> {
     lc_messages: "C",
     log_timezone: "UTC",
     timezone: "UTC",
-    ...(durable ? {} : { fsync: "off", full_page_writes: "off" }),
+    // Without autovacuum: its worker belongs to the superuser, and would keep a test from dropping the database it looks at.
+    ...(durable ? {} : { fsync: "off", full_page_writes: "off", autovacuum: "off" }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { AlertDeliveryEntity, AlertEntity } from "./alert-entities.ts";
+import { AuditEntryEntity, AuditRetentionEntity } from "./audit-entities.ts";
 import {
   ActorSnapshotEntity,
   EventEntity,
@@ -14,11 +15,18 @@ import {
   MembershipEpochEntity,
   NodeEntity,
   NodeHealthEntity,
+  RemovedNodeEntity,
 } from "./fleet-entities.ts";
+import { RoleEntity, RoleGrantEntity } from "./permission-entities.ts";
+import { QuotaEntity } from "./quota-entities.ts";
+import { NamedRequestEntity } from "./request-entities.ts";
+import { ContainerKeyEntity, MasterKeyEntity } from "./secret-entities.ts";
+import { UsageSampleEntity } from "./usage-entities.ts";
 import {
   CategoryEntity,
   ContainerEntity,
   EggEntity,
+  EggOriginEntity,
   JobEntity,
   PortReservationEntity,
   ReservationEntity,
@@ -30,10 +38,14 @@ export const allEntities = [
   MembershipEpochEntity,
   NodeEntity,
   NodeHealthEntity,
+  RemovedNodeEntity,
   JoinTokenEntity,
   ApiTokenEntity,
+  RoleEntity,
+  RoleGrantEntity,
   CategoryEntity,
   EggEntity,
+  EggOriginEntity,
   ContainerEntity,
   ReservationEntity,
   PortReservationEntity,
@@ -46,4 +58,11 @@ export const allEntities = [
   ActorSnapshotEntity,
   AlertEntity,
   AlertDeliveryEntity,
+  AuditEntryEntity,
+  AuditRetentionEntity,
+  ContainerKeyEntity,
+  MasterKeyEntity,
+  NamedRequestEntity,
+  QuotaEntity,
+  UsageSampleEntity,
 ] as const;

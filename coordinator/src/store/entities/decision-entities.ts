@@ -55,8 +55,12 @@ export const EventEntity = defineEntity({
     nodeId: p.uuid().nullable().index(),
     containerId: p.uuid().nullable().index(),
     migrationId: p.uuid().nullable().index(),
+    /** Where it happened: the clusters of its node, and those that its container was in and preferred. */
+    clusterIds: p.array().columnType("uuid[]").default([]),
     data: p.json<Record<string, unknown>>(),
   },
+  // "Has one of these clusters" is no comparison that a tree answers.
+  indexes: [{ properties: ["clusterIds"], type: "gin" }],
 });
 export type EventRow = InferEntity<typeof EventEntity>;
 

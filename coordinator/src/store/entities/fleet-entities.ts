@@ -3,7 +3,11 @@ import type { Voter } from "@lormas/lease/membership.ts";
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
 import type { NodeDuty } from "../../domain/maintenance/duty-machine.ts";
 import { DEFAULT_LIMITS } from "../../domain/migration/migration-limits.ts";
+import type { NodeApproval } from "../../domain/node/node-approval.ts";
+import type { NodeLabels } from "../../domain/node/node-labels.ts";
+import { NODE_PRIORITY_DEFAULT } from "../../domain/node/node-priority.ts";
 import type { NPlusOnePolicy } from "../../domain/placement/n-plus-one.ts";
+import type { PlacementStrategy } from "../../domain/placement/placement-strategy.ts";
 
 // Bytes, epochs, sessions and sequences are bigint columns read as numbers: all stay far below 2^53.
 
@@ -20,6 +24,7 @@ export const ClusterEntity = defineEntity({
     allowOtherClusters: p.boolean().default(false),
     /** What happens to a wish after which a node's death would leave a container without a place. */
     nPlusOne: p.string().$type<NPlusOnePolicy>().length(8).default("warn"),
+    placement: p.string().$type<PlacementStrategy>().length(8).default("spread"),
     migrationsAtOnce: p.integer().default(DEFAULT_LIMITS.migrationsAtOnce),
     migrationsPerTarget: p.integer().default(DEFAULT_LIMITS.migrationsPerTarget),
     failoversPerTarget: p.integer().default(DEFAULT_LIMITS.failoversPerTarget),
@@ -55,7 +60,10 @@ export const NodeEntity = defineEntity({
     clusterId: p.uuid().index(),
     status: p.string().length(16),
     session: p.bigint("number").default(0),
+    /** For placement: the lower, the more it is preferred. */
+    priority: p.smallint().default(NODE_PRIORITY_DEFAULT),
     schedulable: p.boolean().default(true),
+    labels: p.json<NodeLabels>().defaultRaw("'{}'"),
     guarded: p.boolean().default(false),
     clockSound: p.boolean().default(true),
     address: p.string().length(253).default(""),
@@ -72,12 +80,26 @@ export const NodeEntity = defineEntity({
     certificateSerial: p.string().length(64).default(""),
     enrolledAt: p.datetime(),
     revokedAt: p.datetime().nullable(),
+    /** It has no certificate yet and waits to be let in; null: it is in. */
+    approval: p.json<NodeApproval>().nullable(),
     /** What operators have decided about it, of its actor; null: nothing ever. */
     duty: p.json<NodeDuty>().nullable(),
     asOf: p.bigint("number").default(0),
   },
 });
 export type NodeRow = InferEntity<typeof NodeEntity>;
+
+/** A node that was removed from the fleet: what histories call it. */
+export const RemovedNodeEntity = defineEntity({
+  name: "RemovedNode",
+  tableName: "removed_node",
+  properties: {
+    id: p.uuid().primary(),
+    name: p.string().length(63),
+    removedAt: p.datetime(),
+  },
+});
+export type RemovedNodeRow = InferEntity<typeof RemovedNodeEntity>;
 
 /** The newest sign of life of a node; flushed in batches, memory is fresher. */
 export const NodeHealthEntity = defineEntity({
@@ -107,6 +129,8 @@ export const JoinTokenEntity = defineEntity({
     createdBy: p.string().length(256),
     createdAt: p.datetime(),
     expiresAt: p.datetime(),
+    /** Who claims it waits until an operator lets it in. */
+    needsApproval: p.boolean().default(false),
     usedAt: p.datetime().nullable(),
     usedByNodeId: p.uuid().nullable(),
   },
@@ -119,8 +143,16 @@ export const ApiTokenEntity = defineEntity({
   tableName: "api_token",
   properties: {
     tokenHash: p.string().length(64).primary(),
+    /** Unique among those that are valid. */
     name: p.string().length(128),
+    /** What it may everywhere; empty: nothing. */
+    role: p.string().length(63),
+    /** How its secret begins. */
+    prefix: p.string().length(16).default(""),
+    createdBy: p.string().length(256).default(""),
     createdAt: p.datetime(),
+    expiresAt: p.datetime().nullable(),
+    lastUsedAt: p.datetime().nullable(),
     revokedAt: p.datetime().nullable(),
   },
 });

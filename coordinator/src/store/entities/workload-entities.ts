@@ -1,4 +1,6 @@
 import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import type { ContainerSuspension } from "../../domain/container/container-context.ts";
+import type { MaybeSealed } from "../../domain/sealed-text.ts";
 import type { WorkloadSpec } from "../../domain/workload.ts";
 import type { EggDefinition } from "../../eggs/egg-definition.ts";
 
@@ -29,6 +31,20 @@ export const EggEntity = defineEntity({
 });
 export type EggRow = InferEntity<typeof EggEntity>;
 
+/** The panel's document that an egg came from: large, and needed for an export alone. */
+export const EggOriginEntity = defineEntity({
+  name: "EggOrigin",
+  tableName: "egg_origin",
+  properties: {
+    eggId: p.string().length(63).primary(),
+    format: p.string().length(16),
+    syntax: p.string().length(8),
+    text: p.text(),
+    json: p.text().nullable(),
+  },
+});
+export type EggOriginRow = InferEntity<typeof EggOriginEntity>;
+
 /** Something that must run. Desired columns are written for people's wishes, observed ones for agents' reports. */
 export const ContainerEntity = defineEntity({
   name: "Container",
@@ -48,16 +64,21 @@ export const ContainerEntity = defineEntity({
     memoryBytes: p.bigint("number"),
     diskBytes: p.bigint("number"),
     spec: p.json<WorkloadSpec>(),
-    environment: p.json<Record<string, string>>(),
+    environment: p.json<Record<string, MaybeSealed>>(),
     allowDataLoss: p.boolean().default(false),
+    constraints: p.json<readonly string[]>().defaultRaw("'[]'"),
+    architectures: p.json<readonly string[]>().defaultRaw("'[]'"),
     migrationStatus: p.string().length(16).default("idle"),
     migrationId: p.uuid().nullable(),
     lastMigrationAt: p.datetime().nullable(),
     restartCount: p.integer().default(0),
     restartPriority: p.string().length(16).default("normal"),
     crashesBeforeMove: p.integer().default(3),
+    suspension: p.json<ContainerSuspension>().nullable(),
     createdAt: p.datetime(),
     asOf: p.bigint("number").default(0),
+    /** The id of a person in the schema auth; empty: nobody's. */
+    owner: p.string().length(64).default(""),
   },
 });
 export type ContainerRow = InferEntity<typeof ContainerEntity>;
@@ -104,7 +125,7 @@ export const JobEntity = defineEntity({
     requestedBy: p.string().length(256),
     state: p.string().length(16),
     error: p.text().default(""),
-    createdAt: p.datetime(),
+    createdAt: p.datetime().index(),
     endedAt: p.datetime().nullable(),
   },
 });

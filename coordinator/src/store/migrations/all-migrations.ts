@@ -3,6 +3,21 @@ import { Migration20261121143357Alerts } from "./migration-20261121143357-alerts
 import { Migration20261121144617Duties } from "./migration-20261121144617-duties.ts";
 import { Migration20261121145245MigrationLimits } from "./migration-20261121145245-migration-limits.ts";
 import { Migration20261121145250VotingGroups } from "./migration-20261121145250-voting-groups.ts";
+import { Migration20261129233000Placement } from "./migration-20261129233000-placement.ts";
+import { Migration20261129235500ApiTokens } from "./migration-20261129235500-api-tokens.ts";
+import { Migration20261130060000Audit } from "./migration-20261130060000-audit.ts";
+import { Migration20261130063800EggOrigins } from "./migration-20261130063800-egg-origins.ts";
+import { Migration20261130123400NodeLabels } from "./migration-20261130123400-node-labels.ts";
+import { Migration20261130124000Grants } from "./migration-20261130124000-grants.ts";
+import { Migration20261130130500Roles } from "./migration-20261130130500-roles.ts";
+import { Migration20261130140500EventsOfClusters } from "./migration-20261130140500-events-of-clusters.ts";
+import { Migration20261130175500NodeDemands } from "./migration-20261130175500-node-demands.ts";
+import { Migration20261130180000Secrets } from "./migration-20261130180000-secrets.ts";
+import { Migration20261130180500NodeApproval } from "./migration-20261130180500-node-approval.ts";
+import { Migration20261130181500NamedRequests } from "./migration-20261130181500-named-requests.ts";
+import { Migration20261130183000Quotas } from "./migration-20261130183000-quotas.ts";
+import { Migration20261130190500UsageSamples } from "./migration-20261130190500-usage-samples.ts";
+import { Migration20261130191500Suspensions } from "./migration-20261130191500-suspensions.ts";
 
 /**
  * In the order in which they run. One that has been released is never changed: `node
@@ -14,4 +29,19 @@ export const allMigrations = [
   { name: "migration-20261121144617-duties", class: Migration20261121144617Duties },
   { name: "migration-20261121145250-voting-groups", class: Migration20261121145250VotingGroups },
   { name: "migration-20261121145245-migration-limits", class: Migration20261121145245MigrationLimits },
+  { name: "migration-20261129233000-placement", class: Migration20261129233000Placement },
+  { name: "migration-20261129235500-api-tokens", class: Migration20261129235500ApiTokens },
+  { name: "migration-20261130060000-audit", class: Migration20261130060000Audit },
+  { name: "migration-20261130063800-egg-origins", class: Migration20261130063800EggOrigins },
+  { name: "migration-20261130123400-node-labels", class: Migration20261130123400NodeLabels },
+  { name: "migration-20261130124000-grants", class: Migration20261130124000Grants },
+  { name: "migration-20261130130500-roles", class: Migration20261130130500Roles },
+  { name: "migration-20261130140500-events-of-clusters", class: Migration20261130140500EventsOfClusters },
+  { name: "migration-20261130175500-node-demands", class: Migration20261130175500NodeDemands },
+  { name: "migration-20261130180000-secrets", class: Migration20261130180000Secrets },
+  { name: "migration-20261130180500-node-approval", class: Migration20261130180500NodeApproval },
+  { name: "migration-20261130181500-named-requests", class: Migration20261130181500NamedRequests },
+  { name: "migration-20261130183000-quotas", class: Migration20261130183000Quotas },
+  { name: "migration-20261130190500-usage-samples", class: Migration20261130190500UsageSamples },
+  { name: "migration-20261130191500-suspensions", class: Migration20261130191500Suspensions },
 ] as const;

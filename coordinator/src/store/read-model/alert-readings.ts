@@ -1,13 +1,14 @@
-import type { FilterQuery } from "@mikro-orm/postgresql";
 import type { AlertRecord } from "../../domain/alert/alert.ts";
+import type { Reach } from "../../permissions/grant.ts";
 import { alertOfRow } from "../decisions/alert-rows.ts";
 import { AlertEntity, type AlertRow } from "../entities/alert-entities.ts";
-import { ClusterEntity, NodeEntity } from "../entities/fleet-entities.ts";
+import { ClusterEntity, NodeEntity, RemovedNodeEntity } from "../entities/fleet-entities.ts";
 import { ContainerEntity } from "../entities/workload-entities.ts";
 import { isUuid } from "./lookup.ts";
 import { foreignPageToken, type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
-import { readRows } from "./read-rows.ts";
+import { readRows, rowsWhere } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
+import { alertsWithin, all, type Condition } from "./within-reach.ts";
 
 /** An alert with the name of what it is about; empty when that is gone. */
 export type AlertReading = {
@@ -16,27 +17,21 @@ export type AlertReading = {
   readonly asOf: bigint;
 };
 
-/** Lists alerts, newest first; the unresolved ones alone unless `resolved`. */
+/** Lists the alerts within a reach, newest first; the unresolved ones alone unless `resolved`. */
 export async function listAlerts(
   snapshot: Snapshot,
-  filter: { readonly resolved: boolean; readonly subjectId: string | null } & PageRequest,
+  filter: { readonly resolved: boolean; readonly subjectId: string | null; readonly reach: Reach } & PageRequest,
 ): Promise<Page<AlertReading>> {
   const size = pageSize(filter);
   const [openedMs, id] = pageStart("alerts", filter.pageToken, 2) ?? [];
   if (id !== undefined && !(isUuid(id) && Number.isSafeInteger(Number(openedMs)))) throw foreignPageToken();
-  const where: FilterQuery<AlertRow>[] = [];
-  if (!filter.resolved) where.push({ resolvedAt: null });
-  if (filter.subjectId !== null) where.push({ subjectId: filter.subjectId });
+  const where: Condition[] = [alertsWithin(filter.reach)];
+  if (!filter.resolved) where.push({ sql: "resolved_at is null", params: [] });
+  if (filter.subjectId !== null) where.push({ sql: "subject_id = ?", params: [filter.subjectId] });
   if (openedMs !== undefined && id !== undefined) {
-    const openedAt = new Date(Number(openedMs));
-    where.push({ $or: [{ openedAt: { $lt: openedAt } }, { openedAt, id: { $lt: id } }] });
+    where.push({ sql: "(opened_at, id) < (?::timestamptz, ?::uuid)", params: [new Date(Number(openedMs)), id] });
   }
-  const rows = await readRows(
-    snapshot,
-    AlertEntity,
-    { $and: where },
-    { orderBy: { openedAt: "desc", id: "desc" }, limit: size + 1 },
-  );
+  const rows = await rowsWhere(snapshot, AlertEntity, all(where), "opened_at desc, id desc", size + 1);
   const page = toPage("alerts", rows, size, (row) => [String(row.openedAt.getTime()), row.id]);
   return { ...page, rows: await complete(snapshot, page.rows) };
 }
@@ -48,9 +43,14 @@ export async function alertsById(snapshot: Snapshot, ids: readonly string[]): Pr
   return new Map((await complete(snapshot, rows)).map((reading) => [reading.alert.id, reading]));
 }
 
-/** How many are open, nobody having taken them on. */
-export function countOpenAlerts({ em }: Snapshot): Promise<number> {
-  return em.count(AlertEntity, { resolvedAt: null, state: "open" });
+/** How many of those within a reach are open, nobody having taken them on. */
+export async function countOpenAlerts({ em }: Snapshot, reach: Reach): Promise<number> {
+  const within = alertsWithin(reach);
+  const [row] = await em.execute<{ open: number }[]>(
+    `select count(*)::int as open from alert where resolved_at is null and state = 'open' and (${within.sql})`,
+    [...within.params],
+  );
+  return row?.open ?? 0;
 }
 
 async function complete(snapshot: Snapshot, rows: readonly AlertRow[]): Promise<AlertReading[]> {
@@ -59,6 +59,7 @@ async function complete(snapshot: Snapshot, rows: readonly AlertRow[]): Promise<
     distinct(rows.map((row) => (row.subjectKind === kind ? row.subjectId : "")));
   const named = [
     ...(await readRows(snapshot, NodeEntity, { id: { $in: idsOf("node") } }, { fields: ["id", "name"] })),
+    ...(await readRows(snapshot, RemovedNodeEntity, { id: { $in: idsOf("node") } }, { fields: ["id", "name"] })),
     ...(await readRows(snapshot, ContainerEntity, { id: { $in: idsOf("container") } }, { fields: ["id", "name"] })),
     ...(await readRows(snapshot, ClusterEntity, { id: { $in: idsOf("cluster") } }, { fields: ["id", "name"] })),
   ];

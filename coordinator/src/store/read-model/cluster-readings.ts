@@ -1,8 +1,10 @@
 import { completePolicy, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
+import type { Reach } from "../../permissions/grant.ts";
 import { ClusterEntity, type ClusterRow } from "../entities/fleet-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
-import { readRows } from "./read-rows.ts";
+import { rowsWhere } from "./read-rows.ts";
 import { type Snapshot, uuidArray } from "./snapshot.ts";
+import { all, inClustersWithin } from "./within-reach.ts";
 
 /** A cluster with its nodes counted. */
 export type ClusterReading = {
@@ -15,14 +17,15 @@ export type ClusterReading = {
 /** What the present epoch of a voting group says; there is none before the cluster's first node. */
 export type GroupInForce = { readonly policy: LeasePolicy; readonly voterCount: number };
 
-/** Lists clusters by name. */
-export async function listClusters(snapshot: Snapshot, request: PageRequest): Promise<Page<ClusterReading>> {
+/** Lists the clusters within a reach, by name. */
+export async function listClusters(
+  snapshot: Snapshot,
+  request: { readonly reach: Reach } & PageRequest,
+): Promise<Page<ClusterReading>> {
   const size = pageSize(request);
   const start = pageStart("clusters", request.pageToken, 1)?.[0];
-  const rows = await readRows(snapshot, ClusterEntity, start === undefined ? {} : { name: { $gt: start } }, {
-    orderBy: { name: "asc" },
-    limit: size + 1,
-  });
+  const where = [inClustersWithin(request.reach, "id"), { sql: "name > ?", params: [start ?? ""] }];
+  const rows = await rowsWhere(snapshot, ClusterEntity, all(where), "name", size + 1);
   const page = toPage("clusters", rows, size, (row) => [row.name]);
   return { ...page, rows: await complete(snapshot, page.rows) };
 }

@@ -1,4 +1,4 @@
-import { CategoryEntity, EggEntity, type EggRow } from "../entities/workload-entities.ts";
+import { CategoryEntity, type CategoryRow, EggEntity, type EggRow } from "../entities/workload-entities.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
 import { readRows } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
@@ -25,6 +25,20 @@ export async function listEggs(snapshot: Snapshot, request: PageRequest): Promis
 export async function eggById(snapshot: Snapshot, id: string): Promise<EggReading | null> {
   const row = await snapshot.em.findOne(EggEntity, { id }, { disableIdentityMap: true });
   return row === null ? null : ((await complete(snapshot, [row]))[0] ?? null);
+}
+
+/** More categories than this are not listed. */
+const CATEGORIES_MAX = 1_000;
+
+/** Every category by name, the first CATEGORIES_MAX. */
+export function listCategories(snapshot: Snapshot): Promise<CategoryRow[]> {
+  return readRows(snapshot, CategoryEntity, {}, { orderBy: { name: "asc", id: "asc" }, limit: CATEGORIES_MAX });
+}
+
+/** The category that has this id, or this name; null when there is none. */
+export async function findCategory(snapshot: Snapshot, named: string): Promise<CategoryRow | null> {
+  const rows = await readRows(snapshot, CategoryEntity, { $or: [{ id: named }, { name: named }] }, { limit: 2 });
+  return rows.find(({ id }) => id === named) ?? rows[0] ?? null;
 }
 
 async function complete(snapshot: Snapshot, rows: readonly EggRow[]): Promise<EggReading[]> {

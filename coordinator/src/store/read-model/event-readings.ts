@@ -1,7 +1,9 @@
+import type { Reach } from "../../permissions/grant.ts";
 import { EventEntity, type EventRow } from "../entities/decision-entities.ts";
 import { pageSize } from "./page-token.ts";
-import { readRows } from "./read-rows.ts";
+import { readRows, rowsWhere } from "./read-rows.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { all, type Condition, eventsWithin } from "./within-reach.ts";
 
 /** An event as stored; nothing else says more of it. */
 export type EventReading = EventRow;
@@ -16,23 +18,18 @@ export type EventFilter = {
   readonly pageSize: number;
   /** True: the newest that match instead of the oldest. */
   readonly latest: boolean;
+  /** Whose event:view it is. */
+  readonly reach: Reach;
 };
 
 /** Lists events, oldest first. */
 export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promise<EventReading[]> {
-  const rows = await readRows(
-    snapshot,
-    EventEntity,
-    {
-      sequence: { $gt: toColumn(filter.after) },
-      ...(filter.containerId === null ? {} : { containerId: filter.containerId }),
-      ...(filter.nodeId === null ? {} : { nodeId: filter.nodeId }),
-    },
-    {
-      orderBy: { sequence: filter.latest ? "desc" : "asc" },
-      limit: pageSize({ pageSize: filter.pageSize, pageToken: "" }),
-    },
-  );
+  const where: Condition[] = [{ sql: "sequence > ?", params: [toColumn(filter.after)] }, eventsWithin(filter.reach)];
+  if (filter.containerId !== null) where.push({ sql: "container_id = ?", params: [filter.containerId] });
+  if (filter.nodeId !== null) where.push({ sql: "node_id = ?", params: [filter.nodeId] });
+  const limit = pageSize({ pageSize: filter.pageSize, pageToken: "" });
+  const order = `sequence ${filter.latest ? "desc" : "asc"}`;
+  const rows = await rowsWhere(snapshot, EventEntity, all(where), order, limit);
   return filter.latest ? rows.reverse() : rows;
 }
 

@@ -1,14 +1,17 @@
+import type { Reach } from "../../permissions/grant.ts";
 import {
   MigrationEntity,
   type MigrationRow,
   MigrationStepEntity,
   type MigrationStepRow,
 } from "../entities/decision-entities.ts";
-import { NodeEntity } from "../entities/fleet-entities.ts";
+import { NodeEntity, RemovedNodeEntity } from "../entities/fleet-entities.ts";
+import { type FilterFields, filterConditions } from "./list-filter.ts";
 import { isUuid } from "./lookup.ts";
 import { foreignPageToken, type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
-import { readRows } from "./read-rows.ts";
+import { readRows, rowsWhere } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
+import { all, type Condition, containersWithin } from "./within-reach.ts";
 
 /** A migration with its steps in order and its nodes' names. */
 export type MigrationReading = {
@@ -21,33 +24,41 @@ export type MigrationReading = {
   readonly asOf: bigint;
 };
 
-/** Lists migrations, newest first. */
+const words = (...all: readonly string[]) => Object.fromEntries(all.map((word) => [word, word]));
+
+/** Nodes are not among them: a migration names some that its reader may not see. */
+const FILTERS: FilterFields = {
+  container: { kind: "text", sql: "container_name" },
+  outcome: { kind: "word", sql: "outcome", words: words("running", "completed", "failed", "cancelled") },
+  trigger: { kind: "word", sql: '"trigger"', words: words("auto", "manual", "drain", "failback") },
+  error_code: { kind: "text", sql: "error_code" },
+  started_at: { kind: "moment", sql: "started_at" },
+  ended_at: { kind: "moment", sql: "ended_at" },
+};
+
+/** Lists the migrations within a reach, newest first. */
 export async function listMigrations(
   snapshot: Snapshot,
-  filter: { readonly containerId: string | null; readonly activeOnly: boolean } & PageRequest,
+  filter: {
+    readonly containerId: string | null;
+    readonly activeOnly: boolean;
+    readonly reach: Reach;
+    readonly filter?: string;
+  } & PageRequest,
 ): Promise<Page<MigrationReading>> {
   const size = pageSize(filter);
   const [startedMs, id] = pageStart("migrations", filter.pageToken, 2) ?? [];
   if (id !== undefined && !(isUuid(id) && Number.isSafeInteger(Number(startedMs)))) throw foreignPageToken();
-  const after =
-    startedMs === undefined || id === undefined
-      ? {}
-      : {
-          $or: [
-            { startedAt: { $lt: new Date(Number(startedMs)) } },
-            { startedAt: new Date(Number(startedMs)), id: { $lt: id } },
-          ],
-        };
-  const rows = await readRows(
-    snapshot,
-    MigrationEntity,
-    {
-      ...(filter.containerId === null ? {} : { containerId: filter.containerId }),
-      ...(filter.activeOnly ? { outcome: "running" } : {}),
-      ...after,
-    },
-    { orderBy: { startedAt: "desc", id: "desc" }, limit: size + 1 },
-  );
+  const where: Condition[] = [
+    containersWithin(filter.reach, "container_id"),
+    ...filterConditions(filter.filter ?? "", FILTERS),
+  ];
+  if (startedMs !== undefined && id !== undefined) {
+    where.push({ sql: "(started_at, id) < (?::timestamptz, ?::uuid)", params: [new Date(Number(startedMs)), id] });
+  }
+  if (filter.containerId !== null) where.push({ sql: "container_id = ?", params: [filter.containerId] });
+  if (filter.activeOnly) where.push({ sql: "outcome = 'running'", params: [] });
+  const rows = await rowsWhere(snapshot, MigrationEntity, all(where), "started_at desc, id desc", size + 1);
   const page = toPage("migrations", rows, size, (row) => [String(row.startedAt.getTime()), row.id]);
   return { ...page, rows: await complete(snapshot, page.rows) };
 }
@@ -70,13 +81,12 @@ async function complete(snapshot: Snapshot, rows: readonly MigrationRow[]): Prom
     { migrationId: { $in: rows.map((row) => row.id) } },
     { orderBy: { migrationId: "asc", position: "asc" } },
   );
-  const nodes = await readRows(
-    snapshot,
-    NodeEntity,
-    { id: { $in: distinct(rows.flatMap((row) => [row.sourceNodeId, row.targetNodeId])) } },
-    { fields: ["id", "name"] },
-  );
+  const ids = distinct(rows.flatMap((row) => [row.sourceNodeId, row.targetNodeId]));
+  const nodes = await readRows(snapshot, NodeEntity, { id: { $in: ids } }, { fields: ["id", "name"] });
   const nameOf = new Map(nodes.map((node) => [node.id, node.name]));
+  const gone = ids.filter((id) => !nameOf.has(id));
+  const removed = gone.length === 0 ? [] : await readRows(snapshot, RemovedNodeEntity, { id: { $in: gone } });
+  for (const { id, name } of removed) nameOf.set(id, name);
   const positionOf = rows.some(isQueued) ? await queuePositions(snapshot) : new Map<string, number>();
   const stepsOf = Map.groupBy(steps, (step) => step.migrationId);
   return rows.map((row) => ({

@@ -1,4 +1,5 @@
 import { NO_RESOURCES, type Resources } from "../../domain/resources.ts";
+import type { Reach } from "../../permissions/grant.ts";
 import {
   ClusterEntity,
   NodeEntity,
@@ -6,9 +7,12 @@ import {
   type NodeHealthRow,
   type NodeRow,
 } from "../entities/fleet-entities.ts";
-import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
-import { readRows } from "./read-rows.ts";
+import { type FilterFields, filterConditions, type ListOrder } from "./list-filter.ts";
+import { type ListQuery, orderedPage } from "./ordered-page.ts";
+import { type Page, type PageRequest, pageSize, toPage } from "./page-token.ts";
+import { readRows, rowsWhere } from "./read-rows.ts";
 import { distinct, type Snapshot, uuidArray } from "./snapshot.ts";
+import { all, type Condition, inClustersWithin } from "./within-reach.ts";
 
 /** A node with what other tables say of it. */
 export type NodeReading = {
@@ -22,30 +26,66 @@ export type NodeReading = {
   readonly asOf: bigint;
 };
 
-/** Lists nodes by name. */
+const FILTERS: FilterFields = {
+  name: { kind: "text", sql: "name" },
+  status: {
+    kind: "word",
+    sql: "status",
+    words: Object.fromEntries(["pending", "rejoining", "healthy", "unhealthy", "dead"].map((word) => [word, word])),
+  },
+  cluster: { kind: "text", sql: "(select home.name from cluster home where home.id = node.cluster_id)" },
+  labels: { kind: "labels", sql: "labels" },
+  runtime: { kind: "text", sql: "runtime" },
+  architecture: { kind: "text", sql: "architecture" },
+  agent_version: { kind: "text", sql: "agent_version" },
+  guarded: { kind: "word", sql: "guarded", words: { true: true, false: false } },
+  revoked: { kind: "word", sql: "(revoked_at is not null)", words: { true: true, false: false } },
+  enrolled_at: { kind: "moment", sql: "enrolled_at" },
+};
+
+const ORDERS: Readonly<Record<string, ListOrder<NodeRow>>> = {
+  name: { sql: "name", type: "text", keyOf: (row) => row.name },
+  priority: { sql: "priority", type: "int", keyOf: (row) => String(row.priority) },
+  enrolled_at: { sql: "enrolled_at", type: "timestamptz", keyOf: (row) => row.enrolledAt.toISOString() },
+};
+
+/** Lists the nodes within a reach, by name unless told otherwise. */
 export async function listNodes(
   snapshot: Snapshot,
-  filter: { readonly clusterId: string | null } & PageRequest,
+  asked: { readonly clusterId: string | null; readonly reach: Reach } & ListQuery & PageRequest,
 ): Promise<Page<NodeReading>> {
-  const size = pageSize(filter);
-  const start = pageStart("nodes", filter.pageToken, 1)?.[0];
-  const rows = await readRows(
-    snapshot,
-    NodeEntity,
-    {
-      ...(filter.clusterId === null ? {} : { clusterId: filter.clusterId }),
-      ...(start === undefined ? {} : { name: { $gt: start } }),
-    },
-    { orderBy: { name: "asc" }, limit: size + 1 },
-  );
-  const page = toPage("nodes", rows, size, (row) => [row.name]);
+  const size = pageSize(asked);
+  const tie = { sql: "name", keyOf: (row: NodeRow) => row.name };
+  const { list, order, after, keyOf } = orderedPage("nodes", asked, ORDERS, tie);
+  const where: Condition[] = [
+    inClustersWithin(asked.reach, "cluster_id"),
+    ...filterConditions(asked.filter ?? "", FILTERS),
+    ...after,
+  ];
+  if (asked.clusterId !== null) where.push({ sql: "cluster_id = ?", params: [asked.clusterId] });
+  const rows = await rowsWhere(snapshot, NodeEntity, all(where), order, size + 1);
+  const page = toPage(list, rows, size, keyOf);
   return { ...page, rows: await complete(snapshot, page.rows) };
+}
+
+/** Which nodes lie within a reach, for those whose answers mention nodes; null: all. */
+export async function visibleNodes(em: Snapshot["em"], reach: Reach): Promise<ReadonlySet<string> | null> {
+  if (reach === "everything") return null;
+  const { sql, params } = inClustersWithin(reach, "cluster_id");
+  const rows = await em.execute<{ id: string }[]>(`select id from node where ${sql}`, [...params]);
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** Every node, by name; for health, which shows them all. */
 export async function allNodes(snapshot: Snapshot): Promise<NodeReading[]> {
   const rows = await readRows(snapshot, NodeEntity, {}, { orderBy: { name: "asc" } });
   return complete(snapshot, rows);
+}
+
+/** The next nodes by name after one of this name, so many at most; for health. */
+export async function nodesAfter(snapshot: Snapshot, name: string, countMax: number): Promise<NodeReading[]> {
+  const where: Condition = { sql: "name > ?", params: [name] };
+  return complete(snapshot, await rowsWhere(snapshot, NodeEntity, where, "name", countMax));
 }
 
 /** The nodes with these ids, those that exist. */
