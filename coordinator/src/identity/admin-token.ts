@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { ApiTokenStore } from "../store/api-token-store.ts";
+import { newApiToken } from "./api-token.ts";
 import { readPrivateFile, writePrivateFile } from "./private-file.ts";
 import { tokenHash } from "./token-hash.ts";
 
@@ -14,15 +14,21 @@ export function adminTokenPath(dataDir: string): string {
 
 /**
  * Makes sure that <data dir>/admin.token (0600) holds a token that is valid. A file that is lost, or that this database
- * does not know, is replaced, and what the lost one held is revoked. Resolves with the file's path.
+ * does not know, is replaced, and what the lost one held is revoked; `audit` is told before. Resolves with the file's path.
  */
-export async function ensureAdminToken(tokens: ApiTokenStore, dataDir: string): Promise<string> {
+export async function ensureAdminToken(
+  tokens: ApiTokenStore,
+  dataDir: string,
+  audit: (prefix: string) => Promise<void>,
+): Promise<string> {
   const path = adminTokenPath(dataDir);
   const kept = await readPrivateFile(path);
   if (kept !== null && (await tokens.findValid(tokenHash(kept))) !== null) return path;
-  const token = `lormas_${randomBytes(32).toString("base64url")}`;
+  const { secret, hash, prefix } = newApiToken();
+  await audit(prefix);
   // Stored first: a crash before the file is written leaves a token that nobody has, and the next start replaces it.
-  await tokens.replace(ADMIN_TOKEN_NAME, tokenHash(token));
-  await writePrivateFile(path, token);
+  const name = ADMIN_TOKEN_NAME;
+  await tokens.replace({ name, hash, prefix, role: "superadmin", createdBy: "coordinator", expiresAt: null });
+  await writePrivateFile(path, secret);
   return path;
 }

@@ -1,17 +1,35 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../domain/refusal.ts";
+import type { Grant } from "../permissions/grant.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ApiTokenStore } from "../store/api-token-store.ts";
+import type { GrantStore, Holder } from "../store/grant-store.ts";
 import type { Database } from "../store/open-database.ts";
+import type { RoleStore } from "../store/role-store.ts";
 import type { AuthServer } from "./auth-server.ts";
+import { onlyCookie } from "./cookie-owner.ts";
+import { heldGrants } from "./held-grants.ts";
+import { SESSION_USE_STEP_MS, Sessions } from "./sessions.ts";
 import { tokenHash } from "./token-hash.ts";
 
 /** Who sent a request. */
 export type Identity = {
   readonly kind: "token" | "session";
+  /** The user's id, or the beginning of the token's digest: tells two of one name apart. */
+  readonly id: string;
   /** The token's name, or the user's e-mail address. */
   readonly name: string;
+  /** The role for everything, as it is written down; empty: none. */
+  readonly role: string;
+  /** All that the identity holds, the role for everything first; a role that this version does not know grants nothing. */
+  readonly grants: readonly Grant[];
   readonly mustChangePassword: boolean;
+  /** How the token's secret begins; empty for a session. */
+  readonly tokenPrefix: string;
+  /** When a token ends; null: never, or it is no token. */
+  readonly expiresAt: Date | null;
+  /** The id of the session; empty for a token. */
+  readonly sessionId: string;
 };
 
 /** Finds out who sent these headers; null when nobody valid did. Rejects when the database does not answer. */
@@ -23,21 +41,33 @@ export const IDENTITY_CACHE_MS = 2_000;
 export const IDENTITY_CACHE_ENTRIES_MAX = 10_000;
 
 const TOKEN_LENGTH_MAX = 512;
-const COOKIE_NAME = /(?:^|;\s*)(?:__Secure-)?lormas\.session_token=/;
+/** Hex digits of a token's digest that tell it from others. */
+const TOKEN_ID_LENGTH = 16;
 
 /** Tells callers by bearer token or session cookie, with a short memory. */
 export class Authenticator {
   readonly #database: Pick<Database, "ping">;
   readonly #tokens: ApiTokenStore;
+  readonly #grants: GrantStore;
+  readonly #roles: RoleStore;
   readonly #auth: AuthServer["auth"];
+  readonly #sessions: Sessions;
   readonly #clock: Clock;
   readonly #believed = new Map<string, { readonly identity: Identity; readonly untilMs: number }>();
   #generation = 0;
 
-  constructor(database: Pick<Database, "ping">, tokens: ApiTokenStore, { auth }: AuthServer, clock: Clock) {
+  constructor(
+    database: Pick<Database, "ping">,
+    stores: { readonly tokens: ApiTokenStore; readonly grants: GrantStore; readonly roles: RoleStore },
+    server: AuthServer,
+    clock: Clock,
+  ) {
     this.#database = database;
-    this.#tokens = tokens;
-    this.#auth = auth;
+    this.#tokens = stores.tokens;
+    this.#grants = stores.grants;
+    this.#roles = stores.roles;
+    this.#auth = server.auth;
+    this.#sessions = new Sessions(server);
     this.#clock = clock;
   }
 
@@ -49,8 +79,9 @@ export class Authenticator {
       if (token === "" || token.length > TOKEN_LENGTH_MAX) return null;
       return this.#remembered(`token ${tokenHash(token)}`, () => this.#byToken(token));
     }
-    const cookie = headers.get("cookie");
-    if (cookie === null || !COOKIE_NAME.test(cookie)) return null;
+    const { authCookies } = await this.#auth.$context;
+    const cookie = onlyCookie(headers.get("cookie"), authCookies.sessionToken.name);
+    if (cookie === null) return null;
     const key = createHash("sha256").update(cookie).digest("hex");
     return this.#remembered(`session ${key}`, () => this.#bySession(cookie));
   };
@@ -82,7 +113,13 @@ export class Authenticator {
     const hash = tokenHash(token);
     const row = await this.#tokens.findValid(hash);
     if (row === null || !timingSafeEqual(Buffer.from(row.tokenHash), Buffer.from(hash))) return null;
-    return { kind: "token", name: row.name, mustChangePassword: false };
+    // Whether that could be noted is no reason to refuse: the call itself will tell of a database that is away.
+    await this.#tokens.noteUse(row).catch(() => undefined);
+    const { name, role, prefix: tokenPrefix, expiresAt } = row;
+    const id = hash.slice(0, TOKEN_ID_LENGTH);
+    const grants = await this.#held(role, { kind: "token", id: hash });
+    const rest = { mustChangePassword: false, tokenPrefix, expiresAt, sessionId: "" };
+    return { kind: "token", id, name, role, grants, ...rest };
   }
 
   async #bySession(cookie: string): Promise<Identity | null> {
@@ -92,7 +129,11 @@ export class Authenticator {
         query: { disableCookieCache: true, disableRefresh: true },
       });
       if (found === null) return null;
-      return { kind: "session", name: found.user.email, mustChangePassword: found.user.mustChangePassword };
+      const { id, email: name, mustChangePassword, role } = found.user;
+      await this.#noteUse(found.session);
+      const grants = await this.#held(role ?? "", { kind: "user", id });
+      const rest = { mustChangePassword, tokenPrefix: "", expiresAt: null, sessionId: found.session.id };
+      return { kind: "session", id, name, role: role ?? "", grants, ...rest };
     } catch (error) {
       // better-auth hides why it failed; a database that does not answer is the reason a caller can act on.
       if (await this.#database.ping()) throw error;
@@ -105,5 +146,19 @@ export class Authenticator {
         },
       );
     }
+  }
+
+  async #noteUse({ id, lastUsedAt }: { readonly id: string; readonly lastUsedAt?: Date | null | undefined }) {
+    const nowMs = this.#clock.wallMs();
+    if (lastUsedAt && nowMs - lastUsedAt.getTime() < SESSION_USE_STEP_MS) return;
+    // As with tokens: whether that could be noted is no reason to refuse.
+    await this.#sessions.noteUse(id, new Date(nowMs)).catch(() => undefined);
+  }
+
+  async #held(role: string, holder: Holder): Promise<Grant[]> {
+    const scoped = await this.#grants.of(holder);
+    // A changed role holds with the next look, like everything else of an identity.
+    const book = await this.#roles.bookOf([role, ...scoped.map((grant) => grant.role)]);
+    return heldGrants(book, role, scoped);
   }
 }

@@ -5,8 +5,9 @@ import { ADMIN, type PublicPlaneRig, startPublicPlaneRig } from "../api/public-p
 import { systemClock } from "../runtime/system-clock.ts";
 import { ApiTokenStore } from "../store/api-token-store.ts";
 import { ensureAdminToken } from "./admin-token.ts";
-import { ensureAdministrator, randomPassword } from "./administrator.ts";
+import { ensureAdministrator } from "./administrator.ts";
 import { startAuthServer } from "./auth-server.ts";
+import { randomPassword } from "./random-password.ts";
 import { ATTEMPTS_PER_ACCOUNT } from "./sign-in-limits.ts";
 import { tokenHash } from "./token-hash.ts";
 
@@ -66,7 +67,7 @@ test("the seeded administrator signs in, must change the password first, and the
   expect((await nodes({ cookie: second.cookie })).status, "signed out").toBe(401);
 });
 
-test("nobody can sign up, and of better-auth only the four routes are there", async () => {
+test("nobody can sign up, and of better-auth nothing is there but what is needed", async () => {
   const rest = [
     "/api/auth/sign-up/email",
     "/api/auth/update-user",
@@ -123,13 +124,13 @@ test("a body that is too large is not read", async () => {
 test("the bearer token lies in a file of its owner's, stored as a digest, and is made anew when the file is lost", async () => {
   expect((await stat(rig.plane.adminTokenPath)).mode & 0o777).toBe(0o600);
   const tokens = new ApiTokenStore(rig.database.database.orm, systemClock);
-  expect(await tokens.validHashes()).toEqual([tokenHash(rig.token)]);
+  expect((await tokens.valid()).map((token) => token.tokenHash)).toEqual([tokenHash(rig.token)]);
   expect((await nodes({ authorization: `Bearer ${rig.token}` })).status).toBe(200);
-  await ensureAdminToken(tokens, rig.dataDir);
+  await ensureAdminToken(tokens, rig.dataDir, async () => {});
   expect((await readFile(rig.plane.adminTokenPath, "utf8")).trim()).toBe(rig.token);
 
   await unlink(rig.plane.adminTokenPath);
-  await ensureAdminToken(tokens, rig.dataDir);
+  await ensureAdminToken(tokens, rig.dataDir, async () => {});
   const fresh = (await readFile(rig.plane.adminTokenPath, "utf8")).trim();
   expect(fresh).not.toBe(rig.token);
   expect((await nodes({ authorization: `Bearer ${fresh}` })).status).toBe(200);
@@ -157,8 +158,8 @@ test("a random first password is shown once, and is easy to read", async () => {
       dataDir: other.dataDir,
       log: pino({ level: "silent" }),
     });
-    const again = await ensureAdministrator(auth, { email: "root@example.test", password: null });
-    const another = await ensureAdministrator(auth, { email: "second@example.test", password: null });
+    const again = await ensureAdministrator(auth, { email: "root@example.test", password: null }, async () => {});
+    const another = await ensureAdministrator(auth, { email: "second@example.test", password: null }, async () => {});
     await auth.close();
     expect([again, another]).toEqual([{ firstPassword: null }, { firstPassword: null }]);
     const answer = await fetch(`${other.plane.url}/api/auth/sign-in/email`, {
@@ -172,10 +173,94 @@ test("a random first password is shown once, and is easy to read", async () => {
   }
 });
 
+test("the configured first password is given to nobody who can sign in otherwise, and whoever gets it must change it", async () => {
+  const options = { databaseUrl: rig.database.url, dataDir: rig.dataDir, log: pino({ level: "silent" }) };
+  const server = await startAuthServer(options);
+  try {
+    for (const name of ["linked", "half-made"]) {
+      await server.pool.query(
+        `insert into "user" (id, email, name, "emailVerified", role, "mustChangePassword", "createdAt", "updatedAt")
+         values ($1, $1 || '@example.test', $1, true, 'superadmin', false, now(), now())`,
+        [name],
+      );
+    }
+    await server.pool.query(
+      `insert into account (id, "providerId", "accountId", "userId", "createdAt", "updatedAt")
+       values ('x', 'oidc https://id.example.org', 'x', 'linked', now(), now())`,
+    );
+    const audited: string[] = [];
+    const seed = (name: string) => ({ email: `${name}@example.test`, password: "a configured password" });
+    for (const name of ["linked", "half-made"]) {
+      await ensureAdministrator(server, seed(name), async (email) => void audited.push(email));
+    }
+    expect(audited).toEqual(["half-made@example.test"]);
+    expect((await signIn("a configured password", "linked@example.test")).status).toBe(401);
+    const { status, cookie } = await signIn("a configured password", "half-made@example.test");
+    expect(status).toBe(200);
+    expect(await (await nodes({ cookie })).json()).toMatchObject({ error: { code: "password_change_required" } });
+    await server.pool.query(`delete from "user" where id in ('linked', 'half-made')`);
+  } finally {
+    await server.close();
+  }
+});
+
+test("a session ends after seven days, however often it is looked at", async () => {
+  const { cookie } = await signIn(NEW_PASSWORD);
+  const options = { databaseUrl: rig.database.url, dataDir: rig.dataDir, log: pino({ level: "silent" }) };
+  const server = await startAuthServer(options);
+  try {
+    const sessions = async () => (await server.pool.query('select "expiresAt" from session order by id')).rows;
+    await server.pool.query(`update session set "expiresAt" = now() + interval '2 days'`);
+    const before = await sessions();
+    const seen = await fetch(`${rig.plane.url}/api/auth/get-session`, { headers: { cookie } });
+    expect(await seen.json()).toMatchObject({ user: { email: ADMIN.email } });
+    expect((await nodes({ cookie })).status).toBe(200);
+    expect(await sessions()).toEqual(before);
+    expect(seen.headers.getSetCookie()).toEqual([]);
+  } finally {
+    await server.close();
+  }
+});
+
+test("a database of before there were second factors is brought up to date, and whoever was signed in stays so", async () => {
+  const { cookie } = await signIn(NEW_PASSWORD);
+  const options = { databaseUrl: rig.database.url, dataDir: rig.dataDir, log: pino({ level: "silent" }) };
+  const server = await startAuthServer(options);
+  try {
+    await server.pool.query('drop table "twoFactor"');
+    await server.pool.query(
+      'alter table "user" drop column "twoFactorEnabled", drop column locale, drop column "timeZone"',
+    );
+    await server.pool.query('alter table session drop column "lastUsedAt"');
+    await (await startAuthServer(options)).close();
+    expect((await nodes({ cookie })).status).toBe(200);
+    expect((await signIn(NEW_PASSWORD)).status).toBe(200);
+  } finally {
+    await server.close();
+  }
+});
+
 test("a port that is taken is said, and nothing is left behind", async () => {
   const { port } = new URL(rig.plane.url);
   await expect(startPublicPlaneRig({ listen: { host: "127.0.0.1", port: Number(port) } })).rejects.toMatchObject({
     message: expect.stringMatching(/cannot listen on 127\.0\.0\.1:\d+ .*--http-listen/),
     cause: { code: "EADDRINUSE" },
   });
+});
+
+test("who could sign in before there were roles is a superadmin after the upgrade; later ones without a role are nothing", async () => {
+  const options = { databaseUrl: rig.database.url, dataDir: rig.dataDir, log: pino({ level: "silent" }) };
+  const server = await startAuthServer(options);
+  try {
+    await server.pool.query('alter table "user" drop column role');
+    await (await startAuthServer(options)).close();
+    const roles = async () => (await server.pool.query('select distinct role from "user"')).rows;
+    expect(await roles()).toEqual([{ role: "superadmin" }]);
+    await server.pool.query('update "user" set role = null');
+    await (await startAuthServer(options)).close();
+    expect(await roles()).toEqual([{ role: null }]);
+    await server.pool.query(`update "user" set role = 'superadmin'`);
+  } finally {
+    await server.close();
+  }
 });

@@ -11,6 +11,12 @@ export const WINDOW_SECONDS = 10 * 60;
 
 const TABLE = "sign_in_limit";
 
+/**
+ * What is guessed, each with a count of its own: a password at the sign-in, by the address of the account; a code, by the account's id;
+ * the password of who is signed in, by the account's id; and what comes back from a provider, by the sign-in.
+ */
+export type GuessKind = "password" | "code" | "change" | "provider";
+
 /** How often somebody may guess; counted in PostgreSQL, so that a restart forgets nothing. */
 export class SignInLimits {
   readonly #perAccount: RateLimiterPostgres;
@@ -47,17 +53,22 @@ export class SignInLimits {
    * Counts an attempt before the password is looked at, so that guesses side by side count too. Resolves with 0 when it
    * may go on, else with the milliseconds to wait. Rejects when the database does not answer.
    */
-  async attempt(account: string, address: string): Promise<number> {
+  async attempt(kind: GuessKind, of: string, address: string): Promise<number> {
     const waits = await Promise.all([
       waitMs(this.#perAddress.consume(networkOf(address))),
-      waitMs(this.#perAccount.consume(accountKey(account))),
+      waitMs(this.#perAccount.consume(accountKey(kind, of))),
     ]);
     return Math.max(...waits);
   }
 
-  /** Forgets an account's attempts, and gives the network its one back, after a sign-in that was right. */
-  async succeeded(account: string, address: string): Promise<void> {
-    await Promise.all([this.#perAccount.delete(accountKey(account)), this.#perAddress.reward(networkOf(address))]);
+  /** The same for what has counted its network already: the second step of what began with attempt(). */
+  async step(kind: GuessKind, of: string): Promise<number> {
+    return waitMs(this.#perAccount.consume(accountKey(kind, of)));
+  }
+
+  /** Forgets an account's attempts of the kind, and gives the network its one back, after one that was right. */
+  async succeeded(kind: GuessKind, of: string, address: string): Promise<void> {
+    await Promise.all([this.#perAccount.delete(accountKey(kind, of)), this.#perAddress.reward(networkOf(address))]);
   }
 }
 
@@ -72,8 +83,8 @@ async function waitMs(consumed: Promise<unknown>): Promise<number> {
 }
 
 /** Accounts are kept as digests: what people type there is sometimes a password. */
-function accountKey(account: string): string {
-  return createHash("sha256").update(account.trim().toLowerCase()).digest("hex").slice(0, 32);
+function accountKey(kind: GuessKind, of: string): string {
+  return createHash("sha256").update(`${kind}:${of}`).digest("hex").slice(0, 32);
 }
 
 /** The network that counts as one guesser: an IPv4 address, or the /64 of an IPv6 one. */

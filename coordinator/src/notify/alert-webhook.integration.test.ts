@@ -6,7 +6,8 @@ import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
 import { ManualClock } from "../runtime/manual-clock.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { AlertDeliveryStore } from "../store/alert-delivery-store.ts";
-import { AlertWebhook, ATTEMPTS_MAX, REQUEST_TIMEOUT_MS, webhookRetryMs } from "./alert-webhook.ts";
+import { type AlertDeliveries, AlertWebhook, ATTEMPTS_MAX, webhookRetryMs } from "./alert-webhook.ts";
+import { HttpAlertReceiver, REQUEST_TIMEOUT_MS } from "./http-alert-receiver.ts";
 
 type Received = { readonly headers: IncomingMessage["headers"]; readonly text: string };
 
@@ -50,6 +51,7 @@ const store = () => new AlertDeliveryStore(rig.database.database);
 function start(
   clock: ConstructorParameters<typeof AlertWebhook>[0]["clock"] = systemClock,
   secret: string | null = null,
+  deliveries: AlertDeliveries = store(),
 ) {
   const log = {
     info: () => {},
@@ -58,9 +60,8 @@ function start(
   };
   const runtime = rig.runtime();
   webhook = new AlertWebhook({
-    url,
-    secret,
-    deliveries: store(),
+    receiver: new HttpAlertReceiver({ url, secret, clock }),
+    deliveries,
     clock,
     log,
     leading: () => runtime.leading().leader,
@@ -160,6 +161,31 @@ test("what was decided while nothing was sent, or before a restart, is sent afte
   expect(told()).toEqual(["alert.opened", "alert.resolved"]);
 });
 
+test("what is decided while the queue is being looked at is sent at once, not at the next look", async () => {
+  const queue = store();
+  let decided = () => {};
+  const decision = new Promise<void>((resolve) => {
+    decided = resolve;
+  });
+  let looked = 0;
+  const deliveries: AlertDeliveries = {
+    trim: (keep) => queue.trim(keep),
+    remove: (position) => queue.remove(position),
+    noteFailure: (...failure) => queue.noteFailure(...failure),
+    oldest: async (limit) => {
+      const found = await queue.oldest(limit);
+      if (looked++ === 0) await decision;
+      return found;
+    },
+  };
+  start(new ManualClock(), null, deliveries); // A clock that stands still: no timer brings it.
+  await expect.poll(() => looked).toBe(1);
+  await raise();
+  decided();
+  await arrive(1);
+  expect(told()).toEqual(["alert.opened"]);
+});
+
 test("a receiver that never answers holds up neither decisions nor the stop, and what it had is kept", async () => {
   answer = () => null;
   start();
@@ -228,7 +254,8 @@ test("a coordinator that does not lead posts nothing", async () => {
   await raise();
   const runtime = rig.runtime();
   const quiet = { info: () => {}, warn: () => {}, error: () => {} };
-  const ports = { url, secret: null, deliveries: store(), clock: systemClock, log: quiet };
+  const receives = new HttpAlertReceiver({ url, secret: null, clock: systemClock });
+  const ports = { receiver: receives, deliveries: store(), clock: systemClock, log: quiet };
   let looked = 0;
   webhook = new AlertWebhook({
     ...ports,

@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import type { Logger } from "pino";
 import type { AlertRecord, AlertTransition } from "../domain/alert/alert.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -22,10 +21,14 @@ export interface AlertDeliveries {
   trim(keep: number): Promise<number>;
 }
 
+/** Who is told of alerts. */
+export interface AlertReceiver {
+  /** Null when the receiver took it, else why it did not; comes within a bound, or once `signal` ends it. Never rejects. */
+  post(delivery: AlertDelivery, signal: AbortSignal): Promise<string | null>;
+}
+
 /** Transitions that wait for a receiver; beyond, the oldest are dropped, which the log says. */
 export const WAITING_MAX = 10_000;
-/** What one request may take, milliseconds, the answer's headers included. */
-export const REQUEST_TIMEOUT_MS = 10_000;
 /** Attempts after which one transition is given up, about an hour after the first, so that it does not hold up the rest. */
 export const ATTEMPTS_MAX = 20;
 const BATCH = 20;
@@ -39,9 +42,7 @@ export function webhookRetryMs(attempts: number): number {
 }
 
 export type AlertWebhookPorts = {
-  readonly url: string;
-  /** Signs each body when there is one. */
-  readonly secret: string | null;
+  readonly receiver: AlertReceiver;
   readonly deliveries: AlertDeliveries;
   readonly clock: Clock;
   readonly log: Pick<Logger, "info" | "warn" | "error">;
@@ -94,7 +95,9 @@ export class AlertWebhook {
       const again = this.#again;
       this.#again = false;
       const waitMs = Math.max(0, this.#retryAtMs - this.#ports.clock.bootMs());
-      if (!this.#stopping.signal.aborted) this.#arm(waitMs > 0 ? waitMs : again ? 0 : POLL_MS);
+      if (this.#stopping.signal.aborted) return;
+      if (again && waitMs === 0) this.#wake();
+      else this.#arm(waitMs > 0 ? waitMs : POLL_MS);
     });
   }
 
@@ -122,7 +125,7 @@ export class AlertWebhook {
   async #deliver(delivery: AlertDelivery): Promise<boolean> {
     const { deliveries, leading, log, clock } = this.#ports;
     if (!leading() || this.#stopping.signal.aborted) return false;
-    const failure = await this.#post(delivery);
+    const failure = await this.#ports.receiver.post(delivery, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return false;
     if (failure === null) {
       this.#retryAtMs = 0;
@@ -146,59 +149,4 @@ export class AlertWebhook {
     await deliveries.noteFailure(delivery.position, attempts, failure);
     return false;
   }
-
-  /** Null when the receiver took it, else why it did not. */
-  async #post(delivery: AlertDelivery): Promise<string | null> {
-    const { url, secret, clock } = this.#ports;
-    const body = webhookBody(delivery);
-    const timeout = new AbortController();
-    const cancel = clock.schedule(REQUEST_TIMEOUT_MS, () => timeout.abort());
-    try {
-      const answer = await fetch(url, {
-        method: "POST",
-        redirect: "manual", // A receiver that sends us elsewhere is not the one that was configured.
-        signal: AbortSignal.any([timeout.signal, this.#stopping.signal]),
-        headers: {
-          "content-type": "application/json",
-          "user-agent": "lormas",
-          "x-lormas-event": `alert.${delivery.transition}`,
-          "x-lormas-delivery": delivery.id,
-          ...(secret === null ? {} : { "x-lormas-signature": webhookSignature(secret, body) }),
-        },
-        body,
-      });
-      await answer.body?.cancel();
-      return answer.ok ? null : `it answered HTTP ${answer.status}`;
-    } catch (error) {
-      if (timeout.signal.aborted) return `it did not answer within ${REQUEST_TIMEOUT_MS / 1_000} s`;
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      return cause instanceof Error ? cause.message : String(cause);
-    } finally {
-      cancel();
-    }
-  }
-}
-
-/** The value of x-lormas-signature: HMAC-SHA256 of the body's bytes under the shared secret. */
-export function webhookSignature(secret: string, body: string): string {
-  return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
-}
-
-/** What is posted; docs/alerts.md describes it. */
-export function webhookBody({ id, transition, alert, atMs }: AlertDelivery): string {
-  const moment = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
-  const { openedAt, raisedAt, acknowledgedAt, resolvedAt, endsWhenAcknowledged: _, ...plain } = alert;
-  return JSON.stringify({
-    version: 1,
-    delivery: id,
-    event: `alert.${transition}`,
-    at: moment(atMs),
-    alert: {
-      ...plain,
-      openedAt: moment(openedAt),
-      raisedAt: moment(raisedAt),
-      acknowledgedAt: moment(acknowledgedAt),
-      resolvedAt: moment(resolvedAt),
-    },
-  });
 }
