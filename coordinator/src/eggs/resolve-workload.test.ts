@@ -4,6 +4,8 @@ import { helloHttp } from "./builtin/hello-http.ts";
 import { postgres } from "./builtin/postgres.ts";
 import { staticSite } from "./builtin/static-site.ts";
 import type { EggDefinition } from "./egg-definition.ts";
+import { type DocumentRecord, documentOf } from "./interchange/document-value.ts";
+import { readEgg } from "./interchange/read-egg.ts";
 import { resolveWorkload, VALUE_LENGTH_MAX, type WorkloadWish } from "./resolve-workload.ts";
 import { RESOURCE_BOUNDS } from "./resource-bounds.ts";
 
@@ -123,6 +125,73 @@ test("an egg whose startup names an unknown variable is refused", () => {
   expect(fieldsOf(egg({ startup: { exec: "run {{MISSING}}" } }), {})).toEqual(["eggId"]);
 });
 
+const panelEgg = (changes: Partial<EggDefinition> = {}): EggDefinition => {
+  const document = documentOf({
+    name: "World",
+    docker_images: { "Java 21": "java:21", "Java 8": "java:8" },
+    startup_commands: { Default: 'java -Xmx{{SERVER_MEMORY}}M "{{NAME}}"', Debug: "java -debug {{env.NAME}}" },
+    variables: [
+      { env_variable: "NAME", default_value: "w", rules: ["required", "string", "max:5"] },
+      { env_variable: "SLOTS", default_value: "", rules: "nullable|integer|between:1,64" },
+      { env_variable: "ODD", default_value: "x", rules: "unique:worlds" },
+      { env_variable: "not a name", default_value: "x" },
+      { env_variable: "SERVER_PORT", default_value: "1" },
+    ],
+  });
+  return { ...readEgg(document as DocumentRecord, { id: null, categoryId: null }).definition, ...changes };
+};
+
+test("a panel's egg gets the environment that a panel gives, and its own variables beside it", () => {
+  const { spec } = specOf(panelEgg(), { resources: { memoryBytes: 512 * 1024 ** 2 } });
+  expect(spec.env).toEqual({
+    NAME: "w",
+    SLOTS: "",
+    ODD: "x",
+    STARTUP: 'java -Xmx{{SERVER_MEMORY}}M "{{NAME}}"',
+    SERVER_MEMORY: "512",
+    SERVER_IP: "0.0.0.0",
+    SERVER_PORT: "25565",
+    TZ: "UTC",
+  });
+  expect(spec.startup["docker"]).toContain(`java -Xmx\${SERVER_MEMORY}M "\${NAME}"`);
+  expect(spec.image).toBe("java:21");
+});
+
+test("one of an egg's images and commands is taken by its name, and another is refused with those there are", () => {
+  const { spec } = specOf(panelEgg(), { image: "Java 8", startupCommand: "Debug" });
+  expect([spec.image, spec.env["STARTUP"]]).toEqual(["java:8", "java -debug {{NAME}}"]);
+  expect(spec.startup["docker"]).toContain(`java -debug \${NAME}`);
+  expect(specOf(panelEgg(), { image: "java:8" }).spec.image).toBe("java:8");
+  const refused = resolveWorkload(panelEgg(), { ...nothing, image: "Java 9", startupCommand: "Fast" });
+  expect(refused).toMatchObject({
+    ok: false,
+    problems: [
+      { field: "image", reason: 'egg world has no such image; it has "Java 21", "Java 8"' },
+      { field: "startupCommand", reason: 'egg world has no such startup command; it has "Default", "Debug"' },
+    ],
+  });
+  expect(fieldsOf(helloHttp, { image: helloHttp.image })).toEqual([]);
+  expect(fieldsOf(helloHttp, { image: "else:1" })).toEqual(["image"]);
+});
+
+test("a value that breaks a rule is refused in words, by the variable's name, and is not repeated", () => {
+  const refused = resolveWorkload(panelEgg(), { ...nothing, environment: { NAME: "geheim", SLOTS: "65" } });
+  expect(refused).toMatchObject({
+    ok: false,
+    problems: [
+      { field: "environment.NAME", reason: "NAME must have at most 5 characters" },
+      { field: "environment.SLOTS", reason: "SLOTS must be 1 to 64" },
+    ],
+  });
+  expect(JSON.stringify(refused)).not.toContain("geheim");
+  expect(fieldsOf(panelEgg(), { environment: { NAME: "  " } })).toEqual(["environment.NAME"]);
+  expect(fieldsOf(panelEgg(), { environment: { ODD: "any", "not a name": "x" } })).toEqual(["environment.not a name"]);
+});
+
+test("an egg without an image makes no container", () => {
+  expect(fieldsOf(panelEgg({ image: "", images: [] }), {})).toEqual(["eggId"]);
+});
+
 test("resources are taken exactly when they are whole numbers within their bounds", () => {
   const bound = RESOURCE_BOUNDS.cpuMillis;
   fc.assert(
@@ -155,4 +224,26 @@ test("whatever the wish is, it is either resolved completely or refused with rea
     }),
     { numRuns: 300 },
   );
+});
+
+test("what is too long is refused with the bound and without its length, which secrets of others are part of", () => {
+  const variable = { description: "", required: false, pattern: "", defaultValue: "" };
+  const names = Array.from({ length: 17 }, (_, number) => `V${number}`);
+  const many = egg({
+    variables: names.map((name) => ({ ...variable, name })),
+    startup: { exec: `run ${names.map((name) => `{{${name}}}`).join(" ")}` },
+  });
+  const environment = Object.fromEntries(names.map((name) => [name, "x".repeat(VALUE_LENGTH_MAX)]));
+  const resolved = resolveWorkload(many, { ...nothing, environment });
+  expect(resolved).toMatchObject({
+    ok: false,
+    problems: [
+      { field: "environment", reason: "is too long in all: at most 131072 bytes" },
+      { field: "environment", reason: "makes a command line that is too long: at most 65536 bytes" },
+    ],
+  });
+  const tooLong = { ...nothing, environment: { GREETING: "x".repeat(VALUE_LENGTH_MAX + 1) } };
+  expect(resolveWorkload(egg({}), tooLong)).toMatchObject({
+    problems: [{ field: "environment.GREETING", reason: "is too long: at most 8192 characters" }],
+  });
 });

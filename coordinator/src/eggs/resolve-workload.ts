@@ -1,8 +1,15 @@
 import type { Resources } from "../domain/resources.ts";
-import type { PortDemand, WorkloadSpec } from "../domain/workload.ts";
+import type { PlainWorkloadSpec, PortDemand } from "../domain/workload.ts";
 import type { EggDefinition, EggVariable } from "./egg-definition.ts";
 import { matchPattern, PATTERN_VALUE_MAX } from "./egg-pattern.ts";
+import { ALLOCATION_PORT, type PROVIDED_VARIABLES } from "./interchange/panel-defaults.ts";
+import { VARIABLE_NAME } from "./interchange/read-variables.ts";
+import { stopOf } from "./interchange/stop-signal.ts";
+import { panelEquipment } from "./panel-equipment.ts";
+import { panelStartup, startupVariable } from "./panel-startup.ts";
+import { startBudgetOf } from "./ready-lines.ts";
 import { resourceProblem } from "./resource-bounds.ts";
+import { brokenRule, PatternBudget } from "./rules/rule-check.ts";
 import { fillStartup, placeholdersIn } from "./startup-template.ts";
 
 /** What a user asks of an egg. */
@@ -13,6 +20,10 @@ export type WorkloadWish = {
   readonly hostPorts: Readonly<Record<string, number>>;
   /** Zero or absent in a field: the egg's default. */
   readonly resources: Partial<Resources>;
+  /** One of the egg's images, by its name or as it is; absent or empty: the first. */
+  readonly image?: string;
+  /** One of the egg's startup commands by its name; absent or empty: the first. */
+  readonly startupCommand?: string;
 };
 
 /** One thing that is wrong with a wish: the request's field, as JSON names it, and why. */
@@ -23,7 +34,13 @@ export type WishProblem = {
 };
 
 export type ResolvedWorkload =
-  | { readonly ok: true; readonly spec: WorkloadSpec; readonly resources: Resources }
+  | {
+      readonly ok: true;
+      readonly spec: PlainWorkloadSpec;
+      readonly resources: Resources;
+      /** By runtime, the variables whose values stand in its command line. */
+      readonly startupNames: Readonly<Record<string, readonly string[]>>;
+    }
   | { readonly ok: false; readonly problems: readonly WishProblem[] };
 
 /** Longest value of one variable, in characters. */
@@ -38,11 +55,57 @@ export function resolveWorkload(egg: EggDefinition, wish: WorkloadWish): Resolve
   const values = resolveVariables(egg, wish.environment, problems);
   const ports = resolvePorts(egg, wish.hostPorts, problems);
   const resources = resolveResources(egg, wish.resources, problems);
-  const startup = resolveStartup(egg, values, problems);
+  const image = resolveImage(egg, wish.image ?? "", problems);
+  const command = resolveCommand(egg, wish.startupCommand ?? "", problems);
+  const { startup, startupNames } = resolveStartup(egg, command, values, problems);
   if (problems.length > 0) return { ok: false, problems };
-  const { image, volumes, stop, health, startBudgetMs } = egg;
-  const spec = { image, startup, env: Object.fromEntries(values), ports, volumes, stop, health, startBudgetMs };
-  return { ok: true, spec, resources };
+  if (egg.panel !== undefined) for (const [name, value] of provided(command, resources)) values.set(name, value);
+  const { volumes, health } = egg;
+  const stop = stopOf(egg);
+  const equipment = panelEquipment(egg);
+  const spec = {
+    ...{ image, startup, env: Object.fromEntries(values), ports, volumes, stop, health },
+    startBudgetMs: startBudgetOf(egg),
+    ...(equipment === undefined ? {} : { equipment }),
+  };
+  return { ok: true, spec, resources, startupNames };
+}
+
+/** The environment that panels give every server; see PROVIDED_VARIABLES. */
+function provided(command: string, resources: Resources): [(typeof PROVIDED_VARIABLES)[number], string][] {
+  return [
+    ["STARTUP", startupVariable(command)],
+    ["SERVER_MEMORY", String(Math.floor(resources.memoryBytes / 1_024 ** 2))],
+    ["SERVER_IP", "0.0.0.0"],
+    ["SERVER_PORT", String(ALLOCATION_PORT)],
+    ["TZ", "UTC"],
+  ];
+}
+
+function resolveImage(egg: EggDefinition, given: string, problems: WishProblem[]): string {
+  const images = egg.images ?? [];
+  if (given !== "" && given !== egg.image) {
+    const chosen = images.find(({ name }) => name === given) ?? images.find(({ image }) => image === given);
+    if (chosen !== undefined) return chosen.image;
+    const all = images.length > 0 ? images.map(({ name }) => JSON.stringify(name)).join(", ") : egg.image || "none";
+    problems.push(invalid("image", `egg ${egg.id} has no such image; it has ${all}`));
+  }
+  if (egg.image === "" && Object.keys(egg.startup).join() === "docker") {
+    problems.push(invalid("eggId", `egg ${egg.id} names no image, so no container can be made of it; mend the egg`));
+  }
+  return egg.image;
+}
+
+/** The command of a panel's egg, as it is there; "" where there is none. */
+function resolveCommand(egg: EggDefinition, given: string, problems: WishProblem[]): string {
+  const commands = egg.panel?.startupCommands ?? [];
+  if (given === "") return commands[0]?.command ?? "";
+  const chosen = commands.find(({ name }) => name === given);
+  if (chosen === undefined) {
+    const all = commands.length > 0 ? commands.map(({ name }) => JSON.stringify(name)).join(", ") : "only its own";
+    problems.push(invalid("startupCommand", `egg ${egg.id} has no such startup command; it has ${all}`));
+  }
+  return chosen?.command ?? "";
 }
 
 function invalid(field: string, reason: string): WishProblem {
@@ -55,34 +118,45 @@ function resolveVariables(
   problems: WishProblem[],
 ): Map<string, string> {
   const values = new Map<string, string>();
-  const known = egg.variables.map(({ name }) => name);
+  const budget = new PatternBudget();
+  // What no environment can carry is never set; its import has said so.
+  const variables = egg.variables.filter(({ name }) => VARIABLE_NAME.test(name));
+  const known = variables.map(({ name }) => name);
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     const list = known.length === 0 ? "it has none" : `it has ${known.join(", ")}`;
     problems.push(invalid(`environment.${name}`, `egg ${egg.id} has no variable ${name}; ${list}`));
   }
   let bytes = 0;
-  for (const variable of egg.variables) {
+  for (const variable of variables) {
     const own = Object.hasOwn(given, variable.name) ? given[variable.name] : undefined;
     const value = own ?? variable.defaultValue;
-    const reason = valueProblem(variable, value);
+    const reason = valueProblem(variable, value, budget);
     if (reason !== null) problems.push(invalid(`environment.${variable.name}`, reason));
     values.set(variable.name, value);
     bytes += Buffer.byteLength(variable.name) + Buffer.byteLength(value) + 2;
   }
+  // How long it is is not said: it holds secrets that the caller may not know.
   if (bytes > ENVIRONMENT_BYTES_MAX) {
-    problems.push(invalid("environment", `${bytes} bytes in all; at most ${ENVIRONMENT_BYTES_MAX}`));
+    problems.push(invalid("environment", `is too long in all: at most ${ENVIRONMENT_BYTES_MAX} bytes`));
   }
   return values;
 }
 
-/** Never repeats the value: it may be a secret. */
-function valueProblem({ name, required, pattern }: EggVariable, value: string): string | null {
-  if (value === "") return required ? `${name} must be given` : null;
-  if (value.length > VALUE_LENGTH_MAX) return `${value.length} characters; at most ${VALUE_LENGTH_MAX}`;
+/** Never repeats the value, nor how long it is: it may be a secret. */
+function valueProblem(
+  { name, required, pattern, rules = [] }: EggVariable,
+  value: string,
+  budget: PatternBudget,
+): string | null {
+  const absent = rules.length > 0 ? value.trim() === "" : value === "";
+  if (absent) return required ? `${name} must be given` : null;
+  if (value.length > VALUE_LENGTH_MAX) return `is too long: at most ${VALUE_LENGTH_MAX} characters`;
   if (value.includes("\0")) return "holds a NUL character, which no environment can carry";
+  const broken = brokenRule(rules, value, budget);
+  if (broken !== null) return `${name} ${broken}`;
   if (pattern === "") return null;
-  if (value.length > PATTERN_VALUE_MAX) return `${value.length} characters; at most ${PATTERN_VALUE_MAX}`;
+  if (value.length > PATTERN_VALUE_MAX) return `is too long: at most ${PATTERN_VALUE_MAX} characters`;
   switch (matchPattern(pattern, value)) {
     case "matches":
       return null;
@@ -136,12 +210,17 @@ function resolveResources(egg: EggDefinition, given: Partial<Resources>, problem
 
 function resolveStartup(
   egg: EggDefinition,
+  command: string,
   values: ReadonlyMap<string, string>,
   problems: WishProblem[],
-): Record<string, string> {
+): { startup: Record<string, string>; startupNames: Record<string, string[]> } {
   const startup: Record<string, string> = {};
-  for (const [runtime, template] of Object.entries(egg.startup)) {
-    const missing = placeholdersIn(template).filter((name) => !values.has(name));
+  const startupNames: Record<string, string[]> = {};
+  for (const [runtime, own] of Object.entries(egg.startup)) {
+    const isChosen = runtime === "docker" && command !== (egg.panel?.startupCommands[0]?.command ?? "");
+    const template = isChosen ? panelStartup(command) : own;
+    const names = placeholdersIn(template);
+    const missing = names.filter((name) => !values.has(name));
     if (missing.length > 0) {
       const reason = `the ${runtime} startup of egg ${egg.id} uses ${missing.join(", ")}, which it does not define; mend the egg`;
       problems.push(invalid("eggId", reason));
@@ -149,9 +228,12 @@ function resolveStartup(
     const filled = fillStartup(template, values);
     const bytes = Buffer.byteLength(filled);
     if (bytes > COMMAND_BYTES_MAX) {
-      problems.push(invalid("environment", `makes a command line of ${bytes} bytes; at most ${COMMAND_BYTES_MAX}`));
+      problems.push(
+        invalid("environment", `makes a command line that is too long: at most ${COMMAND_BYTES_MAX} bytes`),
+      );
     }
     startup[runtime] = filled;
+    startupNames[runtime] = names;
   }
-  return startup;
+  return { startup, startupNames };
 }

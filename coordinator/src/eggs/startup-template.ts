@@ -16,6 +16,7 @@ export function fillStartup(commandLine: string, values: ReadonlyMap<string, str
   });
 }
 
-function shellWord(value: string): string {
+/** A text as one quoted word of a POSIX shell. */
+export function shellWord(value: string): string {
   return `'${value.replaceAll("'", `'\\''`)}'`;
 }

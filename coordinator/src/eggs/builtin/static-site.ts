@@ -26,8 +26,7 @@ export const staticSite: EggDefinition = {
   volumes: [],
   stop: { signal: "SIGTERM", graceMs: 2_000 },
   health: { kind: "http", portName: "http", path: "/", command: "", intervalMs: 50, timeoutMs: 1_000 },
-  // As hello-http.
+  // The start budget and the quarter of a core as hello-http, whose server it is.
   startBudgetMs: 1_500,
-  // Node's cold start takes an eighth of a second of CPU: with a tenth of a core that is most of the start budget.
   defaultResources: { cpuMillis: 250, memoryBytes: 128 * 1024 ** 2, diskBytes: 0 },
 };

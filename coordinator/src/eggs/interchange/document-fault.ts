@@ -1,0 +1,17 @@
+/** Why a text is no document that can be read: what and where, in words for people. The readers throw nothing else. */
+export class DocumentFault extends Error {
+  override readonly name = "DocumentFault";
+}
+
+/** "line 3, column 7" of an offset in a text. */
+export function placeIn(text: string, offset: number): string {
+  const before = text.slice(0, offset);
+  const line = before.split("\n").length;
+  return `line ${line}, column ${offset - before.lastIndexOf("\n")}`;
+}
+
+/** Refuses text that PostgreSQL could not keep: NUL and halves of surrogate pairs. */
+export function demandStorable(text: string, where: string): void {
+  if (text.includes("\0")) throw new DocumentFault(`${where}: holds a NUL character`);
+  if (!text.isWellFormed()) throw new DocumentFault(`${where}: holds half of a surrogate pair, which is no character`);
+}
