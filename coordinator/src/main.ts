@@ -6,6 +6,7 @@ import manifest from "../package.json" with { type: "json" };
 import { loadConfig, problemLine } from "./config/coordinator-config.ts";
 import { runConfigValidate } from "./config/run-config-validate.ts";
 import { hookFileProblem } from "./fencing/hook-file.ts";
+import { providersProblem } from "./identity/oidc/provider-config.ts";
 import type { CoordinatorFailpoints } from "./process/coordinator-failpoints.ts";
 import { onLifelineEnd } from "./process/lifeline.ts";
 import { runCoordinator } from "./process/run-coordinator.ts";
@@ -30,6 +31,7 @@ async function serve(): Promise<void> {
     env: process.env,
     readFile: (path) => readFileSync(path, "utf8"),
     programProblem: hookFileProblem,
+    providersProblem,
   });
   if ("problems" in outcome) {
     const lines = outcome.problems.map((problem) => `  ${problemLine(problem)}`).join("\n");

@@ -1,7 +1,10 @@
+import type { Command } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { AgentIntake } from "../runtime/agent-intake.ts";
-import type { AgentLink } from "../runtime/agent-link.ts";
+import type { AgentLink, OutboundCommand } from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Operations } from "../runtime/operations.ts";
+import { type Keyring, UnopenedSecretError } from "../secrets/keyring.ts";
+import type { AnswerWrapper } from "./agent-answer.ts";
 import { AgentServer } from "./agent-server.ts";
 import { AgentStreams } from "./agent-streams.ts";
 import { AttemptLimiter } from "./attempt-limiter.ts";
@@ -23,6 +26,7 @@ import type { PlaneLog } from "./plane-log.ts";
 import type { RandomSource } from "./random-source.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { StreamFailures } from "./stream-failures.ts";
+import { commandTo } from "./wire-mapping.ts";
 
 /** The server's certificate is replaced after a third of its life, and tried again this often when that fails. */
 const RENEW_SERVER_MS = SERVER_LIFE_MS / 3;
@@ -40,12 +44,16 @@ export type AgentPlaneParts = {
   readonly dataDir: string;
   readonly nodes: NodeRegister;
   readonly joinTokens: JoinTokenRegister;
+  /** Opens what of a workload is secret, on its way to the agent. */
+  readonly keyring: Keyring;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: PlaneLog;
   readonly limits?: Partial<PlaneLimits>;
   /** For tests alone: given every stream of an agent before it is served, answers the one to serve. */
   readonly wrapStream?: <Stream extends object>(stream: Stream) => Stream;
+  /** For tests alone: given the way in which a call is answered. */
+  readonly wrapAnswer?: AnswerWrapper;
 };
 
 type Running = { readonly authority: CertificateAuthority; readonly server: AgentServer; readonly cancel: () => void };
@@ -67,8 +75,13 @@ export class AgentPlane {
     this.#parts = parts;
     this.#limits = { ...PLANE_LIMITS, ...parts.limits };
     this.#known = new KnownNodes(parts.nodes, parts.clock, this.#limits.nodeCacheMs);
-    this.#streams = new AgentStreams(this.#limits, parts.clock, parts.random, this.counters, (peer) =>
-      this.#running?.server.connections.cut(peer),
+    this.#streams = new AgentStreams(
+      this.#limits,
+      parts.clock,
+      parts.random,
+      this.counters,
+      (nodeId, command) => this.#worded(nodeId, command),
+      (peer) => this.#running?.server.connections.cut(peer),
     );
     this.link = this.#streams;
   }
@@ -84,7 +97,10 @@ export class AgentPlane {
   }
 
   /** Opens (or makes) the authority and listens. Rejects with what to do; then nothing is left open. */
-  async start(intake: AgentIntake, operations: Pick<Operations, "enrolNode">): Promise<{ address: string }> {
+  async start(
+    intake: AgentIntake,
+    operations: Pick<Operations, "enrolNode" | "awaitApproval">,
+  ): Promise<{ address: string }> {
     if (this.#running !== null) throw new Error("the agent plane runs already");
     const { clock, random, log, nodes, joinTokens, dataDir, listen, hosts = [] } = this.#parts;
     const limits = this.#limits;
@@ -112,6 +128,7 @@ export class AgentPlane {
         logs: new LogService(streamParts),
         certificates: new CertificateService({ authority, nodes, validator, counters, log }),
         wrapStream: this.#parts.wrapStream ?? ((stream) => stream),
+        wrapAnswer: this.#parts.wrapAnswer ?? ((_, answer) => answer),
       },
       await authority.issueServer(hosts),
     );
@@ -140,7 +157,11 @@ export class AgentPlane {
   }
 
   /** A join token for one node of a cluster; the text is shown once and stored hashed. Only while running. */
-  async createJoinToken(clusterId: string, createdBy: string): Promise<{ token: string; expiresAt: Date }> {
+  async createJoinToken(
+    clusterId: string,
+    createdBy: string,
+    needsApproval = false,
+  ): Promise<{ token: string; expiresAt: Date }> {
     const { authority } = this.#started();
     const { random, clock, joinTokens } = this.#parts;
     const token = makeJoinToken(random, authority.caDigestHex);
@@ -152,6 +173,7 @@ export class AgentPlane {
       createdBy,
       createdAtMs,
       expiresAtMs,
+      needsApproval,
     });
     return { token: formatJoinToken(token), expiresAt: new Date(expiresAtMs) };
   }
@@ -176,6 +198,22 @@ export class AgentPlane {
     this.#streams.disconnectAll("the coordinator stops");
     if (heartbeat + commands > 0) await this.#lastWords();
     await running.server.stop();
+  }
+
+  #worded(nodeId: string, command: OutboundCommand): Command | null {
+    const { keyring, log } = this.#parts;
+    try {
+      return commandTo(command, (spec, key) => keyring.openWorkload(spec, key));
+    } catch (error) {
+      if (!(error instanceof UnopenedSecretError)) throw error;
+      const { commandId, containerId } = command;
+      const reason = error.message;
+      log.error(
+        { nodeId, commandId, containerId, reason },
+        "a command was not sent: the secrets of its container do not open; give this coordinator their master key, or set them anew (docs/secrets.md)",
+      );
+      return null;
+    }
   }
 
   #lastWords(): Promise<void> {

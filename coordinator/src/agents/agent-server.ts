@@ -22,6 +22,7 @@ import {
   type RenewCertificateRequest,
   type RenewCertificateResponse,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { AnswerWrapper } from "./agent-answer.ts";
 import { AgentConnections, type ConnectionParts } from "./agent-connections.ts";
 import { boundedService } from "./bounded-service.ts";
 import type { CertificateService } from "./certificate-service.ts";
@@ -57,6 +58,7 @@ export type AgentServerParts = Omit<ConnectionParts, "identified" | "unidentifie
   readonly certificates: CertificateService;
   readonly log: PlaneLog;
   readonly wrapStream: <Stream extends object>(stream: Stream) => Stream;
+  readonly wrapAnswer: AnswerWrapper;
 };
 
 /** The agent plane's gRPC over one port: a full server for nodes, and a narrow one for those that want to become nodes. */
@@ -91,10 +93,10 @@ export class AgentServer {
   }
 
   #serve(server: Server, admit: (call: PeerCall) => Promise<NodePeer>): void {
-    const { enrolment, heartbeats, commands, logs, certificates, wrapStream } = this.#parts;
+    const { enrolment, heartbeats, commands, logs, certificates, wrapStream, wrapAnswer } = this.#parts;
     server.addService(boundedService(EnrolmentServiceDesc, ENROLMENT_BYTES), {
       enrol: (call: ServerUnaryCall<EnrolRequest, EnrolResponse>, answer: sendUnaryData<EnrolResponse>) =>
-        this.#answer("Enrol", call, answer, () => enrolment.enrol(call.request, call.getPeer())),
+        this.#answer("Enrol", call, wrapAnswer("enrol", answer), () => enrolment.enrol(call.request, call.getPeer())),
     });
     server.addService(boundedService(AgentService, AGENT_BYTES), {
       heartbeat: (call: ServerDuplexStream<HeartbeatRequest, HeartbeatResponse>) =>
@@ -106,14 +108,16 @@ export class AgentServer {
         answer: sendUnaryData<PushLogsResponse>,
       ) =>
         void admit(call).then(
-          (peer) => logs.handle(call, answer, peer),
+          (peer) => logs.handle(call, wrapAnswer("pushLogs", answer), peer),
           (error: unknown) => answer(this.#statusOf("PushLogs", call, error)),
         ),
       renewCertificate: (
         call: ServerUnaryCall<RenewCertificateRequest, RenewCertificateResponse>,
         answer: sendUnaryData<RenewCertificateResponse>,
       ) =>
-        this.#answer("RenewCertificate", call, answer, async () => certificates.renew(call.request, await admit(call))),
+        this.#answer("RenewCertificate", call, wrapAnswer("renewCertificate", answer), async () =>
+          certificates.renew(call.request, await admit(call)),
+        ),
     });
   }
 

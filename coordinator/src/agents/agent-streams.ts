@@ -1,16 +1,19 @@
 import { create } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import {
+  type Command,
   type CommandsRequest,
   type CommandsResponse,
   CommandsResponseSchema,
+  type ConsoleResult,
   type HeartbeatRequest,
   type HeartbeatResponse,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { Refusal } from "../domain/refusal.ts";
-import type { AgentLink, AgentLogLine, OutboundCommand } from "../runtime/agent-link.ts";
+import type { AgentLink, AgentLogLine, ConsoleInput, OutboundCommand } from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { AgentStream } from "./agent-stream.ts";
+import { ConsoleInputs } from "./console-inputs.ts";
 import { LogReading } from "./log-reading.ts";
 import { NodeInbox } from "./node-inbox.ts";
 import type { NodePeer } from "./node-peer.ts";
@@ -18,7 +21,6 @@ import type { PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLimits } from "./plane-limits.ts";
 import type { RandomSource } from "./random-source.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
-import { commandTo } from "./wire-mapping.ts";
 
 export type HeartbeatStream = AgentStream<HeartbeatRequest, HeartbeatResponse>;
 export type CommandStream = AgentStream<CommandsRequest, CommandsResponse>;
@@ -33,13 +35,19 @@ export type Attachment = {
   roomWanted: boolean;
 };
 
+/** The word of Hello.features without which an agent is sent no input. */
+const CONSOLE_FEATURE = "console";
+
 type NodeStreams = {
   served: string | null;
+  /** What its agent says that it can. */
+  features: readonly string[];
   heartbeat: HeartbeatStream | null;
   attached: Attachment | null;
   readonly attaching: Set<Attachment>;
   readonly inbox: NodeInbox;
   readonly readings: Map<string, LogReading>;
+  readonly inputs: ConsoleInputs;
 };
 
 /** A stream that was ended has this long to go; then its connection is cut. */
@@ -57,6 +65,8 @@ export class AgentStreams implements AgentLink {
   readonly #clock: Clock;
   readonly #random: RandomSource;
   readonly #counters: PlaneCounters;
+  /** A command as its agent reads it; null for one that cannot be said. */
+  readonly #worded: (nodeId: string, command: OutboundCommand) => Command | null;
   /** Cuts the connection that a peer speaks on. */
   readonly #cut: (peer: NodePeer) => void;
   #roomCame: (nodeId: string) => void = () => {};
@@ -66,12 +76,14 @@ export class AgentStreams implements AgentLink {
     clock: Clock,
     random: RandomSource,
     counters: PlaneCounters,
+    worded: (nodeId: string, command: OutboundCommand) => Command | null,
     cut: (peer: NodePeer) => void,
   ) {
     this.#limits = limits;
     this.#clock = clock;
     this.#random = random;
     this.#counters = counters;
+    this.#worded = worded;
     this.#cut = cut;
   }
 
@@ -97,10 +109,11 @@ export class AgentStreams implements AgentLink {
   }
 
   /** The intake has accepted a Hello: this incarnation is served, and this stream is its heartbeat stream. */
-  serve(stream: HeartbeatStream, incarnation: string): void {
+  serve(stream: HeartbeatStream, incarnation: string, features: readonly string[]): void {
     const node = this.#node(stream.peer.nodeId);
     const older = node.heartbeat;
     node.served = incarnation;
+    node.features = features;
     if (older !== null) this.#replace(older);
     for (const attachment of [...node.attaching, ...(node.attached ? [node.attached] : [])]) {
       if (attachment.incarnation !== incarnation) this.#replace(attachment.stream);
@@ -125,6 +138,7 @@ export class AgentStreams implements AgentLink {
         node.attached = null;
         const gone = agentGone(stream.peer.nodeName);
         for (const reading of node.readings.values()) if (!reading.opened) reading.finish(gone);
+        node.inputs.drop(gone.message);
       }
       this.#tidy(nodeId);
     });
@@ -148,10 +162,10 @@ export class AgentStreams implements AgentLink {
   }
 
   sendCommand(nodeId: string, command: OutboundCommand): boolean {
-    const sent = this.#send(
-      nodeId,
-      create(CommandsResponseSchema, { message: { case: "command", value: commandTo(command) } }),
-    );
+    const value = this.#worded(nodeId, command);
+    // Its deadline comes as it does for an agent that does not answer; what is behind it goes on.
+    if (value === null) return true;
+    const sent = this.#send(nodeId, create(CommandsResponseSchema, { message: { case: "command", value } }));
     this.#counters.add(sent ? "commands_sent" : "commands_unsent");
     return sent;
   }
@@ -220,6 +234,30 @@ export class AgentStreams implements AgentLink {
     }
   }
 
+  async sendInput(nodeId: string, { containerId, epoch, data }: ConsoleInput): Promise<void> {
+    const node = this.#node(nodeId);
+    const inputId = this.#random.uuid();
+    const value = { inputId, containerId, epoch: BigInt(epoch), data: Uint8Array.from(data) };
+    const message = create(CommandsResponseSchema, { message: { case: "consoleInput", value } });
+    try {
+      if (node.attached !== null && !node.features.includes(CONSOLE_FEATURE)) throw tooOld(node.attached.stream.peer);
+      // Down the one stream that is attached, and never again: an input must not reach its process twice.
+      await node.inputs.ask(inputId, () => {
+        const stream = node.attached?.stream;
+        if (!stream?.open || stream.waiting >= this.#limits.commandsBufferedMax) return false;
+        stream.write(message);
+        return true;
+      });
+    } finally {
+      this.#tidy(nodeId);
+    }
+  }
+
+  /** An agent tells what became of an input. */
+  inputAnswered(nodeId: string, result: ConsoleResult): void {
+    this.#nodes.get(nodeId)?.inputs.answered(result);
+  }
+
   /** Ends a stream with a status; if it does not go, because the agent reads nothing, its connection is cut. */
   fail(stream: HeartbeatStream | CommandStream, reason: RpcStatus): void {
     if (!stream.open) return;
@@ -282,11 +320,13 @@ export class AgentStreams implements AgentLink {
     if (node === undefined) {
       node = {
         served: null,
+        features: [],
         heartbeat: null,
         attached: null,
         attaching: new Set(),
         inbox: new NodeInbox(this.#limits.inboxMax),
         readings: new Map(),
+        inputs: new ConsoleInputs(this.#limits, this.#clock),
       };
       this.#nodes.set(nodeId, node);
     }
@@ -297,7 +337,7 @@ export class AgentStreams implements AgentLink {
   #tidy(nodeId: string): void {
     const node = this.#nodes.get(nodeId);
     if (node === undefined || node.heartbeat !== null || node.attached !== null) return;
-    if (node.attaching.size > 0 || node.readings.size > 0) return;
+    if (node.attaching.size > 0 || node.readings.size > 0 || node.inputs.size > 0) return;
     if (node.inbox.idle) this.#nodes.delete(nodeId);
     else node.inbox.onIdle(() => this.#tidy(nodeId));
   }
@@ -305,6 +345,10 @@ export class AgentStreams implements AgentLink {
 
 function busy(message: string, nextStep: string): Refusal {
   return new Refusal("busy", message, nextStep, { retryAfterMs: 1_000 });
+}
+
+function tooOld({ nodeName }: NodePeer): Refusal {
+  return new Refusal("no_input", `the agent of node ${nodeName} is older than the console`, "update that agent");
 }
 
 /** What a reader is told when the agent's stream has gone. */

@@ -87,6 +87,10 @@ export class CommandService {
     if (request.message.case === "attach") {
       return streams.fail(stream, failures.violation("only the first message may be an Attach", stream.peer, CALL));
     }
+    // It concerns a person who waits, and nothing that is stored.
+    if (request.message.case === "consoleResult") {
+      return streams.inputAnswered(stream.peer.nodeId, request.message.value);
+    }
     inbox.add(async () => {
       // Once the intake has refused a message, those behind it must not overtake it: the agent sends all of them again.
       if (this.#refused.has(stream)) return;
@@ -128,6 +132,7 @@ export class CommandService {
       case "goodbye":
         return await intake.goodbye(nodeId, incarnation, Number(message.value.session));
       case "attach":
+      case "consoleResult":
       case undefined:
         return;
       default:

@@ -8,27 +8,33 @@ import {
   type EnrolResponse,
   EnrolResponseSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { keyFingerprint } from "../domain/node/node-approval.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { Operations } from "../runtime/operations.ts";
+import type { EnrolledNode, Operations } from "../runtime/operations.ts";
 import type { AttemptLimiter } from "./attempt-limiter.ts";
 import { issue } from "./certificate-service.ts";
 import { hashJoinSecret } from "./join-token.ts";
 import type { JoinTokenRegister } from "./join-token-register.ts";
 import type { MessageValidator } from "./message-validator.ts";
 import { addressKey, peerHost } from "./peer-address.ts";
-import { BadCertificateRequest, type CertificateAuthority, requestedKeyDigest } from "./pki/certificate-authority.ts";
+import {
+  BadCertificateRequest,
+  type CertificateAuthority,
+  provenRequest,
+  requestedKeyDigest,
+} from "./pki/certificate-authority.ts";
 import type { PlaneCounterName, PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLog } from "./plane-log.ts";
 import type { RefusalLog } from "./refusal-log.ts";
-import { RpcStatus, unavailable } from "./rpc-status.ts";
+import { awaitingApproval, RpcStatus, unavailable } from "./rpc-status.ts";
 import { text } from "./wire-mapping.ts";
 
 const ANOTHER_TOKEN = "make another join token and enrol with it";
 
 export type EnrolmentParts = {
   readonly authority: CertificateAuthority;
-  readonly operations: Pick<Operations, "enrolNode">;
+  readonly operations: Pick<Operations, "enrolNode" | "awaitApproval">;
   readonly joinTokens: JoinTokenRegister;
   readonly validator: MessageValidator;
   readonly limiter: AttemptLimiter;
@@ -63,8 +69,10 @@ export class EnrolmentService {
     }
     validator.check(EnrolRequestSchema, request);
     const tokenHash = hashJoinSecret(request.token);
-    const nodeId = claimedNodeId(tokenHash, request.csr);
-    await this.#checkToken(tokenHash, nodeId, request.nodeName, remote);
+    const key = keyDigest(request.csr);
+    const nodeId = claimedNodeId(tokenHash, key);
+    const { needsApproval } = await this.#checkToken(tokenHash, nodeId, request.nodeName, remote);
+    if (needsApproval) await this.#awaitApproval(request, { tokenHash, nodeId, key, remote });
     const issued = await issue(authority, request.csr, nodeId, request.nodeName);
     const { clusterName } = await this.#commit(
       {
@@ -73,6 +81,7 @@ export class EnrolmentService {
         agentVersion: text(request.agentVersion, 64),
         tokenHash,
         certificateSerial: issued.serial,
+        needsApproval,
       },
       remote,
     );
@@ -88,18 +97,23 @@ export class EnrolmentService {
     });
   }
 
-  async #checkToken(tokenHash: string, nodeId: string, nodeName: string, remote: string): Promise<void> {
+  async #checkToken(
+    tokenHash: string,
+    nodeId: string,
+    nodeName: string,
+    remote: string,
+  ): Promise<{ needsApproval: boolean }> {
     const { joinTokens, clock } = this.#parts;
     const token = await joinTokens.find(tokenHash, clock.wallMs()).catch((error: unknown) => {
       throw unavailable("the database does not answer: try again", undefined, error);
     });
     switch (token.kind) {
       case "usable":
-        return;
+        return token;
       case "unknown":
         throw this.#refuse("enrolments_token_unknown", nodeName, remote, "the join token is not known");
       case "used":
-        if (token.nodeId === nodeId) return;
+        if (token.nodeId === nodeId) return token;
         // Whoever comes second may be the rightful one: a person should look.
         throw this.#refuse("enrolments_token_used", nodeName, remote, "the join token has been used already");
       case "expired":
@@ -109,9 +123,44 @@ export class EnrolmentService {
     }
   }
 
-  async #commit(node: Parameters<Operations["enrolNode"]>[0], remote: string): Promise<{ clusterName: string }> {
+  /** Resolves once the node has been let in. */
+  async #awaitApproval(
+    { nodeName, csr, agentVersion }: EnrolRequest,
+    { tokenHash, nodeId, key, remote }: { tokenHash: string; nodeId: string; key: Buffer; remote: string },
+  ): Promise<void> {
+    const { operations, limiter } = this.#parts;
+    await provenRequest(csr).catch((error: unknown) => {
+      throw error instanceof BadCertificateRequest ? new RpcStatus(status.INVALID_ARGUMENT, error.message) : error;
+    });
+    const address = peerHost(remote);
+    const fingerprint = keyFingerprint(key.toString("base64"));
+    const claim = { nodeId, name: nodeName, agentVersion: text(agentVersion, 64), tokenHash, address };
+    const asked = { ...claim, keyFingerprint: fingerprint };
+    const outcome = await this.#answered(claim, remote, () => operations.awaitApproval(asked));
+    switch (outcome.kind) {
+      case "approved":
+        return;
+      case "waiting":
+        // Whoever holds a token is no guesser, however often it asks.
+        limiter.giveBack(addressKey(address));
+        throw awaitingApproval(nodeName, fingerprint, outcome.untilMs);
+      case "gone": {
+        const why = `${nodeName} is not let in: it was turned away, nobody let it in in time, or its token was another's`;
+        this.#parts.refusals.refused("enrolments_refused", { node: nodeName, remote }, why);
+        throw new RpcStatus(status.PERMISSION_DENIED, `${why}: ${ANOTHER_TOKEN}`);
+      }
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  #commit(node: EnrolledNode, remote: string): Promise<{ clusterName: string }> {
+    return this.#answered(node, remote, () => this.#parts.operations.enrolNode(node));
+  }
+
+  async #answered<T>(node: Pick<EnrolledNode, "name">, remote: string, decide: () => Promise<T>): Promise<T> {
     try {
-      return await this.#parts.operations.enrolNode(node);
+      return await decide();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const text = `${error.message}: ${error.nextStep}`;
@@ -136,15 +185,17 @@ export class EnrolmentService {
   }
 }
 
-/** The id of the node that claims this token with this key: a UUID of version 8, the same for the same claim. */
-function claimedNodeId(tokenHash: string, csr: Uint8Array): string {
-  let key: Buffer;
+function keyDigest(csr: Uint8Array): Buffer {
   try {
-    key = requestedKeyDigest(csr);
+    return requestedKeyDigest(csr);
   } catch (error) {
     if (error instanceof BadCertificateRequest) throw new RpcStatus(status.INVALID_ARGUMENT, error.message);
     throw error;
   }
+}
+
+/** The id of the node that claims this token with this key: a UUID of version 8, the same for the same claim. */
+function claimedNodeId(tokenHash: string, key: Buffer): string {
   const bytes = createHash("sha256").update(tokenHash).update(key).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

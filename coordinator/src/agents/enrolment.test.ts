@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { status } from "@grpc/grpc-js";
+import { type Metadata, status } from "@grpc/grpc-js";
 import { afterEach, expect, test } from "vitest";
 import { JOIN_TOKEN_LIFE_MS, parseJoinToken } from "./join-token.ts";
 import { PlaneRig } from "./plane-rig.ts";
@@ -126,4 +126,44 @@ test("attempts of one address are bounded, and those that succeed cost nothing",
   }
   expect(codes).toEqual([16, 16, 16, 8, 8]);
   expect(rig.plane.counters.values.enrolments_rate_limited).toBe(2);
+});
+
+test("a claim of a token that demands approval is answered without a certificate until an operator has let the node in", async () => {
+  rig = await PlaneRig.start({ enrolBurst: 2, enrolRefillMs: 60_000 });
+  const secret = await rig.joinSecret(true);
+  const { csr } = await certificateRequest();
+  const ask = () => rig.agent(null).enrol(secret, "node-1", csr);
+  // More often than strangers may: whoever holds a token is none.
+  for (let i = 0; i < 5; i++) {
+    const refused = await ask().catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringMatching(/^awaiting approval until .*Z: lormas node approve node-1, if its key is SHA256:/),
+    });
+    const { metadata } = refused as { metadata: Metadata };
+    expect(metadata.get("lormas-awaiting-approval")).toEqual(["true"]);
+    expect(metadata.get("lormas-retry-after-ms")).toEqual(["5000"]);
+  }
+  expect(rig.enrolled).toEqual([]);
+  const [waiting] = [...rig.waiting.values()];
+  expect(waiting?.node.keyFingerprint).toMatch(/^SHA256:[A-Za-z0-9+/]{43}$/);
+  if (waiting) waiting.wait = { kind: "approved" };
+  const response = await ask();
+  expect(new X509Certificate(response.certificate).subject).toBe("CN=node-1");
+  if (waiting) waiting.wait = { kind: "gone" };
+  await expect(ask()).rejects.toMatchObject({
+    code: status.PERMISSION_DENIED,
+    details: expect.stringContaining("make another join token"),
+  });
+});
+
+test("a request that is not signed by its key reserves nothing for approval", async () => {
+  rig = await PlaneRig.start();
+  const secret = await rig.joinSecret(true);
+  const { csr } = await certificateRequest();
+  const forged = csr.with(csr.length - 1, (csr.at(-1) ?? 0) ^ 1);
+  await expect(rig.agent(null).enrol(secret, "node-1", forged)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+  });
+  expect(rig.waiting.size).toBe(0);
 });

@@ -15,8 +15,9 @@ export class FakeJoinTokens implements JoinTokenRegister {
     if (token === undefined) return { kind: "unknown" };
     const nodeId = this.#used.get(secretHash);
     const ended = nowMs >= token.expiresAtMs;
-    if (nodeId !== undefined) return { kind: "used", nodeId: ended ? null : nodeId };
-    return ended ? { kind: "expired" } : { kind: "usable", clusterId: token.clusterId };
+    const { clusterId, needsApproval = false } = token;
+    if (nodeId !== undefined) return { kind: "used", nodeId: ended ? null : nodeId, needsApproval };
+    return ended ? { kind: "expired" } : { kind: "usable", clusterId, needsApproval };
   }
 
   /** What Operations.enrolNode does in its transaction; false when it was used before. */

@@ -78,7 +78,7 @@ export class HeartbeatService {
     try {
       const hello = helloOf(wire);
       const terms = await intake.hello(stream.peer.nodeId, hello);
-      streams.serve(stream, hello.incarnation);
+      streams.serve(stream, hello.incarnation, wire.features);
       stream.write(create(HeartbeatResponseSchema, { message: { case: "welcome", value: welcomeTo(terms) } }));
       stream.resume();
     } catch (error) {

@@ -1,8 +1,8 @@
 /** What is known of a join token whose hash was presented. */
 export type JoinTokenState =
-  | { readonly kind: "usable"; readonly clusterId: string }
+  | { readonly kind: "usable"; readonly clusterId: string; readonly needsApproval: boolean }
   /** By whom, while the token lives: that node may ask again for what it did not receive. Null afterwards. */
-  | { readonly kind: "used"; readonly nodeId: string | null }
+  | { readonly kind: "used"; readonly nodeId: string | null; readonly needsApproval: boolean }
   | { readonly kind: "unknown" | "expired" };
 
 export type NewJoinToken = {
@@ -11,6 +11,8 @@ export type NewJoinToken = {
   readonly createdBy: string;
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
+  /** Who claims it waits until an operator lets it in. */
+  readonly needsApproval?: boolean;
 };
 
 /** Where join tokens are kept, hashed. They are consumed elsewhere: by Operations.enrolNode, with the node's row. */

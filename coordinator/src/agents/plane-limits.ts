@@ -32,6 +32,10 @@ export type PlaneLimits = {
   readonly readingBatchesMax: number;
   /** From OpenLogs to the PushLogs stream. */
   readonly readingOpenMs: number;
+  /** Inputs for containers of one node that wait for their answers; at it they are refused. */
+  readonly inputsPerNodeMax: number;
+  /** From an input to its answer; then it is not known whether it was written. */
+  readonly inputAnswerMs: number;
   /** How long a node's standing is remembered. */
   readonly nodeCacheMs: number;
   /** Between two looks at whether nodes with open streams may still speak. */
@@ -48,7 +52,7 @@ export const PLANE_LIMITS: PlaneLimits = {
   unidentifiedLifeMs: 60_000,
   connectionsPerNodeMax: 8,
   handshakeMs: 10_000,
-  idleMs: 60_000,
+  idleMs: 10_000,
   keepaliveTimeMs: 10_000,
   keepaliveTimeoutMs: 5_000,
   streamsPerConnectionMax: 16,
@@ -60,6 +64,8 @@ export const PLANE_LIMITS: PlaneLimits = {
   readingsPerNodeMax: 64,
   readingBatchesMax: 4,
   readingOpenMs: 10_000,
+  inputsPerNodeMax: 64,
+  inputAnswerMs: 5_000,
   nodeCacheMs: 5_000,
   sweepMs: 2_500,
   enrolBurst: 20,

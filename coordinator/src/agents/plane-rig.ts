@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FakeAgentIntake } from "../runtime/fake-agent-intake.ts";
-import type { EnrolledNode } from "../runtime/operations.ts";
+import type { ClaimingNode, EnrolledNode, EnrolmentWait } from "../runtime/operations.ts";
 import { systemClock } from "../runtime/system-clock.ts";
+import { testKeyring } from "../secrets/test-keyring.ts";
 import { AgentPlane } from "./agent-plane.ts";
 import { FakeJoinTokens, FakeNodes } from "./fake-registers.ts";
 import { parseJoinToken } from "./join-token.ts";
@@ -50,9 +51,12 @@ export class PlaneRig {
   readonly intake = new FakeAgentIntake();
   readonly nodes = new FakeNodes();
   readonly joinTokens = new FakeJoinTokens();
+  readonly keyring = testKeyring();
   readonly clock = steppedClock();
   readonly lines: { level: string; fields: object; text: string }[] = [];
   readonly enrolled: EnrolledNode[] = [];
+  /** Nodes that have asked to be let in, and what they are answered from then on. */
+  readonly waiting = new Map<string, { readonly node: ClaimingNode; wait: EnrolmentWait }>();
   readonly plane: AgentPlane;
   readonly dataDir: string;
   address = "";
@@ -66,6 +70,7 @@ export class PlaneRig {
       dataDir,
       nodes: this.nodes,
       joinTokens: this.joinTokens,
+      keyring: this.keyring,
       clock: this.clock,
       random: testRandom,
       log: { info: line("info"), warn: line("warn"), error: line("error") },
@@ -76,7 +81,10 @@ export class PlaneRig {
   static async start(limits: Partial<PlaneLimits> = {}, listen = "127.0.0.1:0"): Promise<PlaneRig> {
     const rig = new PlaneRig(await mkdtemp(join(tmpdir(), "lormas-plane-")), limits, listen);
     try {
-      const { address } = await rig.plane.start(rig.intake, { enrolNode: (node) => rig.#enrol(node) });
+      const { address } = await rig.plane.start(rig.intake, {
+        enrolNode: (node) => rig.#enrol(node),
+        awaitApproval: (node) => rig.#awaitApproval(node),
+      });
       rig.address = address;
     } catch (error) {
       await rig.stop();
@@ -96,8 +104,8 @@ export class PlaneRig {
   }
 
   /** The secret of a fresh join token. */
-  async joinSecret(): Promise<string> {
-    const { token } = await this.plane.createJoinToken(testUuid(), "tests");
+  async joinSecret(needsApproval = false): Promise<string> {
+    const { token } = await this.plane.createJoinToken(testUuid(), "tests", needsApproval);
     return parseJoinToken(token)?.secret ?? "";
   }
 
@@ -123,6 +131,17 @@ export class PlaneRig {
     const authority = await CertificateAuthority.open(this.dataDir, clock, testRandom);
     const { keyPem, csr } = await certificateRequest();
     return { keyPem, certificatePem: (await authority.issueNode(csr, node)).certificatePem };
+  }
+
+  /** As Operations does it, with what the test says of those who wait. */
+  async #awaitApproval(node: ClaimingNode): Promise<EnrolmentWait> {
+    const known = this.waiting.get(node.nodeId);
+    if (known) return known.wait;
+    if (!this.joinTokens.consume(node.tokenHash, node.nodeId)) return { kind: "gone" };
+    const wait = { kind: "waiting" as const, untilMs: this.clock.wallMs() + 86_400_000 };
+    this.waiting.set(node.nodeId, { node, wait });
+    this.nodes.nodes.set(node.nodeId, { name: node.name, revoked: false });
+    return wait;
   }
 
   async #enrol(node: EnrolledNode): Promise<{ clusterName: string }> {

@@ -1,8 +1,11 @@
 import { Metadata, status } from "@grpc/grpc-js";
+import { AWAITING_APPROVAL_TRAILER } from "@lormas/wire/awaiting-approval.ts";
 import { Refusal } from "../domain/refusal.ts";
 
 /** Trailer of an UNAVAILABLE answer: milliseconds after which the same may be tried again. */
 export const RETRY_AFTER_HEADER = "lormas-retry-after-ms";
+/** How long a node that waits to be let in shall pause before it asks again. */
+const APPROVAL_PAUSE_MS = 5_000;
 /** What is hinted when the refusal names no time. */
 const RETRY_AFTER_DEFAULT_MS = 1_000;
 
@@ -25,6 +28,15 @@ export class RpcStatus extends Error {
 /** The agent shall dial again later: this coordinator does not lead, or its database does not answer. */
 export function unavailable(details: string, retryAfterMs = RETRY_AFTER_DEFAULT_MS, cause?: unknown): RpcStatus {
   return new RpcStatus(status.UNAVAILABLE, details, { retryAfterMs, cause });
+}
+
+/** The node is known, and no operator has let it in yet. */
+export function awaitingApproval(name: string, fingerprint: string, untilMs: number): RpcStatus {
+  const until = new Date(untilMs).toISOString();
+  const details = `awaiting approval until ${until}: lormas node approve ${name}, if its key is ${fingerprint}`;
+  const answer = unavailable(details, APPROVAL_PAUSE_MS);
+  answer.metadata.set(AWAITING_APPROVAL_TRAILER, "true");
+  return answer;
 }
 
 /**

@@ -351,7 +351,10 @@ test("a stop ends every stream with a reason and frees the port", async () => {
     details: "the coordinator stops: dial again",
   });
   expect(rig.plane.link.sendCommand(nodeId, stopCommand())).toBe(false);
-  const again = await rig.plane.start(rig.intake, { enrolNode: async () => ({ clusterName: "local" }) });
+  const again = await rig.plane.start(rig.intake, {
+    enrolNode: async () => ({ clusterName: "local" }),
+    awaitApproval: async () => ({ kind: "gone" }),
+  });
   expect(again.address).toMatch(/^127\.0\.0\.1:\d+$/);
 });
 

@@ -10,6 +10,7 @@ import {
 import { WorkloadState, WorkloadStatusSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { expect, test } from "vitest";
 import type { OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
+import { testKeyring } from "../secrets/test-keyring.ts";
 import { commandTo, heartbeatOf, helloOf, logLineOf, observedOf, resultOf } from "./wire-mapping.ts";
 
 const CONTAINER = "11111111-1111-4111-8111-111111111111";
@@ -33,13 +34,15 @@ const workload: OutboundWorkload = {
   memoryBytes: 2 ** 40,
   diskBytes: 7,
 };
+const keyring = testKeyring();
+const open = keyring.openWorkload.bind(keyring);
 const command = (action: OutboundCommand["action"]): OutboundCommand => ({
   ...{ commandId: "22222222-2222-4222-8222-222222222222", term: 3, session: 4, containerId: CONTAINER },
   ...{ epoch: 5, timeoutMs: 6_000, action },
 });
 
 test("a start carries everything that the agent needs, with the host ports of the placement", () => {
-  const wire = commandTo(command({ kind: "start", workload }));
+  const wire = commandTo(command({ kind: "start", workload }), open);
   expect(wire).toMatchObject({ term: 3n, session: 4n, epoch: 5n, timeoutMs: 6_000 });
   expect(wire.action.case === "start" && wire.action.value.spec).toMatchObject({
     ...{ containerId: CONTAINER, containerName: "web", ha: true, image: "example/web:1" },
@@ -62,10 +65,47 @@ test("every action becomes a command that the agent's own validation accepts", (
     { kind: "remove", removeVolumes: true },
   ];
   for (const action of actions) {
-    const wire = commandTo(command(action));
+    const wire = commandTo(command(action), open);
     expect(wire.action.case).toBe(action.kind);
     expect(validator.validate(CommandSchema, wire).kind).toBe("valid");
   }
+});
+
+test("what needs equipment travels under names that an older agent does not know, and carries all of it", () => {
+  const install = { image: "installer", entrypoint: "bash", script: "echo hi", timeoutMs: 60_000 };
+  const replacements = [
+    { match: "port", ifValue: null, value: "{{env.SERVER_PORT}}" },
+    { match: "on", ifValue: "x", value: true },
+    { match: "count", ifValue: null, value: 7 },
+    { match: "none", ifValue: null, value: null },
+  ];
+  const configFiles = [{ path: "a.yml", parser: "yaml" as const, replacements }];
+  const equipment = { volume: "data", readyLines: ["Done"], install, configFiles };
+  const equipped = { ...workload, spec: { ...workload.spec, equipment } };
+  for (const kind of ["prepare", "start"] as const) {
+    const wire = commandTo(command({ kind, workload: equipped }), open);
+    expect(wire.action.case).toBe(`${kind}Equipped`);
+    expect(createValidator().validate(CommandSchema, wire).kind).toBe("valid");
+    expect(wire.action.value).toMatchObject({
+      spec: {
+        equipment: {
+          ...{ volume: "data", ready: { lines: ["Done"], budgetMs: 9_000 }, install },
+          configFiles: [
+            {
+              ...{ path: "a.yml", parser: "yaml" },
+              replacements: [
+                { match: "port", value: { case: "text", value: "{{env.SERVER_PORT}}" } },
+                { match: "on", ifValue: "x", value: { case: "flag", value: true } },
+                { match: "count", value: { case: "number", value: 7 } },
+                { match: "none", value: { case: undefined } },
+              ],
+            },
+          ],
+        },
+      },
+    });
+  }
+  expect(commandTo(command({ kind: "install", workload: equipped }), open).action.case).toBe("install");
 });
 
 test("a status of a state that we do not know is no status", () => {
@@ -77,6 +117,17 @@ test("a status of a state that we do not know is no status", () => {
   });
   const running = create(WorkloadStatusSchema, { ...status, state: WorkloadState.RUNNING });
   expect(observedOf(running)?.exitCode).toBeNull();
+});
+
+test("what a container uses is told where it was measured, and bytes of networks and disks where they are counted", () => {
+  const status = { containerId: CONTAINER, epoch: 2n, session: 1n, state: WorkloadState.RUNNING };
+  const usage = (change: object) => observedOf(create(WorkloadStatusSchema, { ...status, ...change }))?.usage;
+  expect(usage({ cpuUsedMillis: 7 })).toBeUndefined();
+  expect(usage({ cpuUsedMillis: 7, memoryUsedBytes: 4_096n })).toEqual({ cpuMillis: 7, memoryBytes: 4_096 });
+  const io = { networkReceivedBytes: 1n, networkSentBytes: 2n, diskReadBytes: 3n, diskWrittenBytes: 2n ** 64n - 1n };
+  expect(usage({ memoryUsedBytes: 1n, io })).toMatchObject({
+    io: { networkReceivedBytes: 1, networkSentBytes: 2, diskReadBytes: 3, diskWrittenBytes: Number.MAX_SAFE_INTEGER },
+  });
 });
 
 test("numbers beyond 2^53 are read as the greatest exact one", () => {

@@ -7,6 +7,7 @@ import {
   CommandSchema,
   type Heartbeat,
   type Hello,
+  InstallSchema,
   type LeasePolicySchema,
   type LogLine,
   type MembershipSchema,
@@ -19,6 +20,8 @@ import {
   type Resources as WireResources,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import {
+  type ConfigReplacement,
+  type EquipmentSchema,
   type WorkloadSpecSchema,
   WorkloadState,
   type WorkloadStatus,
@@ -26,7 +29,14 @@ import {
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
-import type { ObservedWorkload } from "../domain/workload.ts";
+import type { WrappedKey } from "../domain/sealed-text.ts";
+import type {
+  EquipmentSpec,
+  ObservedWorkload,
+  PlainWorkloadSpec,
+  WorkloadSpec,
+  WorkloadUsage,
+} from "../domain/workload.ts";
 import type {
   AgentCommandResult,
   AgentHeartbeat,
@@ -148,6 +158,22 @@ export function observedOf(wire: WorkloadStatus): ObservedWorkload | null {
     state,
     exitCode: wire.exitCode ?? null,
     detail: text(wire.detail, DETAIL_CHARS_MAX),
+    // No process runs without memory: an agent that has not measured yet says 0.
+    ...(wire.memoryUsedBytes === 0n ? {} : { usage: usageOf(wire) }),
+  };
+}
+
+function usageOf({ cpuUsedMillis, memoryUsedBytes, io }: WorkloadStatus): WorkloadUsage {
+  const usage = { cpuMillis: cpuUsedMillis, memoryBytes: safe(memoryUsedBytes) };
+  if (io === undefined) return usage;
+  return {
+    ...usage,
+    io: {
+      networkReceivedBytes: safe(io.networkReceivedBytes),
+      networkSentBytes: safe(io.networkSentBytes),
+      diskReadBytes: safe(io.diskReadBytes),
+      diskWrittenBytes: safe(io.diskWrittenBytes),
+    },
   };
 }
 
@@ -162,7 +188,11 @@ export function resultOf(wire: CommandResult): AgentCommandResult {
   };
 }
 
-export function commandTo(command: OutboundCommand): Command {
+/** Opens the secrets of a workload with its container's key. */
+export type OpenWorkload = (spec: WorkloadSpec, secretKey: WrappedKey | null) => PlainWorkloadSpec;
+
+/** The only place where secrets leave the coordinator: what it answers is for the agent's stream alone. */
+export function commandTo(command: OutboundCommand, open: OpenWorkload): Command {
   return create(CommandSchema, {
     commandId: command.commandId,
     term: BigInt(command.term),
@@ -170,16 +200,25 @@ export function commandTo(command: OutboundCommand): Command {
     containerId: command.containerId,
     epoch: BigInt(command.epoch),
     timeoutMs: command.timeoutMs,
-    action: actionTo(command.containerId, command.action),
+    action: actionTo(command.containerId, command.action, (spec) => open(spec, command.secretKey ?? null)),
   });
 }
 
-function actionTo(containerId: string, action: OutboundAction): Command["action"] {
+type Opened = (spec: WorkloadSpec) => PlainWorkloadSpec;
+
+function actionTo(containerId: string, action: OutboundAction, opened: Opened): Command["action"] {
   switch (action.kind) {
-    case "prepare":
-      return { case: "prepare", value: create(PrepareSchema, { spec: specTo(containerId, action.workload) }) };
-    case "start":
-      return { case: "start", value: create(StartSchema, { spec: specTo(containerId, action.workload) }) };
+    // Under a name that an agent who would overlook the equipment does not know: it refuses, instead of running half of it.
+    case "prepare": {
+      const value = create(PrepareSchema, { spec: specTo(containerId, action.workload, opened) });
+      return { case: value.spec?.equipment ? "prepareEquipped" : "prepare", value };
+    }
+    case "start": {
+      const value = create(StartSchema, { spec: specTo(containerId, action.workload, opened) });
+      return { case: value.spec?.equipment ? "startEquipped" : "start", value };
+    }
+    case "install":
+      return { case: "install", value: create(InstallSchema, { spec: specTo(containerId, action.workload, opened) }) };
     case "stop":
       return { case: "stop", value: create(StopSchema, { graceMs: action.graceMs }) };
     case "remove":
@@ -189,8 +228,12 @@ function actionTo(containerId: string, action: OutboundAction): Command["action"
   }
 }
 
-function specTo(containerId: string, workload: OutboundWorkload): MessageInitShape<typeof WorkloadSpecSchema> {
-  const { spec } = workload;
+function specTo(
+  containerId: string,
+  workload: OutboundWorkload,
+  opened: Opened,
+): MessageInitShape<typeof WorkloadSpecSchema> {
+  const spec = opened(workload.spec);
   return {
     containerId,
     containerName: workload.containerName,
@@ -207,7 +250,31 @@ function specTo(containerId: string, workload: OutboundWorkload): MessageInitSha
     },
     stop: { ...spec.stop },
     ...(spec.health === null ? {} : { health: { ...spec.health, startBudgetMs: spec.startBudgetMs } }),
+    ...(spec.equipment === undefined ? {} : { equipment: equipmentTo(spec.equipment, spec.startBudgetMs) }),
   };
+}
+
+function equipmentTo(equipment: EquipmentSpec, budgetMs: number): MessageInitShape<typeof EquipmentSchema> {
+  const { volume, readyLines, install, configFiles } = equipment;
+  return {
+    volume,
+    ...(readyLines.length === 0 ? {} : { ready: { lines: [...readyLines], budgetMs } }),
+    ...(install === null ? {} : { install: { ...install } }),
+    configFiles: configFiles.map(({ path, parser, replacements }) => ({
+      ...{ path, parser },
+      replacements: replacements.map(({ match, ifValue, value }) => ({
+        match,
+        ...(ifValue === null ? {} : { ifValue }),
+        value: configValueTo(value),
+      })),
+    })),
+  };
+}
+
+function configValueTo(value: string | number | boolean | null): ConfigReplacement["value"] {
+  if (value === null) return { case: undefined };
+  if (typeof value === "string") return { case: "text", value };
+  return typeof value === "number" ? { case: "number", value } : { case: "flag", value };
 }
 
 export function logLineOf(wire: LogLine): AgentLogLine {

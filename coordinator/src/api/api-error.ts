@@ -1,3 +1,5 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
@@ -16,7 +18,7 @@ export type ApiErrorParts = {
 
 /**
  * An error of the public API: its gRPC code follows from the code, its ErrorDetail is attached, and a wait is also told
- * in the header retry-after (whole seconds, rounded up).
+ * in the header retry-after (whole seconds, rounded up) and in a google.rpc.RetryInfo.
  */
 export function apiError(code: ErrorCode, message: string, parts: ApiErrorParts = {}): ConnectError {
   const rule = ERROR_CODES[code];
@@ -35,7 +37,15 @@ export function apiError(code: ErrorCode, message: string, parts: ApiErrorParts 
       retryAfterMs,
     },
   };
-  return new ConnectError(message, rule.code, headers, [detail], parts.cause);
+  const error = new ConnectError(message, rule.code, headers, [detail], parts.cause);
+  if (retryAfterMs > 0) error.details.push(retryInfo(retryAfterMs));
+  return error;
+}
+
+/** google.rpc.RetryInfo, which gRPC clients look for: one field, retry_delay (1), a Duration. */
+function retryInfo(afterMs: number): { type: string; value: Uint8Array } {
+  const delay = toBinary(DurationSchema, durationFromMs(afterMs));
+  return { type: "google.rpc.RetryInfo", value: Uint8Array.of(0x0a, delay.length, ...delay) };
 }
 
 /** The closed-set code that an error carries; null when it carries none. */

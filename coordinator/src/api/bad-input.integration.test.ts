@@ -171,6 +171,16 @@ function raw(bytes: Buffer | string): Promise<string> {
 }
 
 test.each([
+  ["headers that are too large", `GET / HTTP/1.1\r\nx: ${"y".repeat(17_000)}\r\n\r\n`, 431, "headers_too_large"],
+  ["a verb that is none", "HELLO\r\n\r\n", 400, "malformed_request"],
+])("%s get an answer that says why and what to do", async (_what, bytes, status, code) => {
+  const back = await raw(bytes);
+  expect(back).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  const { error } = JSON.parse(back.slice(back.indexOf("\r\n\r\n") + 4));
+  expect(error).toMatchObject({ code, message: expect.stringMatching(/./), nextStep: expect.stringMatching(/./) });
+});
+
+test.each([
   ["random bytes", Buffer.from([0, 1, 2, 3, 255, 254])],
   ["a TLS hello", Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])],
   ["half a preface and nonsense", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"],

@@ -31,14 +31,19 @@ export async function loadDashboard(handlerPath?: string): Promise<Dashboard> {
   process.env["PROTOCOL_HEADER"] = PROTOCOL_HEADER;
   const handler = handlerOf(await import(url.href));
   return (request, response) => {
-    request.headers[PROTOCOL_HEADER] =
-      "encrypted" in request.socket && request.socket.encrypted === true ? "https" : "http";
+    request.headers[PROTOCOL_HEADER] = isEncrypted(request) ? "https" : "http";
     handler(request, response, () => {
       if (response.headersSent) return;
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });
       response.end("There is nothing at this path.\n");
     });
   };
+}
+
+/** Whether a request came over TLS to this very port. */
+export function isEncrypted({ socket }: Pick<IncomingMessage, "socket">): boolean {
+  // Not asked with `in`: over HTTP/2 the socket is a stand-in that answers to names only.
+  return (socket as { readonly encrypted?: unknown }).encrypted === true;
 }
 
 type NodeHandler = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;

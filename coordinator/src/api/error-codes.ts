@@ -16,6 +16,9 @@ export type PlaneCode =
   | "unimplemented"
   | "cancelled"
   | "deadline_exceeded"
+  | "audit_unavailable"
+  | "request_id_reused"
+  | "told_once"
   | "shutting_down"
   | "internal";
 
@@ -38,14 +41,20 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   name_taken: rule(Code.AlreadyExists, "Choose another name."),
   invalid_argument: rule(Code.InvalidArgument, "Correct the named field and send the request again."),
   unknown_egg: rule(Code.NotFound, "List the eggs and use one of their ids."),
+  egg_built_in: rule(Code.FailedPrecondition, "Leave it, or import yours under another id."),
+  egg_in_use: rule(Code.FailedPrecondition, "Remove its containers first."),
   unknown_cluster: rule(Code.NotFound, "List the clusters and use one of their names."),
   unknown_node: rule(Code.NotFound, "List the nodes and use one of their names."),
   port_taken: rule(Code.FailedPrecondition, "Choose another host port, or leave it out to get a free one."),
   resources_out_of_range: rule(Code.InvalidArgument, "Ask for an amount within the range that the message names."),
-  not_ha: rule(Code.FailedPrecondition, "Only HA containers move; create it with type HA."),
+  not_ha: rule(Code.FailedPrecondition, "Only HA containers move; make it one while it is stopped."),
   not_running: rule(Code.FailedPrecondition, "Start the container first."),
+  not_stopped: rule(Code.FailedPrecondition, "Stop the container first."),
+  no_install_script: rule(Code.FailedPrecondition, "Put the files into its volume yourself."),
+  no_input: rule(Code.FailedPrecondition, "Restart the container, or update its node's agent, as the message says."),
+  suspended: rule(Code.FailedPrecondition, "Ask whoever runs the fleet to lift the suspension."),
   same_node: rule(Code.FailedPrecondition, "Name another node, or none to have one chosen."),
-  data_stays_behind: rule(Code.FailedPrecondition, "Use a shared volume, or create it with allow_data_loss."),
+  data_stays_behind: rule(Code.FailedPrecondition, "Use a shared volume, or set allow_data_loss."),
   migration_in_progress: rule(Code.FailedPrecondition, "Wait until the migration has ended, or cancel it.", 2_000),
   not_cancellable: rule(
     Code.FailedPrecondition,
@@ -63,8 +72,20 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   ),
   unsafe_policy: rule(Code.InvalidArgument, "Choose a longer lease or a shorter interval, or one of the profiles."),
   cluster_not_empty: rule(Code.FailedPrecondition, "Take its nodes out first."),
+  not_awaiting_approval: rule(Code.FailedPrecondition, "List the nodes that await approval."),
+  node_not_dead: rule(
+    Code.FailedPrecondition,
+    "Drain it and stop its agent, or revoke it, then wait until it is dead.",
+  ),
+  node_holds_containers: rule(Code.FailedPrecondition, "Migrate or delete the containers that are placed on it."),
   not_silent: rule(Code.FailedPrecondition, "Name only nodes that are silent."),
   lease_not_over: rule(Code.FailedPrecondition, "Wait until the lease is over, then try again.", 1_000),
+  role_built_in: rule(Code.FailedPrecondition, "Make a role of your own that includes it."),
+  role_in_use: rule(Code.FailedPrecondition, "Take it away from those who hold it first."),
+  no_account: rule(Code.FailedPrecondition, "Sign in as a person: a token has no account of its own."),
+  last_superadmin: rule(Code.FailedPrecondition, "Make somebody else a superadmin first."),
+  quota_exceeded: rule(Code.ResourceExhausted, "Ask for less, or ask who may set quotas."),
+  etag_mismatch: rule(Code.Aborted, "Look at it again, and send the change with its etag."),
   busy: rule(Code.Unavailable, "Try again.", 1_000),
   not_leader: rule(Code.Unavailable, "Try again; another coordinator is taking over.", 1_000),
   database_unavailable: rule(Code.Unavailable, "Try again; nothing has been changed.", 2_000),
@@ -81,6 +102,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   unimplemented: rule(Code.Unimplemented, "Use a method that this version serves; reflection lists them."),
   cancelled: rule(Code.Canceled, "The caller ended the call; nothing is to be done."),
   deadline_exceeded: rule(Code.DeadlineExceeded, "Look whether it took effect, then try again.", 1_000),
+  request_id_reused: rule(Code.InvalidArgument, "Give every new request a request_id of its own (a random UUID)."),
+  told_once: rule(
+    Code.AlreadyExists,
+    "Revoke the token and make another under another request_id (a join token ends by itself); of an account, reset the password.",
+  ),
+  audit_unavailable: rule(Code.Unavailable, "Try again; nothing has been changed.", 2_000),
   shutting_down: rule(Code.Unavailable, "Connect again; the coordinator is stopping or starting anew.", 1_000),
   internal: rule(Code.Internal, "Look for the request id in the coordinator's log and report it."),
 };

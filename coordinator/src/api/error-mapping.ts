@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { AuditUnavailable } from "../audit/audit-trail.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { StoreFailure } from "../store/store-failure.ts";
 import { apiError, codeOf } from "./api-error.ts";
@@ -31,6 +32,11 @@ export function toApiError(thrown: unknown, requestId: string): ConnectError {
   // A connection failure first: drivers wrap it in errors of many kinds.
   if (isConnectionFailure(thrown) || (thrown instanceof StoreFailure && thrown.code === "unreachable")) {
     return apiError("database_unavailable", "The database does not answer.", { cause: thrown });
+  }
+  if (thrown instanceof AuditUnavailable) {
+    return apiError("audit_unavailable", `Nothing is done without its audit entry: ${thrown.message}.`, {
+      cause: thrown,
+    });
   }
   if (thrown instanceof ConnectError) {
     if (codeOf(thrown) !== null) return thrown;

@@ -17,11 +17,16 @@ export type MuxLimits = {
 export const MUX_LIMITS: MuxLimits = { firstBytesMs: 10_000, connectionsMax: 4_000, connectionsPerAddressMax: 1_000 };
 
 /** Where connections go once their protocol is known. */
-export type MuxTargets = { readonly http1: (socket: net.Socket) => void; readonly http2: (socket: net.Socket) => void };
+export type MuxTargets = {
+  readonly http1: (socket: net.Socket) => void;
+  readonly http2: (socket: net.Socket) => void;
+  /** Set where the port speaks TLS: takes every connection, whose protocol TLS itself then says. */
+  readonly tls?: (socket: net.Socket) => void;
+};
 
 /**
- * One plaintext port for HTTP/1.1 and HTTP/2 with prior knowledge, told apart by the first bytes. What is neither, says
- * nothing in time, or comes on top of the bounds, is closed without an answer.
+ * One port for HTTP/1.1 and HTTP/2. In plain text, HTTP/2 comes with prior knowledge and is told apart by the first bytes;
+ * what is neither, says nothing in time, or comes on top of the bounds, is closed without an answer.
  */
 export class ProtocolMux {
   readonly #server: net.Server;
@@ -104,7 +109,8 @@ export class ProtocolMux {
     socket.once("close", () => this.#forget(socket));
     // Whoever takes the connection over adds its own; without one a reset would end the process.
     socket.on("error", () => socket.destroy());
-    this.#awaitFirstBytes(socket);
+    if (this.#targets.tls === undefined) this.#awaitFirstBytes(socket);
+    else this.#targets.tls(socket);
   }
 
   #forget(socket: net.Socket): void {

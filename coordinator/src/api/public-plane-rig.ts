@@ -9,9 +9,11 @@ import type { AgentLink } from "../runtime/agent-link.ts";
 import type { ClusterWishes } from "../runtime/cluster-wishes.ts";
 import type { OperatorWishes } from "../runtime/operator-wishes.ts";
 import { systemClock } from "../runtime/system-clock.ts";
+import { testKeyring } from "../secrets/test-keyring.ts";
 import { FakeOperations } from "../store/fake-operations.ts";
 import { type TestDatabase, testDatabase } from "../store/test-database.ts";
 import { TestFleet } from "../store/test-fleet.ts";
+import { UsageBoard } from "../usage/usage-board.ts";
 import { type PublicPlane, type PublicPlaneOptions, startPublicPlane } from "./start-public-plane.ts";
 
 /** The seeded administrator. */
@@ -70,12 +72,17 @@ function defaults(database: TestDatabase, operations: FakeOperations, dataDir: s
     listen: { host: "127.0.0.1", port: 0 },
     database: database.database,
     databaseUrl: database.url,
+    keyring: testKeyring(),
     operations,
     operators: nobodyDecides,
-    whatIf: { one: () => ({ containers: [], policy: LEASE_PROFILES.default }), all: async () => [] },
+    whatIf: {
+      one: () => ({ asOfMs: 0, containers: [], policy: LEASE_PROFILES.default }),
+      all: async () => ({ asOfMs: 0, nodes: [] }),
+    },
     clusters: noClusterWishes,
     status: operations,
     link: noLogs,
+    usage: new UsageBoard(),
     createJoinToken: async () => ({
       token: "lormas1.secret.digest",
       expiresAt: new Date(systemClock.wallMs() + 600_000),
@@ -100,6 +107,11 @@ const nobodyDecides: OperatorWishes = {
   drain: refused,
   startMaintenance: refused,
   endMaintenance: refused,
+  update: refused,
+  revoke: refused,
+  approve: refused,
+  deny: refused,
+  remove: refused,
   acknowledgeAlert: refused,
 };
 const noClusterWishes: ClusterWishes = {
@@ -109,7 +121,8 @@ const noClusterWishes: ClusterWishes = {
   overrideSuspension: refused,
 };
 
-const noLogs: Pick<AgentLink, "readLogs"> = {
+const noLogs: Pick<AgentLink, "readLogs" | "sendInput"> = {
+  sendInput: refused,
   async *readLogs(_nodeId, { tailLines }) {
     yield Array.from({ length: tailLines }, (_, line) => ({
       atMs: line,

@@ -1,9 +1,12 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type net from "node:net";
+import tls from "node:tls";
 import type { Logger } from "pino";
 import type { Clock } from "../runtime/clock.ts";
 import { MUX_LIMITS, type MuxLimits, ProtocolMux } from "./protocol-mux.ts";
+import type { KeyPair } from "./public-certificate.ts";
+import { refuseUnreadable } from "./unreadable-request.ts";
 
 /** Headers of one request, bytes. */
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -19,14 +22,24 @@ const SESSION_MEMORY_MB = 16;
 
 export type RequestListener = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
-/** The public plane's port: HTTP/1.1 and HTTP/2 in plain text. TLS is for what stands in front of it. */
+/**
+ * The public plane's port: HTTP/1.1 and HTTP/2, in plain text or, with a certificate, over TLS 1.2 and 1.3 alone, where
+ * ALPN says which of the two it is.
+ */
 export class PublicServer {
   readonly #http1: http.Server;
   readonly #http2: http2.Http2Server;
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   readonly #mux: ProtocolMux;
+  readonly #tls: tls.Server | null;
 
-  constructor(listener: RequestListener, clock: Clock, log: Logger, limits: MuxLimits = MUX_LIMITS) {
+  constructor(
+    listener: RequestListener,
+    clock: Clock,
+    log: Logger,
+    limits: MuxLimits = MUX_LIMITS,
+    certificate: KeyPair | null = null,
+  ) {
     this.#http1 = http.createServer(
       {
         maxHeaderSize: HEADER_BYTES_MAX,
@@ -39,7 +52,7 @@ export class PublicServer {
       listener,
     );
     this.#http1.maxHeadersCount = HEADERS_COUNT_MAX;
-    this.#http1.on("clientError", (error: NodeJS.ErrnoException, socket: net.Socket) => refuse(error, socket));
+    this.#http1.on("clientError", refuseUnreadable);
     // Without a port of its own the server never says this, and then checks no timeouts.
     this.#http1.emit("listening");
     this.#http2 = http2.createServer({
@@ -51,8 +64,11 @@ export class PublicServer {
     this.#http2.on("request", listener as unknown as (...parts: unknown[]) => void);
     this.#http2.on("session", (session) => this.#keep(session));
     this.#http2.on("sessionError", (error) => log.debug({ reason: error.message }, "an HTTP/2 connection failed"));
+    const encrypted = certificate === null ? null : this.#tlsServer(certificate, limits, log);
+    this.#tls = encrypted;
     this.#mux = new ProtocolMux(
       {
+        ...(encrypted && { tls: (socket: net.Socket) => encrypted.emit("connection", socket) }),
         http1: (socket) => this.#http1.emit("connection", socket),
         http2: (socket) => this.#http2.emit("connection", socket),
       },
@@ -60,6 +76,11 @@ export class PublicServer {
       log,
       limits,
     );
+  }
+
+  /** From now on new connections get this certificate; those that are open keep theirs. Throws when it is none. */
+  useCertificate(pair: KeyPair): void {
+    this.#tls?.setSecureContext({ ...pair, minVersion: "TLSv1.2" });
   }
 
   /** Connections open now. */
@@ -82,6 +103,21 @@ export class PublicServer {
     if (!(await this.#mux.drained(graceMs))) this.#mux.destroyAll();
   }
 
+  #tlsServer(certificate: KeyPair, { firstBytesMs }: MuxLimits, log: Logger): tls.Server {
+    const server = tls.createServer(
+      { ...certificate, minVersion: "TLSv1.2", ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: firstBytesMs },
+      (socket) => {
+        socket.on("error", () => socket.destroy());
+        (socket.alpnProtocol === "h2" ? this.#http2 : this.#http1).emit("connection", socket);
+      },
+    );
+    server.on("tlsClientError", (error, socket) => {
+      log.debug({ reason: error.message }, "a TLS handshake failed");
+      socket.destroy();
+    });
+    return server;
+  }
+
   #keep(session: http2.ServerHttp2Session): void {
     this.#sessions.add(session);
     let streams = 0;
@@ -96,19 +132,4 @@ export class PublicServer {
     });
     session.once("close", () => this.#sessions.delete(session));
   }
-}
-
-/** Answers what is not HTTP with 400 (431, 408) and closes; what a parser says of it is of no use to its sender. */
-function refuse(error: NodeJS.ErrnoException, socket: net.Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? "431 Request Header Fields Too Large"
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? "408 Request Timeout"
-        : "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy());
 }

@@ -2,12 +2,15 @@ import { Health } from "@lormas/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "@lormas/gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "@lormas/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import {
+  AccessService,
   AlertService,
+  AuditService,
   ClusterService,
   ContainerService,
   EggService,
   EventService,
   HealthService,
+  JobService,
   MigrationService,
   NodeService,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
@@ -15,12 +18,15 @@ import { grpcHealthService } from "./grpc-health-service.ts";
 import type { Readiness } from "./probes.ts";
 import { ReflectionIndex, reflectionAlphaService, reflectionService } from "./reflection-service.ts";
 import { bind, type ServiceBinding } from "./rpc-endpoint.ts";
+import { accessService } from "./services/access-service.ts";
 import { alertService } from "./services/alert-service.ts";
+import { auditService } from "./services/audit-service.ts";
 import { clusterService } from "./services/cluster-service.ts";
-import { containerService } from "./services/container-service.ts";
+import { containerDemands, containerService } from "./services/container-service.ts";
 import { eggService } from "./services/egg-service.ts";
 import { eventService } from "./services/event-service.ts";
 import { healthService } from "./services/health-service.ts";
+import { jobService } from "./services/job-service.ts";
 import { migrationService } from "./services/migration-service.ts";
 import { nodeService } from "./services/node-service.ts";
 import type { PlaneContext } from "./services/plane-context.ts";
@@ -36,6 +42,9 @@ export const API_SERVICES = [
   MigrationService,
   EventService,
   HealthService,
+  AccessService,
+  AuditService,
+  JobService,
 ] as const;
 
 /** Everything that is served over Connect, gRPC and gRPC-Web. A new service is added here and above. */
@@ -47,10 +56,13 @@ export function publicServices(plane: PlaneContext, hub: WatchHub, readiness: Re
     bind(AlertService, alertService(plane)),
     bind(ClusterService, clusterService(plane)),
     bind(EggService, eggService(plane)),
-    bind(ContainerService, containerService(plane)),
+    bind(ContainerService, containerService(plane), containerDemands(plane)),
     bind(MigrationService, migrationService(plane)),
     bind(EventService, eventService(plane, hub)),
     bind(HealthService, healthService(plane)),
+    bind(AccessService, accessService(plane)),
+    bind(AuditService, auditService(plane)),
+    bind(JobService, jobService(plane)),
     bind(Health, grpcHealthService(names, readiness, plane.clock, plane.stopping)),
     bind(ServerReflection, reflectionService(index)),
     bind(ServerReflectionAlpha, reflectionAlphaService(index)),

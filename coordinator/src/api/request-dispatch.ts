@@ -3,13 +3,17 @@ import type { Logger } from "pino";
 import type { Clock } from "../runtime/clock.ts";
 import { serveRpc } from "./connect-handler.ts";
 import { crossSiteProblem } from "./cross-site-guard.ts";
-import type { Dashboard } from "./dashboard.ts";
+import { type Dashboard, isEncrypted } from "./dashboard.ts";
 import { sendError } from "./json-answer.ts";
+import { isLoopbackHost } from "./loopback.ts";
 import { type Readiness, serveProbe } from "./probes.ts";
 import type { RpcEndpoint } from "./rpc-endpoint.ts";
 
 /** How long a request may take to arrive, milliseconds; streams towards the server excepted. */
 export const REQUEST_ARRIVES_MS_MAX = 30_000;
+
+/** For a year, browsers come back over TLS alone. */
+const STRICT_TRANSPORT = "max-age=31536000";
 
 /** Everything a request can be for. */
 export type Destinations = {
@@ -21,12 +25,16 @@ export type Destinations = {
   readonly dashboard: Dashboard;
 };
 
+/** What a caller may call its request: enough to tell it by, and nothing that a log or a header would stumble over. */
+const CALLERS_REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+
 /** For what sets no policy of its own: data, which needs no right to load anything. SvelteKit's pages set theirs. */
 const DEFAULT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
  * Answers every request of the public port, first match: probes, openapi.json, sign-in, REST, Connect and gRPC, and the
- * dashboard for the rest. Never throws.
+ * dashboard for the rest. Each answer names its request in x-request-id: as the caller did, if that is 8 to 64 letters, digits,
+ * dots, hyphens and underscores, else as `nextRequestId` does. Never throws.
  */
 export function requestDispatch(
   destinations: Destinations,
@@ -35,7 +43,8 @@ export function requestDispatch(
   log: Logger,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    const requestId = nextRequestId();
+    const given = request.headers["x-request-id"];
+    const requestId = typeof given === "string" && CALLERS_REQUEST_ID.test(given) ? given : nextRequestId();
     setHeaders(request, response, requestId);
     const { handlers } = destinations.endpoint;
     const [path = ""] = (request.url ?? "").split("?", 1);
@@ -104,6 +113,10 @@ function setHeaders(request: IncomingMessage, response: ServerResponse, requestI
   // HTTP/2 has no Host header; everybody behind this point reads it.
   const authority = request.headers[":authority"];
   if (request.headers.host === undefined && typeof authority === "string") request.headers.host = authority;
+  // A browser would apply it to every port of this machine.
+  if (isEncrypted(request) && !isLoopbackHost(request.headers.host ?? "")) {
+    response.setHeader("strict-transport-security", STRICT_TRANSPORT);
+  }
   response.setHeader("x-request-id", requestId);
   response.setHeader("x-content-type-options", "nosniff");
   response.setHeader("referrer-policy", "same-origin");

@@ -1,6 +1,7 @@
 import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { z } from "zod";
 import { parseListenAddress } from "../agents/listen-address.ts";
+import { parseMasterKey, writtenKeys } from "../secrets/master-key.ts";
 
 /** How the coordinator is set up; every value checked. */
 export type CoordinatorConfig = {
@@ -19,6 +20,14 @@ export type CoordinatorConfig = {
   readonly logLevel: LogLevel;
   /** An origin such as https://lormas.example.org; null: what the listener says. */
   readonly publicUrl: string | null;
+  /** auto: TLS with the files, else plain text on this machine alone; own-ca: by our authority; off: plain text anywhere. */
+  readonly publicTls: PublicTls;
+  /** Absolute; null: none. */
+  readonly publicTlsCertFile: string | null;
+  /** Absolute; null: none. */
+  readonly publicTlsKeyFile: string | null;
+  /** Calls a second and caller; 0: no limit. */
+  readonly apiCallsPerSecond: number;
   readonly production: boolean;
   /** Null: the identity that the data directory keeps. */
   readonly instanceName: string | null;
@@ -29,10 +38,20 @@ export type CoordinatorConfig = {
   /** Absolute; null: nothing cuts silent nodes off from power. */
   readonly fenceHook: string | null;
   readonly fenceHookTimeoutMs: number;
+  readonly auditRetentionDays: number;
+  /** Absolute; null: people sign in with passwords alone. */
+  readonly signInProviders: string | null;
+  /** The master key of secrets; null: the file in the data directory. */
+  readonly secretKey: string | null;
+  /** Master keys that open what they have sealed, as they are written; null: none. */
+  readonly otherSecretKeys: string | null;
 };
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const PUBLIC_TLS = ["auto", "own-ca", "off"] as const;
+export type PublicTls = (typeof PUBLIC_TLS)[number];
 
 /** One setting: where it may come from, what it may be. */
 export type ConfigKey = {
@@ -53,10 +72,16 @@ const profiles = Object.keys(LEASE_PROFILES) as (keyof typeof LEASE_PROFILES)[];
 export const LEADER_TTL_MIN_MS = 2_000;
 const LEADER_TTL_MAX_MS = 60_000;
 
+/** The database lets nothing younger go, whatever is set. */
+const AUDIT_RETENTION_MIN_DAYS = 30;
+const AUDIT_RETENTION_MAX_DAYS = 3_650;
+
 const FENCE_TIMEOUT_MIN_MS = 500;
 const FENCE_TIMEOUT_MAX_MS = 300_000;
 
-const milliseconds = (min: number, max: number) =>
+const CALLS_PER_SECOND_MAX = 100_000;
+
+const wholeNumber = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d{1,9}$/, "is no whole number")
@@ -83,6 +108,9 @@ const webAddress = text.refine((value) => {
 const databaseUrl = text.refine((value) => {
   return URL.canParse(value) && ["postgres:", "postgresql:"].includes(new URL(value).protocol);
 }, "is no PostgreSQL URL");
+
+const masterKey = (value: string): boolean => parseMasterKey(value) !== null;
+const OTHER_KEYS_MAX = 8;
 
 /** Every setting, by its name in the file. */
 export const CONFIG_KEYS = {
@@ -156,7 +184,7 @@ export const CONFIG_KEYS = {
     description: "Milliseconds for which a coordinator leads without renewing",
     defaultText: "15000",
     wanted: `whole milliseconds from ${LEADER_TTL_MIN_MS} to ${LEADER_TTL_MAX_MS}`,
-    schema: milliseconds(LEADER_TTL_MIN_MS, LEADER_TTL_MAX_MS),
+    schema: wholeNumber(LEADER_TTL_MIN_MS, LEADER_TTL_MAX_MS),
   },
   logLevel: {
     env: "LORMAS_LOG_LEVEL",
@@ -173,6 +201,44 @@ export const CONFIG_KEYS = {
     defaultText: null,
     wanted: "an origin without a path, such as https://lormas.example.org",
     schema: origin,
+  },
+  publicTls: {
+    env: "LORMAS_PUBLIC_TLS",
+    secret: false,
+    description:
+      "TLS of dashboard and API: auto takes the files below, else plain text for this machine alone; own-ca takes a certificate of the fleet's own authority; off is plain text for other machines too",
+    defaultText: "auto",
+    wanted: `one of ${PUBLIC_TLS.join(", ")}`,
+    schema: z.enum(PUBLIC_TLS, "is none of them"),
+  },
+  publicTlsCertFile: {
+    env: "LORMAS_PUBLIC_TLS_CERT_FILE",
+    secret: false,
+    description: "Certificate chain of dashboard and API, PEM; a new one is used within 5 s, without a restart",
+    defaultText: null,
+    wanted: "a path, together with publicTlsKeyFile",
+    schema: text.min(1, "is empty"),
+  },
+  publicTlsKeyFile: {
+    env: "LORMAS_PUBLIC_TLS_KEY_FILE",
+    secret: false,
+    description: "Its private key, PEM, not encrypted",
+    defaultText: null,
+    wanted: "a path, together with publicTlsCertFile",
+    schema: text.min(1, "is empty"),
+  },
+  apiCallsPerSecond: {
+    env: "LORMAS_API_CALLS_PER_SECOND",
+    secret: false,
+    description:
+      "Calls a second to the API that one token, user or unknown address may make in the long run, five seconds' worth at once; 0: no limit. The local administrator on this machine has none",
+    defaultText: "200",
+    wanted: `a whole number from 0 to ${CALLS_PER_SECOND_MAX}`,
+    schema: z
+      .string()
+      .regex(/^\d{1,6}$/, "is no whole number")
+      .transform(Number)
+      .pipe(z.number().max(CALLS_PER_SECOND_MAX, `is above ${CALLS_PER_SECOND_MAX}`)),
   },
   production: {
     env: "LORMAS_PRODUCTION",
@@ -221,7 +287,43 @@ export const CONFIG_KEYS = {
     description: "Milliseconds after which a call of it is killed and proves nothing",
     defaultText: "10000",
     wanted: `whole milliseconds from ${FENCE_TIMEOUT_MIN_MS} to ${FENCE_TIMEOUT_MAX_MS}`,
-    schema: milliseconds(FENCE_TIMEOUT_MIN_MS, FENCE_TIMEOUT_MAX_MS),
+    schema: wholeNumber(FENCE_TIMEOUT_MIN_MS, FENCE_TIMEOUT_MAX_MS),
+  },
+  auditRetentionDays: {
+    env: "LORMAS_AUDIT_RETENTION_DAYS",
+    secret: false,
+    description: "Days after which entries of the audit trail are deleted; nothing younger can be (docs/audit.md)",
+    defaultText: "400",
+    wanted: `whole days from ${AUDIT_RETENTION_MIN_DAYS} to ${AUDIT_RETENTION_MAX_DAYS}`,
+    schema: wholeNumber(AUDIT_RETENTION_MIN_DAYS, AUDIT_RETENTION_MAX_DAYS),
+  },
+  signInProviders: {
+    env: "LORMAS_SIGN_IN_PROVIDERS",
+    secret: false,
+    description: "File that names the OpenID Connect providers people may sign in by; absent: none (docs/identity.md)",
+    defaultText: null,
+    wanted: "a path",
+    schema: text.min(1, "is empty"),
+  },
+  secretKey: {
+    env: "LORMAS_SECRET_KEY",
+    secret: true,
+    description:
+      "Master key that containers' secrets are sealed by, the same for every coordinator of a database; absent: the file secret-key in the data directory, made at the first start (docs/secrets.md)",
+    defaultText: null,
+    wanted: "32 bytes in base64 (openssl rand -base64 32), or 64 hexadecimal digits",
+    schema: z.string().trim().refine(masterKey, "is no master key"),
+  },
+  otherSecretKeys: {
+    env: "LORMAS_OTHER_SECRET_KEYS",
+    secret: true,
+    description: "Further master keys, which open what they have sealed: to change from one to another",
+    defaultText: null,
+    wanted: `up to ${OTHER_KEYS_MAX} keys as above, with spaces, commas or line ends between them`,
+    schema: z
+      .string()
+      .refine((value) => writtenKeys(value).every(masterKey), "holds something that is no master key")
+      .refine((value) => writtenKeys(value).length <= OTHER_KEYS_MAX, `holds more than ${OTHER_KEYS_MAX} keys`),
   },
 } as const satisfies Record<keyof CoordinatorConfig, ConfigKey>;
 
@@ -242,7 +344,7 @@ export function fileKeyOf(name: ConfigKeyName): string {
 /** Variables that begin with LORMAS_ and are not the coordinator's settings, but other parts' of the same environment. */
 export const FOREIGN_VARIABLES: ReadonlySet<string> = new Set(
   [
-    "CONFIG LIFELINE_FD HOST_MARK ANCESTORS URL TOKEN TOKEN_FILE COORDINATOR NODE_NAME NODE_ADDRESS RUNTIME ALLOW_EXEC",
+    "CONFIG LIFELINE_FD HOST_MARK ANCESTORS URL CONTEXT CA_FILE TOKEN TOKEN_FILE COORDINATOR NODE_NAME NODE_ADDRESS RUNTIME ALLOW_EXEC",
     "FAILPOINT PORT_POOL DOCKER_SOCKET JOIN_TOKEN JOIN_TOKEN_FILE RUN_DIR SHARED_DIR CGROUP_PARENT CHROMIUM TALLY",
     "GUARD_RESTARTS_AGENT WATCHDOG",
     "NODE NODE_BIN CONTAINER EPOCH ADDRESS",

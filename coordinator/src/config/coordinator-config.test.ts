@@ -39,12 +39,20 @@ test("without anything set the defaults hold", () => {
     leaderTtlMs: 15000,
     logLevel: "info",
     publicUrl: null,
+    publicTls: "auto",
+    publicTlsCertFile: null,
+    publicTlsKeyFile: null,
+    apiCallsPerSecond: 200,
     production: false,
     instanceName: null,
     alertWebhookUrl: null,
     alertWebhookSecret: null,
     fenceHook: null,
     fenceHookTimeoutMs: 10000,
+    auditRetentionDays: 400,
+    signInProviders: null,
+    secretKey: null,
+    otherSecretKeys: null,
   });
 });
 
@@ -61,12 +69,20 @@ const samples: Record<ConfigKeyName, readonly [string, string, string]> = {
   leaderTtlMs: ["2000", "3000", "4000"],
   logLevel: ["debug", "warn", "error"],
   publicUrl: ["https://a.example", "https://b.example", "https://c.example"],
+  publicTls: ["own-ca", "off", "own-ca"],
+  publicTlsCertFile: ["/a.pem", "/b.pem", "/c.pem"],
+  publicTlsKeyFile: ["/a.key", "/b.key", "/c.key"],
+  apiCallsPerSecond: ["0", "1", "100000"],
   production: ["true", "false", "true"],
   instanceName: ["a", "b", "c"],
   alertWebhookUrl: ["https://a.example/hook", "http://b.example:9/", "https://c.example/?q=1"],
   alertWebhookSecret: ["a secret of sixteen", "b secret of sixteen", "c secret of sixteen"],
   fenceHook: ["/a/fence", "/b/fence", "/c/fence"],
   fenceHookTimeoutMs: ["500", "600", "700"],
+  auditRetentionDays: ["30", "90", "3650"],
+  signInProviders: ["/a.yaml", "/b.yaml", "/c.yaml"],
+  secretKey: ["a".repeat(64), "b".repeat(64), "c".repeat(64)],
+  otherSecretKeys: ["d".repeat(64), `${"e".repeat(64)} ${"f".repeat(64)}`, "0".repeat(64)],
 };
 
 test("for every setting a flag wins over the environment, that over the file, that over the default", () => {
@@ -91,14 +107,42 @@ test("for every setting a flag wins over the environment, that over the file, th
         if (written !== null) expected.set(name, written);
       }
       if (expected.get("production") === "true" && !expected.has("publicUrl")) return;
+      const withFiles = expected.has("publicTlsCertFile");
+      if (withFiles !== expected.has("publicTlsKeyFile")) return;
+      const automatic = expected.get("publicTls") === "auto";
+      if (withFiles ? !automatic : automatic && expected.get("httpListen") === "0.0.0.0:3") return;
       const { config } = configOf({ argv, env, files: { ...contents, "/srv/c.yaml": stringify(inFile) } });
       for (const name of configKeyNames) {
         if (name === "dataDir" && expected.get(name) === "./.lormas") continue;
         expect(config[name] === null ? undefined : String(config[name])).toBe(expected.get(name));
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 500 },
   );
+});
+
+test("other machines are served over TLS alone, unless plain text is wished", () => {
+  const refused = (env: Record<string, string>) => problemsOf({ env }).map(({ key }) => key);
+  for (const listen of ["0.0.0.0:8080", ":8080", "[::]:1", "192.0.2.1:1", "lormas.example:1"]) {
+    expect(refused({ LORMAS_HTTP_LISTEN: listen })).toEqual(["httpListen"]);
+    expect(refused({ LORMAS_HTTP_LISTEN: listen, LORMAS_PUBLIC_TLS: "off" })).toEqual([]);
+    expect(refused({ LORMAS_HTTP_LISTEN: listen, LORMAS_PUBLIC_TLS: "own-ca" })).toEqual([]);
+  }
+  for (const listen of ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"]) {
+    expect(refused({ LORMAS_HTTP_LISTEN: listen })).toEqual([]);
+  }
+  const [problem] = problemsOf({ env: { LORMAS_HTTP_LISTEN: "0.0.0.0:8080" } });
+  expect(problem && problemLine(problem)).toMatch(/nothing encrypts .* right would be: .*LORMAS_PUBLIC_TLS=off/);
+});
+
+test("certificate and key come together, with auto, and their paths start where the coordinator does", () => {
+  const files = { LORMAS_PUBLIC_TLS_CERT_FILE: "c.pem", LORMAS_PUBLIC_TLS_KEY_FILE: "/k.pem" };
+  const { config } = configOf({ env: { ...files, LORMAS_HTTP_LISTEN: "0.0.0.0:1" } });
+  expect([config.publicTlsCertFile, config.publicTlsKeyFile]).toEqual(["/srv/c.pem", "/k.pem"]);
+  const keysOf = (env: Record<string, string>) => problemsOf({ env }).map(({ key }) => key);
+  expect(keysOf({ LORMAS_PUBLIC_TLS_CERT_FILE: "c" })).toEqual(["publicTlsKeyFile"]);
+  expect(keysOf({ LORMAS_PUBLIC_TLS_KEY_FILE: "k" })).toEqual(["publicTlsCertFile"]);
+  for (const mode of ["off", "own-ca"]) expect(keysOf({ ...files, LORMAS_PUBLIC_TLS: mode })).toEqual(["publicTls"]);
 });
 
 test("every problem is reported at once, with its key, its source and what would be right", () => {
@@ -228,6 +272,24 @@ test("a fence hook that may not be run is named with the reason and where it was
   for (const ms of ["499", "300001", "1.5", "soon"]) {
     expect(problemsOf({ env: { LORMAS_FENCE_HOOK_TIMEOUT_MS: ms } }), ms).toHaveLength(1);
   }
+});
+
+test("a file of sign-in providers that is wrong is named before anything is started, by its absolute path", () => {
+  const asked: string[] = [];
+  const providersProblem = (path: string) => {
+    asked.push(path);
+    return path === "/srv/right.yaml" ? null : "names the provider a twice";
+  };
+  const right = configOf({ argv: ["--sign-in-providers=right.yaml"], providersProblem });
+  expect([right.config.signInProviders, asked]).toEqual(["/srv/right.yaml", ["/srv/right.yaml"]]);
+  expect(problemsOf({ argv: ["--sign-in-providers=wrong.yaml"], providersProblem })).toMatchObject([
+    { key: "signInProviders", source: "flag --sign-in-providers", problem: "names the provider a twice" },
+  ]);
+  const real = runConfigValidate(["--sign-in-providers=/nowhere/providers.yaml"], {});
+  expect([real.exitCode, real.stderr]).toEqual([
+    2,
+    expect.stringMatching(/signInProviders.*\/nowhere\/providers\.yaml/),
+  ]);
 });
 
 test("docs/configuration.md lists every setting as it is", () => {

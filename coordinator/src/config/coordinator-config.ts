@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { parseListenAddress } from "../agents/listen-address.ts";
+import { isLoopbackAddress } from "../api/loopback.ts";
 import { CONFIG_KEYS, type ConfigKeyName, type CoordinatorConfig, configKeyNames } from "./config-keys.ts";
 import {
   type ConfigProblem,
@@ -18,6 +19,8 @@ export type ConfigInput = {
   readonly readFile: (path: string) => string;
   /** What is wrong with a file that is to be run, or null; absent: files are not looked at. */
   readonly programProblem?: (path: string) => string | null;
+  /** What is wrong with the file of providers at an absolute path, or null; absent: it is not looked at. */
+  readonly providersProblem?: (path: string) => string | null;
   /** What relative paths start from; the process's own when absent. */
   readonly cwd?: string;
 };
@@ -58,8 +61,17 @@ export function loadConfig(input: ConfigInput): ConfigOutcome {
     const problem = `${JSON.stringify(hook)} ${unfit}`;
     problems.push({ key: "fenceHook", source: sources.get("fenceHook") ?? "", problem, wanted });
   }
+  const providers = values.get("signInProviders");
+  const wrong = typeof providers === "string" ? (input.providersProblem?.(resolve(cwd, providers)) ?? null) : null;
+  if (wrong !== null) {
+    const source = sources.get("signInProviders") ?? "";
+    problems.push({ key: "signInProviders", source, problem: wrong, wanted: "as in docs/identity.md" });
+  }
   if (problems.length > 0) return { problems };
-  values.set("dataDir", resolve(cwd, String(values.get("dataDir"))));
+  for (const name of ["dataDir", "publicTlsCertFile", "publicTlsKeyFile", "signInProviders"] as const) {
+    const path = values.get(name);
+    if (path !== null) values.set(name, resolve(cwd, String(path)));
+  }
   return {
     // Every key has passed its own schema, whose output is the key's type.
     config: Object.fromEntries(values) as CoordinatorConfig,
@@ -129,6 +141,7 @@ function contradictions(values: ReadonlyMap<string, unknown>, sources: ReadonlyM
     const problem = `${http.host}:${http.port} is httpListen already`;
     problems.push({ key: "agentListen", source: sources.get("agentListen") ?? "", problem, wanted: "another port" });
   }
+  problems.push(...tlsProblems(values, sources, http.host));
   const publicUrl = values.get("publicUrl");
   if (values.get("production") === true && !String(publicUrl).startsWith("https://")) {
     const problem = publicUrl === null ? "is missing in production" : `${JSON.stringify(publicUrl)} is not encrypted`;
@@ -136,6 +149,30 @@ function contradictions(values: ReadonlyMap<string, unknown>, sources: ReadonlyM
     problems.push({ key: "publicUrl", source: sources.get("publicUrl") ?? "", problem, wanted });
   }
   return problems;
+}
+
+function tlsProblems(
+  values: ReadonlyMap<string, unknown>,
+  sources: ReadonlyMap<string, string>,
+  host: string,
+): ConfigProblem[] {
+  const of = (key: ConfigKeyName, problem: string, wanted: string): ConfigProblem[] => [
+    { key, source: sources.get(key) ?? "", problem, wanted },
+  ];
+  const [mode, cert, key] = [values.get("publicTls"), values.get("publicTlsCertFile"), values.get("publicTlsKeyFile")];
+  if (cert !== null && key === null) return of("publicTlsKeyFile", "is missing", "the key of publicTlsCertFile");
+  if (cert === null && key !== null)
+    return of("publicTlsCertFile", "is missing", "the certificate of publicTlsKeyFile");
+  if (mode !== "auto" && cert !== null) {
+    return of("publicTls", `is ${mode}, and publicTlsCertFile is set`, "auto, which uses the files, or no files");
+  }
+  if (mode !== "auto" || cert !== null || host === "localhost" || isLoopbackAddress(host)) return [];
+  return of(
+    "httpListen",
+    `${host} is reached by other machines, and nothing encrypts passwords and tokens on their way`,
+    "publicTlsCertFile with publicTlsKeyFile, or publicTls: own-ca, or an address of this machine alone such as " +
+      "127.0.0.1; publicTls: off (LORMAS_PUBLIC_TLS=off) where something before it speaks TLS, or the network is trusted",
+  );
 }
 
 function said(thrown: unknown): string {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hookFileProblem } from "../fencing/hook-file.ts";
+import { providersProblem } from "../identity/oidc/provider-config.ts";
 import { type ConfigKeyName, configKeyNames } from "./config-keys.ts";
 import { loadConfig, problemLine } from "./coordinator-config.ts";
 import { describeConfig } from "./describe-config.ts";
@@ -13,7 +14,7 @@ export function runConfigValidate(
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly exitCode: number; readonly stdout: string; readonly stderr: string } {
   const readFile = (path: string): string => readFileSync(path, "utf8");
-  const outcome = loadConfig({ argv, env, readFile, programProblem: hookFileProblem });
+  const outcome = loadConfig({ argv, env, readFile, programProblem: hookFileProblem, providersProblem });
   if ("problems" in outcome) {
     const lines = outcome.problems.map((problem) => `  ${problemLine(problem)}`);
     const count = `${lines.length} ${lines.length === 1 ? "problem" : "problems"}`;

@@ -1,12 +1,15 @@
 import type { CommandsResponse, HeartbeatResponse } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { failpointsAskedFor, type Hands } from "@lormas/wire/armed-folder.ts";
 import { type CaseOf, type EffectKind, sitesOf } from "@lormas/wire/failpoints.ts";
+import type { AgentAnswer, AnswerWrapper } from "../agents/agent-answer.ts";
 import type { AgentPlaneParts } from "../agents/agent-plane.ts";
 import type { JoinTokenRegister } from "../agents/join-token-register.ts";
 import type { NodeRegister } from "../agents/node-register.ts";
 import { containerMachine } from "../domain/container/container-machine.ts";
+import type { AlertDeliveries, AlertReceiver } from "../notify/alert-webhook.ts";
 import type { AgentLink, OutboundAction, OutboundCommand } from "../runtime/agent-link.ts";
 import type { DecisionChanges, DecisionStore } from "../runtime/decision-store.ts";
+import type { FenceHook } from "../runtime/fence-hook.ts";
 import type { FleetRuntimePorts } from "../runtime/fleet-runtime.ts";
 
 // Everything that the coordinator does to the world by its ports, told by their types: a new method, command or message that
@@ -29,17 +32,38 @@ const LINK = {
   disconnect: "send",
   // What it sends are openLogs and closeLogs, below.
   readLogs: "read",
+  // What it sends is consoleInput, below.
+  sendInput: "read",
 } as const satisfies Record<keyof AgentLink, EffectKind>;
 
-const COMMANDS = { prepare: "send", start: "send", stop: "send", remove: "send" } as const satisfies Record<
-  OutboundAction["kind"],
-  EffectKind
->;
+const COMMANDS = {
+  prepare: "send",
+  start: "send",
+  install: "send",
+  stop: "send",
+  remove: "send",
+} as const satisfies Record<OutboundAction["kind"], EffectKind>;
 
 const JOIN_TOKENS = { create: "durable", find: "read" } as const satisfies Record<keyof JoinTokenRegister, EffectKind>;
 
 const NODES = { find: "read", refusedAmong: "read", recordCertificate: "durable" } as const satisfies Record<
   keyof NodeRegister,
+  EffectKind
+>;
+
+const FENCE_HOOK = { name: "read", call: "send" } as const satisfies Record<keyof FenceHook, EffectKind>;
+
+const ALERT_DELIVERIES = {
+  oldest: "read",
+  remove: "durable",
+  noteFailure: "durable",
+  trim: "durable",
+} as const satisfies Record<keyof AlertDeliveries, EffectKind>;
+
+const ALERT_RECEIVER = { post: "send" } as const satisfies Record<keyof AlertReceiver, EffectKind>;
+
+const ANSWERS = { enrol: "send", renewCertificate: "send", pushLogs: "send" } as const satisfies Record<
+  AgentAnswer,
   EffectKind
 >;
 
@@ -51,6 +75,7 @@ const MESSAGES = {
   resultAck: "send",
   openLogs: "send",
   closeLogs: "send",
+  consoleInput: "send",
 } as const satisfies Record<CaseOf<HeartbeatResponse> | CaseOf<CommandsResponse>, EffectKind>;
 
 /** Which of the runtime's and the agent plane's ports are wrapped; one that does something to the world gets a table above. */
@@ -60,6 +85,8 @@ export const COORDINATOR_PORTS = {
   nodes: "wrapped",
   joinTokens: "wrapped",
   wrapStream: "wrapped",
+  wrapAnswer: "wrapped",
+  keyring: "plain",
   clock: "plain",
   log: "plain",
   newId: "plain",
@@ -70,7 +97,7 @@ export const COORDINATOR_PORTS = {
   dataDir: "plain",
   random: "plain",
   limits: "plain",
-  fenceHook: "plain",
+  fenceHook: "wrapped",
 } as const satisfies Record<keyof FleetRuntimePorts | keyof AgentPlaneParts, "wrapped" | "plain">;
 
 const PREFIX = {
@@ -80,6 +107,10 @@ const PREFIX = {
   command: "coordinator.link.sendCommand",
   joinTokens: "coordinator.joinTokens",
   nodes: "coordinator.nodes",
+  fenceHook: "coordinator.fenceHook",
+  alertDeliveries: "coordinator.alertDeliveries",
+  alertReceiver: "coordinator.alertReceiver",
+  answer: "coordinator.answer",
   message: "coordinator.message",
 } as const;
 
@@ -100,6 +131,10 @@ export const COORDINATOR_SITES: ReadonlySet<string> = new Set([
   ...sitesOf(PREFIX.command, COMMANDS),
   ...sitesOf(PREFIX.joinTokens, JOIN_TOKENS),
   ...sitesOf(PREFIX.nodes, NODES),
+  ...sitesOf(PREFIX.fenceHook, FENCE_HOOK),
+  ...sitesOf(PREFIX.alertDeliveries, ALERT_DELIVERIES),
+  ...sitesOf(PREFIX.alertReceiver, ALERT_RECEIVER),
+  ...sitesOf(PREFIX.answer, ANSWERS),
   ...sitesOf(PREFIX.message, MESSAGES),
 ]);
 
@@ -109,6 +144,11 @@ export type CoordinatorFailpoints = {
   readonly link: (link: AgentLink) => AgentLink;
   readonly joinTokens: (register: JoinTokenRegister) => JoinTokenRegister;
   readonly nodes: (register: NodeRegister) => NodeRegister;
+  readonly fenceHook: (hook: FenceHook) => FenceHook;
+  readonly alertDeliveries: (deliveries: AlertDeliveries) => AlertDeliveries;
+  readonly alertReceiver: (receiver: AlertReceiver) => AlertReceiver;
+  /** For every answer to a call that is not a stream. */
+  readonly answer: AnswerWrapper;
   /** For every stream of an agent, before it is served. */
   readonly stream: <Stream extends object>(stream: Stream) => Stream;
 };
@@ -130,6 +170,12 @@ export function coordinatorFailpoints(env: NodeJS.ProcessEnv, hands: Hands): Coo
       ),
     joinTokens: (register) => points.around<JoinTokenRegister>(PREFIX.joinTokens, register, JOIN_TOKENS),
     nodes: (register) => points.around<NodeRegister>(PREFIX.nodes, register, NODES),
+    fenceHook: (hook) => points.around<FenceHook>(PREFIX.fenceHook, hook, FENCE_HOOK),
+    alertDeliveries: (deliveries) =>
+      points.around<AlertDeliveries>(PREFIX.alertDeliveries, deliveries, ALERT_DELIVERIES),
+    alertReceiver: (receiver) => points.around<AlertReceiver>(PREFIX.alertReceiver, receiver, ALERT_RECEIVER),
+    answer: (name, answer) =>
+      points.around(PREFIX.answer, { [name]: answer }, ANSWERS as Record<string, EffectKind>)[name] ?? answer,
     stream: (stream) => points.onStream(PREFIX.message, stream),
   };
 }

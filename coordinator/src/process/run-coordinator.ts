@@ -1,23 +1,36 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { AgentPlane } from "../agents/agent-plane.ts";
 import { parseListenAddress } from "../agents/listen-address.ts";
 import type { RandomSource } from "../agents/random-source.ts";
+import { CertificateFiles, OwnCertificate, type PublicCertificate } from "../api/public-certificate.ts";
 import { startPublicPlane } from "../api/start-public-plane.ts";
 import type { CoordinatorConfig } from "../config/config-keys.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
 import { ProcessFenceHook } from "../fencing/process-fence-hook.ts";
+import { readProviders } from "../identity/oidc/provider-config.ts";
 import { AlertWebhook } from "../notify/alert-webhook.ts";
+import { HttpAlertReceiver } from "../notify/http-alert-receiver.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { FenceHook } from "../runtime/fence-hook.ts";
 import { FleetRuntime } from "../runtime/fleet-runtime.ts";
+import { writtenKeys } from "../secrets/master-key.ts";
+import { type OpenedKeyring, openKeyring } from "../secrets/open-keyring.ts";
 import { AlertDeliveryStore } from "../store/alert-delivery-store.ts";
+import { AuditStore } from "../store/audit-store.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
 import { startEmbeddedPostgres } from "../store/embedded/embedded-postgres.ts";
 import { JoinTokenStore } from "../store/join-token-store.ts";
+import { MasterKeyStore } from "../store/master-key-store.ts";
 import { NodeRegisterStore } from "../store/node-register-store.ts";
 import { type Database, openDatabase } from "../store/open-database.ts";
+import { PostgresUsageStore } from "../store/postgres-usage-store.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
+import { measuringIntake } from "../usage/measuring-intake.ts";
+import { UsageBoard } from "../usage/usage-board.ts";
+import { UsageRecorder } from "../usage/usage-recorder.ts";
 import type { CoordinatorFailpoints } from "./coordinator-failpoints.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import { keepRetention } from "./keep-retention.ts";
@@ -65,58 +78,70 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     const databaseUrl = config.databaseUrl ?? (await embedded(config, lifelineFd, log, undo));
     const database = await openDatabase({ url: databaseUrl, log });
     undo.push(() => database.close());
+    const { keyring } = await masterKeys(parts, database);
     await seedFirstCluster(database, config, { newId: random.uuid, wallMs: clock.wallMs });
     await seedEggs(database, clock);
+    await new AuditStore(database.orm).setRetention(config.auditRetentionDays);
     undo.push(keepRetention(database, clock, log));
     const nodes = new NodeRegisterStore(database);
     const joinTokens = new JoinTokenStore(database);
-    const store = new PostgresDecisionStore(database, { deliverAlerts: config.alertWebhookUrl !== null });
+    const store = new PostgresDecisionStore(database, {
+      deliverAlerts: config.alertWebhookUrl !== null,
+      hasMasterKey: (id) => keyring.has(id),
+    });
     const plane = new AgentPlane({
       listen: config.agentListen,
       dataDir: config.dataDir,
       nodes: failpoints?.nodes(nodes) ?? nodes,
       joinTokens: failpoints?.joinTokens(joinTokens) ?? joinTokens,
-      ...(failpoints && { wrapStream: failpoints.stream }),
+      keyring,
+      ...(failpoints && { wrapStream: failpoints.stream, wrapAnswer: failpoints.answer }),
       clock,
       random,
       log,
     });
+    const fenceHook = fenceHookOf(config, clock, log);
     const runtime = new FleetRuntime({
       store: failpoints?.store(store) ?? store,
       link: failpoints?.link(plane.link) ?? plane.link,
+      keyring,
       clock,
       log,
       newId: random.uuid,
       instance: leaseHolder(config.instanceName, config.dataDir),
       leaderTtlMs: config.leaderTtlMs,
-      fenceHook:
-        config.fenceHook === null
-          ? null
-          : new ProcessFenceHook({
-              path: config.fenceHook,
-              timeoutMs: config.fenceHookTimeoutMs,
-              clock,
-              log,
-              env: process.env,
-            }),
+      fenceHook: fenceHook && (failpoints?.fenceHook(fenceHook) ?? fenceHook),
     });
     await runtime.start();
     undo.push(() => runtime.stop());
-    undo.push(tellOfAlerts(config, database, runtime, clock, log));
-    const { address: agentAddress } = await plane.start(runtime.intake, runtime.operations);
+    undo.push(tellOfAlerts(parts, database, runtime));
+    const usage = new UsageBoard();
+    const intake = measuringIntake(runtime.intake, usage, clock.wallMs);
+    const recorder = new UsageRecorder({
+      ...{ board: usage, store: new PostgresUsageStore(database), leading: () => runtime.leading(), clock, log },
+    });
+    recorder.start();
+    undo.push(() => recorder.stop());
+    const { address: agentAddress } = await plane.start(intake, runtime.operations);
     undo.push(() => plane.stop());
     const publicPlane = await startPublicPlane({
       listen: parseListenAddress(config.httpListen),
+      certificate: publicCertificate(parts, plane),
+      publicUrl: config.publicUrl,
+      providers: config.signInProviders === null ? [] : readProviders(config.signInProviders),
+      apiCallsPerSecond: config.apiCallsPerSecond,
       database,
       databaseUrl,
+      keyring,
       operations: runtime.operations,
       operators: runtime.operators,
       whatIf: runtime.whatIf,
       clusters: runtime.clusters,
       status: runtime,
       link: plane.link,
-      createJoinToken: async (clusterId, createdBy) => ({
-        ...(await plane.createJoinToken(clusterId, createdBy)),
+      usage,
+      createJoinToken: async (clusterId, createdBy, needsApproval) => ({
+        ...(await plane.createJoinToken(clusterId, createdBy, needsApproval)),
         coordinatorAddress: agentAddress,
       }),
       clock,
@@ -126,12 +151,29 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       administrator: { email: config.adminEmail, password: config.adminPassword },
     });
     undo.push(() => publicPlane.stop());
-    undo.push(announce(config.dataDir, { pid: process.pid, httpUrl: publicPlane.url, agentAddress }));
+    const ca = config.publicTls === "own-ca" ? { caFile: join(config.dataDir, "pki", "ca-certificate.pem") } : {};
+    undo.push(announce(config.dataDir, { pid: process.pid, httpUrl: publicPlane.url, agentAddress, ...ca }));
     return { httpUrl: publicPlane.url, agentAddress, firstPassword: publicPlane.firstPassword, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function masterKeys({ config, clock, log }: CoordinatorParts, database: Database): Promise<OpenedKeyring> {
+  const { dataDir, secretKey, otherSecretKeys } = config;
+  const settings = { dataDir, secretKey, otherSecretKeys: writtenKeys(otherSecretKeys ?? "") };
+  const opened = await openKeyring(settings, new MasterKeyStore(database), clock.wallMs());
+  const { keyring, madeFile, rewrapped } = opened;
+  const masterKeyId = keyring.primary.id;
+  if (madeFile !== null) {
+    log.info(
+      { masterKeyId, file: madeFile },
+      "a master key for secrets was made: keep a copy of it apart from the database",
+    );
+  }
+  if (rewrapped > 0) log.info({ masterKeyId, rewrapped }, "keys of containers are sealed by the new master key");
+  return opened;
 }
 
 async function embedded(
@@ -145,19 +187,27 @@ async function embedded(
   return postgres.url;
 }
 
-/** Posts changes of alerts where the configuration says. Returns the way to stop that. */
-function tellOfAlerts(
-  { alertWebhookUrl: url, alertWebhookSecret: secret }: CoordinatorConfig,
-  database: Database,
-  runtime: FleetRuntime,
+function fenceHookOf(
+  { fenceHook: path, fenceHookTimeoutMs: timeoutMs }: CoordinatorConfig,
   clock: Clock,
   log: Logger,
+): FenceHook | null {
+  return path === null ? null : new ProcessFenceHook({ path, timeoutMs, clock, log, env: process.env });
+}
+
+/** Posts changes of alerts where the configuration says. Returns the way to stop that. */
+function tellOfAlerts(
+  { config, clock, log, failpoints }: CoordinatorParts,
+  database: Database,
+  runtime: FleetRuntime,
 ): () => Promise<void> {
+  const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
   if (url === null) return async () => {};
+  const receiver = new HttpAlertReceiver({ url, secret, clock });
+  const deliveries = new AlertDeliveryStore(database);
   const webhook = new AlertWebhook({
-    url,
-    secret,
-    deliveries: new AlertDeliveryStore(database),
+    receiver: failpoints?.alertReceiver(receiver) ?? receiver,
+    deliveries: failpoints?.alertDeliveries(deliveries) ?? deliveries,
     clock,
     log,
     leading: () => runtime.leading().leader,
@@ -167,8 +217,27 @@ function tellOfAlerts(
   return () => webhook.stop();
 }
 
+/** The public plane's certificate as the configuration says; null: it speaks plain text. */
+function publicCertificate({ config, clock, log }: CoordinatorParts, plane: AgentPlane): PublicCertificate | null {
+  const { publicTls, publicTlsCertFile: certFile, publicTlsKeyFile: keyFile, publicUrl, httpListen } = config;
+  if (certFile !== null && keyFile !== null) return new CertificateFiles({ certFile, keyFile }, clock, log);
+  if (publicTls !== "own-ca") return null;
+  const { host } = parseListenAddress(httpListen);
+  const named = publicUrl === null ? [] : [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, "$1")];
+  const everywhere = host === "::" || host === "0.0.0.0";
+  return new OwnCertificate(plane.authority, [...named, ...(everywhere ? [hostname()] : [host])], clock, log);
+}
+
+type Whereabouts = {
+  readonly pid: number;
+  readonly httpUrl: string;
+  readonly agentAddress: string;
+  /** Who vouches for the public plane, where that is not an authority that the machine knows anyway. */
+  readonly caFile?: string;
+};
+
 /** Tells the machine's own CLI where this coordinator is. */
-function announce(dataDir: string, where: { pid: number; httpUrl: string; agentAddress: string }): () => void {
+function announce(dataDir: string, where: Whereabouts): () => void {
   const file = join(dataDir, "run", "coordinator.json");
   writeFileSync(file, `${JSON.stringify(where)}\n`, { mode: 0o600 });
   return () => rmSync(file, { force: true });

@@ -194,6 +194,11 @@ export function requestedKeyDigest(csrDer: Uint8Array): Buffer {
   }
 }
 
+/** Rejects with BadCertificateRequest unless the request is of a kind that is signed, and by its own key. */
+export async function provenRequest(csrDer: Uint8Array): Promise<void> {
+  await provenKey(csrDer);
+}
+
 const unreadable = (cause: unknown) =>
   new BadCertificateRequest("the certificate request cannot be read: send PKCS #10 in DER", { cause });
 

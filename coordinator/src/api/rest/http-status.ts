@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 
 /**
  * The HTTP status of a gRPC code. As Google's table, but for FAILED_PRECONDITION: such a wish contradicts the state that
- * the thing is in ("migration_in_progress"), which HTTP calls a conflict.
+ * the thing is in ("migration_in_progress"), which HTTP calls a conflict; and for ABORTED.
  */
 export function httpStatusOf(code: Code): number {
   switch (code) {
@@ -17,8 +17,10 @@ export function httpStatusOf(code: Code): number {
       return 404;
     case Code.AlreadyExists:
     case Code.FailedPrecondition:
-    case Code.Aborted:
       return 409;
+    // The only thing that is aborted is a change under an etag that is stale: HTTP's Precondition Failed.
+    case Code.Aborted:
+      return 412;
     case Code.ResourceExhausted:
       return 429;
     case Code.Canceled:

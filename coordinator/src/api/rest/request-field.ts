@@ -40,6 +40,9 @@ export function jsonOfText(field: DescField, path: string, text: string): JsonVa
     if (text === "true" || text === "false") return text === "true";
     throw new FieldProblem(path, `${path}: "${shortened(text)}" is neither true nor false`);
   }
+  if (field.message?.typeName === "google.protobuf.Timestamp" && Number.isNaN(Date.parse(text))) {
+    throw new FieldProblem(path, `${path}: "${shortened(text)}" is not a moment such as 2026-11-21T11:30:00Z`);
+  }
   const isText = field.scalar === undefined || field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES;
   if (!isText && !/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text)) {
     throw new FieldProblem(path, `${path}: "${shortened(text)}" is not a number`);

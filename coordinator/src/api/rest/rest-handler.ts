@@ -1,19 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type DescMethodUnary, type DescService, type Message, toJsonString } from "@bufbuild/protobuf";
 import { readJsonBody } from "./request-body.ts";
-import { FieldProblem } from "./request-field.ts";
 import { requestMessage } from "./request-message.ts";
-import { badRequest, RestError, restErrorOf } from "./rest-error.ts";
+import { badRequest, RestError } from "./rest-error.ts";
+import { answerError, answerJson, pathAndQuery, type RestContext, restContext } from "./rest-exchange.ts";
 import { buildRouteTable, type RouteTable } from "./route-table.ts";
-
-/** What goes with a call besides its message. */
-export type RestContext = {
-  readonly headers: Headers;
-  /** Fires when the caller goes away before the answer. */
-  readonly signal: AbortSignal;
-  /** The caller's address as the socket knows it; empty when it is gone already. */
-  readonly remoteAddress: string;
-};
 
 /** Calls a unary method with everything that stands before it (sign-in, permission, validation). Throws ConnectError. */
 export type UnaryInvoke = (method: DescMethodUnary, request: Message, context: RestContext) => Promise<Message>;
@@ -41,29 +32,19 @@ const BODY_BYTES_MAX = 1024 * 1024;
 export function createRestHandler(options: RestHandlerOptions): RestHandler {
   const table = buildRouteTable(options.services);
   return async (request, response) => {
-    const [path = "", query = ""] = splitOnce(request.url ?? "", "?");
+    const [path, query] = pathAndQuery(request);
     if (path !== PREFIX && !path.startsWith(`${PREFIX}/`)) return false;
-    const abort = new AbortController();
-    response.on("close", () => {
-      if (!response.writableFinished) abort.abort();
-    });
+    const context = restContext(request, response);
     let method: DescMethodUnary | undefined;
     try {
       const { route, fields } = findRoute(table, request.method ?? "", path);
       method = route.method;
       const body = await readJsonBody(request, options.bodyBytesMax ?? BODY_BYTES_MAX);
       const parts = { route, pathFields: fields, query: new URLSearchParams(query), body };
-      const context: RestContext = {
-        headers: headersOf(request),
-        signal: abort.signal,
-        remoteAddress: request.socket.remoteAddress ?? "",
-      };
       const answer = await options.invoke(method, requestMessage(parts), context);
-      send(response, 200, {}, toJsonString(method.output, answer, { alwaysEmitImplicit: true }));
+      answerJson(response, 200, {}, toJsonString(method.output, answer, { alwaysEmitImplicit: true }));
     } catch (thrown) {
-      const error = thrown instanceof FieldProblem ? badRequest(thrown.message, thrown.field) : restErrorOf(thrown);
-      if (error.status === 500) options.onInternalError?.(thrown, method);
-      send(response, error.status, error.headers, JSON.stringify({ error: error.body }));
+      if (answerError(response, thrown).status === 500) options.onInternalError?.(thrown, method);
     }
     return true;
   };
@@ -95,32 +76,4 @@ function findRoute(table: RouteTable, verb: string, path: string) {
     default:
       return match satisfies never;
   }
-}
-
-function headersOf(request: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    // HTTP/2 pseudo headers are not headers.
-    if (value === undefined || name.startsWith(":")) continue;
-    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, one);
-  }
-  return headers;
-}
-
-function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, text: string): void {
-  // The caller may be gone; then there is nobody to tell.
-  if (response.destroyed || response.headersSent) return;
-  response.writeHead(status, {
-    "content-type": "application/json; charset=utf-8",
-    "content-length": Buffer.byteLength(text),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...headers,
-  });
-  response.end(text);
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -20,7 +20,7 @@ describe("a verb and a path find their method", () => {
     ["POST", "/api/v1/nodes/join-tokens", "CreateJoinToken []"],
     ["GET", "/api/v1/nodes/join-tokens", 'GetNode [["id","join-tokens"]]'],
     ["PUT", "/api/v1/containers", "allow GET,POST"],
-    ["PUT", "/api/v1/containers/web", "allow DELETE,GET"],
+    ["PUT", "/api/v1/containers/web", "allow DELETE,GET,PATCH"],
     ["GET", "/api/v1/containers/", "unknown"],
     ["GET", "/api/v1/containers/web/nothing", "unknown"],
     ["GET", "/api/v1/containers/%", "malformed"],

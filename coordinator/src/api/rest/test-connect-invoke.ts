@@ -9,7 +9,8 @@ import {
 } from "@connectrpc/connect";
 import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
-import type { RestContext, UnaryInvoke } from "./rest-handler.ts";
+import type { RestContext } from "./rest-exchange.ts";
+import type { UnaryInvoke } from "./rest-handler.ts";
 
 /** What the calls pass through on their way. */
 export type ConnectInvokeOptions = {

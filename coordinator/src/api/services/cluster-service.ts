@@ -1,12 +1,14 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import { NPlusOnePolicy } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { NPlusOnePolicy, PlacementStrategy } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { ClusterService, MigrationLimitsChange, PolicyChoice } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { MigrationLimits } from "../../domain/migration/migration-limits.ts";
 import type { ClusterChange, PolicyWish } from "../../runtime/cluster-wishes.ts";
 import { clusterById, listClusters } from "../../store/read-model/cluster-readings.ts";
-import { findClusterId, findNodeId } from "../../store/read-model/lookup.ts";
+import { findClusterId } from "../../store/read-model/lookup.ts";
+import { demand } from "../demand-permission.ts";
+import { mustSee, sightOf } from "../sight.ts";
 import { clusterView, profileViews } from "../views/cluster-view.ts";
-import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+import { callerOf, found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 /** Clusters; see the proto. */
 export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterService> {
@@ -17,9 +19,10 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
     });
   const idOf = (named: string) => read(plane, ({ em }) => findClusterId(em, named, "id", "not_found"));
   return {
-    listClusters: (request) =>
+    listClusters: (request, context) =>
       read(plane, async (snapshot) => {
-        const page = await listClusters(snapshot, request);
+        const reach = sightOf(callerOf(context), "cluster");
+        const page = await listClusters(snapshot, { reach, ...request });
         return {
           clusters: page.rows.map((reading) => clusterView(reading, plane.status.groupOf(reading.row.id))),
           nextPageToken: page.nextPageToken,
@@ -40,18 +43,20 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
     async updateCluster(request, context) {
       const id = await idOf(request.id);
       const { description, allowOtherClusters } = request;
+      // Its containers would go where others decide.
+      if (allowOtherClusters === true) demand(callerOf(context), "cluster:update");
       const change = {
         ...changeOf(request),
         ...(request.migrationLimits === undefined ? {} : { limits: limitsOf(request.migrationLimits) }),
         ...(description === undefined ? {} : { description }),
         ...(allowOtherClusters === undefined ? {} : { allowOtherClusters }),
       };
-      await plane.clusters.updateCluster(id, change, requestedBy(context));
+      await plane.clusters.updateCluster(id, change, requestedBy(context), request.etag);
       return show(id);
     },
 
     async deleteCluster(request, context) {
-      await plane.clusters.deleteCluster(await idOf(request.id), requestedBy(context));
+      await plane.clusters.deleteCluster(await idOf(request.id), requestedBy(context), request.etag);
       return {};
     },
 
@@ -59,7 +64,9 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
       const id = await idOf(request.id);
       const nodeIds = await read(plane, async ({ em }) => {
         const ids: string[] = [];
-        for (const named of request.nodes) ids.push(await findNodeId(em, named, "nodes"));
+        for (const named of request.nodes) {
+          ids.push((await mustSee(em, callerOf(context), "node", named, "nodes", "unknown")).id);
+        }
         return ids;
       });
       await plane.clusters.overrideSuspension(id, nodeIds, request.reason, requestedBy(context));
@@ -75,15 +82,18 @@ type Settings = {
   readonly autoMigrate?: boolean | undefined;
   readonly survival?: boolean | undefined;
   readonly nPlusOne?: NPlusOnePolicy | undefined;
+  readonly placement?: PlacementStrategy | undefined;
 };
 
-function changeOf({ policy, autoMigrate, survival, nPlusOne: chosen }: Settings): ClusterChange {
-  const nPlusOne = chosen === undefined ? null : N_PLUS_ONE[chosen];
+function changeOf({ policy, autoMigrate, survival, ...chosen }: Settings): ClusterChange {
+  const nPlusOne = chosen.nPlusOne === undefined ? null : N_PLUS_ONE[chosen.nPlusOne];
+  const placement = chosen.placement === undefined ? null : PLACEMENT[chosen.placement];
   return {
     ...(policy === undefined ? {} : { policy: wishOf(policy) }),
     ...(autoMigrate === undefined ? {} : { autoMigrate }),
     ...(survival === undefined ? {} : { survival }),
     ...(nPlusOne === null ? {} : { nPlusOne }),
+    ...(placement === null ? {} : { placement }),
   };
 }
 
@@ -96,12 +106,14 @@ function limitsOf(change: MigrationLimitsChange): Partial<MigrationLimits> {
   };
 }
 
-function wishOf({ profile, intervalMs, leaseMs, killMs }: PolicyChoice): PolicyWish {
+function wishOf({ profile, intervalMs, leaseMs, killMs, voteMs, unhealthyMs }: PolicyChoice): PolicyWish {
   return {
     profile,
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(leaseMs === undefined ? {} : { leaseMs }),
     ...(killMs === undefined ? {} : { killMs }),
+    ...(voteMs === undefined ? {} : { voteMs }),
+    ...(unhealthyMs === undefined ? {} : { unhealthyMs }),
   };
 }
 
@@ -110,4 +122,10 @@ const N_PLUS_ONE: Readonly<Record<NPlusOnePolicy, "off" | "warn" | "refuse" | nu
   [NPlusOnePolicy.OFF]: "off",
   [NPlusOnePolicy.WARN]: "warn",
   [NPlusOnePolicy.REFUSE]: "refuse",
+};
+
+const PLACEMENT: Readonly<Record<PlacementStrategy, "spread" | "binpack" | null>> = {
+  [PlacementStrategy.UNSPECIFIED]: null,
+  [PlacementStrategy.SPREAD]: "spread",
+  [PlacementStrategy.BINPACK]: "binpack",
 };

@@ -3,30 +3,57 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { type ContainerSchema, ContainerStatus, DesiredState } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import { containersById, listContainers } from "../../store/read-model/container-readings.ts";
-import { findContainerId, findNodeId } from "../../store/read-model/lookup.ts";
+import { NO_QUOTAS } from "../../runtime/quota-admission.ts";
+import { containerNamed, containerPage, containersById } from "../../store/read-model/container-readings.ts";
+import { findContainerId } from "../../store/read-model/lookup.ts";
 import { listMigrations, migrationsById } from "../../store/read-model/migration-readings.ts";
+import { visibleNodes } from "../../store/read-model/node-readings.ts";
+import type { AgainDemands } from "../rpc-endpoint.ts";
+import { confinedTo, mustSee, sightOf } from "../sight.ts";
 import { containerView } from "../views/container-view.ts";
+import { migrationPreviewView } from "../views/migration-preview-view.ts";
 import { migrationView } from "../views/migration-view.ts";
-import { createContainer } from "./create-container.ts";
+import { ConsoleInputService } from "./console-input.ts";
+import { createContainer, permittedCluster } from "./create-container.ts";
+import { heldQuotas } from "./held-quotas.ts";
 import { streamLogs } from "./log-stream.ts";
-import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+import { namedMigration, settledMigration } from "./migration-wish.ts";
+import { withoutForeignNames } from "./n-plus-one-words.ts";
+import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+import { updateContainer } from "./update-container.ts";
+import { UsageMethods } from "./usage-methods.ts";
 
 type ContainerInit = MessageInitShape<typeof ContainerSchema>;
 
+/** What a request that was answered asks for once more before its answer is given again; see answeringOnce. */
+export function containerDemands(plane: PlaneContext): AgainDemands<typeof ContainerService> {
+  return {
+    createContainer: async (request, context) => {
+      await permittedCluster(plane, request, callerOf(context));
+    },
+    migrateContainer: async (request, context) => {
+      await namedMigration(plane, request, callerOf(context));
+    },
+  };
+}
+
 /** Containers; see the proto. Each wish is stored by Operations before its answer is read back. */
 export function containerService(plane: PlaneContext): ServiceImpl<typeof ContainerService> {
+  const inputs = new ConsoleInputService(plane);
+  const usage = new UsageMethods(plane);
   const idOf = (named: string): Promise<string> => read(plane, ({ em }) => findContainerId(em, named, "id"));
 
-  const view = (id: string): Promise<ContainerInit> =>
-    read(plane, async (snapshot) => {
-      const reading = (await containersById(snapshot, [id])).get(id);
-      return containerView(found(reading, () => goneContainer(id)));
-    });
+  const readingOf = async (id: string) => (await containersById(oneLook(plane), [id])).get(id);
+  const view = async (id: string): Promise<ContainerInit> =>
+    containerView(found(await readingOf(id), () => goneContainer(id)));
 
   const desire = async (named: string, desired: "running" | "stopped", context: HandlerContext) => {
     const id = await idOf(named);
-    const { warnings } = await plane.operations.setDesired(id, desired, requestedBy(context));
+    const within = confinedTo(callerOf(context), ["container:start"], id);
+    const quotas = desired === "running" ? await heldQuotas(plane, context, "") : NO_QUOTAS;
+    const { warnings } = await withoutForeignNames(callerOf(context), () =>
+      plane.operations.setDesired(id, desired, requestedBy(context), { within, quotas }),
+    );
     return { container: await view(id), warnings: [...warnings] };
   };
 
@@ -36,30 +63,25 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
       return { container: await view(containerId), warnings: [...warnings] };
     },
 
-    listContainers: (request) =>
-      read(plane, async (snapshot) => {
-        const nodeId = request.node === "" ? null : await findNodeId(snapshot.em, request.node, "node");
-        const page = await listContainers(snapshot, { nodeId, ...request });
-        return {
-          containers: page.rows.map(containerView),
-          nextPageToken: page.nextPageToken,
-          asOf: snapshot.asOf,
-        };
-      }),
+    async listContainers(request, context) {
+      const em = oneLook(plane);
+      const caller = callerOf(context);
+      const node = request.node === "" ? null : await mustSee(em, caller, "node", request.node, "node", "unknown");
+      const reach = sightOf(caller, "container");
+      const { rows, nextPageToken, asOf } = await containerPage(em, { nodeId: node?.id ?? null, reach, ...request });
+      return { containers: rows.map(containerView), nextPageToken, asOf };
+    },
 
-    getContainer: (request) =>
-      read(plane, async (snapshot) => {
-        const id = await findContainerId(snapshot.em, request.id, "id");
-        const reading = (await containersById(snapshot, [id])).get(id);
-        return { container: containerView(found(reading, () => goneContainer(id))) };
-      }),
+    getContainer: async (request) => ({
+      container: containerView(await containerNamed(oneLook(plane), request.id, "id")),
+    }),
 
     async deleteContainer(request, context) {
       const id = await idOf(request.id);
       const before = await view(id);
-      await plane.operations.setDesired(id, "removed", requestedBy(context));
+      await plane.operations.setDesired(id, "removed", requestedBy(context), { etag: request.etag });
       // A container that was on no node is gone at once; then the answer shows it as it was, on its way out.
-      const after = await read(plane, async (snapshot) => (await containersById(snapshot, [id])).get(id));
+      const after = await readingOf(id);
       if (after !== undefined) return { container: containerView(after) };
       const [desiredState, status] = [DesiredState.REMOVED, ContainerStatus.REMOVING];
       return { container: { ...before, desiredState, status, statusReason: "" } };
@@ -72,37 +94,84 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
       return { container };
     },
 
+    async killContainer(request, context) {
+      const id = await idOf(request.id);
+      await plane.operations.kill(id, requestedBy(context));
+      return { container: await view(id) };
+    },
+
+    async suspendContainer({ id: named, reason }, context) {
+      const containerId = await idOf(named);
+      await plane.operations.suspend({ containerId, reason, by: requestedBy(context) });
+      return { container: await view(containerId) };
+    },
+
+    async unsuspendContainer(request, context) {
+      const id = await idOf(request.id);
+      await plane.operations.unsuspend(id, requestedBy(context));
+      return { container: await view(id) };
+    },
+
+    async updateContainer(request, context) {
+      const { containerId, warnings, notes = [] } = await updateContainer(plane, request, context);
+      return { container: await view(containerId), warnings: [...notes, ...warnings] };
+    },
+
     async restartContainer(request, context) {
       const id = await idOf(request.id);
       await plane.operations.restart(id, requestedBy(context));
       return { container: await view(id) };
     },
 
+    async reinstallContainer(request, context) {
+      const id = await idOf(request.id);
+      await plane.operations.reinstall(id, requestedBy(context));
+      return { container: await view(id) };
+    },
+
+    async previewMigration(request, context) {
+      const caller = callerOf(context);
+      const { containerId, targetId } = await namedMigration(plane, request, caller);
+      const preview = await plane.operations.previewMigration(containerId, targetId, { force: request.force });
+      const visible = await visibleNodes(oneLook(plane), sightOf(caller, "node"));
+      return migrationPreviewView(preview, visible);
+    },
+
     async migrateContainer(request, context) {
-      const { id, targetId } = await read(plane, async ({ em }) => ({
-        id: await findContainerId(em, request.id, "id"),
-        targetId: request.targetNode === "" ? null : await findNodeId(em, request.targetNode, "target_node"),
-      }));
-      const { migrationId } = await plane.operations.migrate(id, targetId, requestedBy(context));
+      const caller = callerOf(context);
+      const { containerId, targetId } = await settledMigration(plane, request, caller);
+      const { force } = request;
+      const { migrationId } = await plane.operations.migrate(containerId, targetId, requestedBy(context), { force });
       return read(plane, async (snapshot) => {
         const reading = (await migrationsById(snapshot, [migrationId])).get(migrationId);
-        return { migration: migrationView(found(reading, () => new Error(`migration ${migrationId} vanished`))) };
+        const shown = found(reading, () => new Error(`migration ${migrationId} vanished`));
+        return { migration: migrationView(shown, await visibleNodes(snapshot.em, sightOf(caller, "node"))) };
       });
     },
 
-    listMigrationHistory: (request) =>
+    listMigrationHistory: (request, context) =>
       read(plane, async (snapshot) => {
         const containerId = await findContainerId(snapshot.em, request.id, "id");
+        const caller = callerOf(context);
         const page = await listMigrations(snapshot, {
           containerId,
           activeOnly: false,
+          reach: sightOf(caller, "migration"),
           pageSize: request.pageSize,
           pageToken: request.pageToken,
         });
-        return { migrations: page.rows.map(migrationView), nextPageToken: page.nextPageToken };
+        const visible = await visibleNodes(snapshot.em, sightOf(caller, "node"));
+        const migrations = page.rows.map((reading) => migrationView(reading, visible));
+        return { migrations, nextPageToken: page.nextPageToken };
       }),
 
     streamLogs: (request, context) => streamLogs(plane, request, context),
+
+    sendConsoleInput: (request) => inputs.send(request),
+
+    listUsage: (request) => usage.list(request),
+
+    streamUsage: (request, context) => usage.stream(request, context),
   };
 }
 

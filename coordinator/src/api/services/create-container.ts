@@ -1,28 +1,27 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import { ContainerType, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { CreateContainerRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import type { RestartPriority as PriorityName } from "../../domain/container/container-context.ts";
+import { NO_DEMANDS } from "../../domain/placement/node-demands.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import type { Resources } from "../../domain/resources.ts";
-import { resolveWorkload, type WishProblem } from "../../eggs/resolve-workload.ts";
+import { resolveWorkload } from "../../eggs/resolve-workload.ts";
+import type { Permission } from "../../permissions/permission.ts";
+import type { NewContainer } from "../../runtime/operations.ts";
 import type { Granted } from "../../runtime/operator-wishes.ts";
+import { sealWorkload } from "../../secrets/seal-workload.ts";
+import { QuotaStore } from "../../store/quota-store.ts";
 import { isNameTaken } from "../../store/read-model/container-readings.ts";
 import { eggById } from "../../store/read-model/egg-readings.ts";
-import { findClusterId, isPlain } from "../../store/read-model/lookup.ts";
+import { isPlain } from "../../store/read-model/lookup.ts";
 import type { Snapshot } from "../../store/read-model/snapshot.ts";
+import { type Caller, newIdKey } from "../call-context.ts";
+import { demand } from "../demand-permission.ts";
+import { confinedTo, mustSee } from "../sight.ts";
+import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
 import { noSuchEgg } from "./egg-service.ts";
-import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
-
-/** Problems named in one message; the first decides code and field. */
-const PROBLEMS_SHOWN = 5;
-
-const PRIORITY: Readonly<Record<RestartPriority, PriorityName>> = {
-  [RestartPriority.UNSPECIFIED]: "normal",
-  [RestartPriority.LOW]: "low",
-  [RestartPriority.NORMAL]: "normal",
-  [RestartPriority.HIGH]: "high",
-  [RestartPriority.CRITICAL]: "critical",
-};
+import { givenEnvironment } from "./given-environment.ts";
+import { heldQuotas } from "./held-quotas.ts";
+import { withoutForeignNames } from "./n-plus-one-words.ts";
+import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 /**
  * Resolves the wish against its egg and hands it to Operations. Everything that can be refused by looking at it is refused
@@ -33,71 +32,89 @@ export async function createContainer(
   request: CreateContainerRequest,
   context: HandlerContext,
 ): Promise<{ containerId: string } & Granted> {
-  const { egg, preferredClusterId } = await read(plane, async (snapshot) => {
+  const caller = callerOf(context);
+  const preferredClusterId = await permittedCluster(plane, request, caller);
+  const egg = await read(plane, async (snapshot) => {
     const reading = isPlain(request.eggId) ? await eggById(snapshot, request.eggId) : null;
     const definition = found(reading, () => noSuchEgg("unknown_egg", request.eggId, "egg_id")).row.definition;
-    const preferred =
-      request.preferredCluster === ""
-        ? null
-        : await findClusterId(snapshot.em, request.preferredCluster, "preferred_cluster");
-    await refuseTakenName(snapshot, request.name);
-    return { egg: definition, preferredClusterId: preferred };
+    await refuseTakenName(snapshot, request.name, context.values.get(newIdKey));
+    return definition;
+  });
+  const given = givenEnvironment(request.environment, request.secretEnvironment, {
+    plain: "environment",
+    secret: "secret_environment",
   });
   const resolved = resolveWorkload(egg, {
-    environment: request.environment,
+    environment: given.all,
     hostPorts: request.hostPorts,
-    resources: wantedResources(request),
+    resources: wantedResources(request.resources),
+    image: request.image,
+    startupCommand: request.startupCommand,
   });
   if (!resolved.ok) throw refusalOf(resolved.problems);
-  const made = await plane.operations.createContainer(
-    {
-      name: request.name,
-      eggId: egg.id,
-      ha: request.type === ContainerType.HA,
-      preferredClusterId,
-      resources: resolved.resources,
-      environment: request.environment,
-      spec: resolved.spec,
-      desired: request.createStopped ? "stopped" : "running",
-      allowDataLoss: request.allowDataLoss,
-      priority: PRIORITY[request.restartPriority] ?? "normal",
-      ...(request.crashesBeforeMove === undefined ? {} : { crashesBeforeMove: request.crashesBeforeMove }),
-    },
-    requestedBy(context),
-  );
-  return made;
+  const { constraints, architectures } = request;
+  // Read alone first: what is wrong is the request's, or else the egg's.
+  wantedDemands({ constraints, architectures });
+  const demands = wantedDemands({
+    constraints: [...(egg.constraints ?? []), ...constraints],
+    architectures: architectures.length > 0 ? architectures : (egg.architectures ?? []),
+  });
+  const sealed = sealWorkload(resolved, {
+    keyring: plane.keyring,
+    egg,
+    environment: given.all,
+    marked: given.secret,
+    given: new Set(Object.keys(given.all)),
+    before: null,
+  });
+  const owner = await new QuotaStore(plane.orm, plane.clock).ownerOf(requestedBy(context));
+  const newId = context.values.get(newIdKey);
+  const wish: NewContainer = {
+    ...(newId === null ? {} : { id: newId }),
+    name: request.name,
+    eggId: egg.id,
+    ha: request.type === ContainerType.HA,
+    preferredClusterId,
+    resources: resolved.resources,
+    ...sealed,
+    owner,
+    quotas: await heldQuotas(plane, context, owner),
+    desired: request.createStopped ? "stopped" : "running",
+    allowDataLoss: request.allowDataLoss,
+    priority: restartPriority(request.restartPriority) ?? "normal",
+    demands: { ...NO_DEMANDS, ...demands },
+    ...(request.crashesBeforeMove === undefined ? {} : { crashesBeforeMove: request.crashesBeforeMove }),
+  };
+  const within = confinedTo(caller, askedFor(request), "");
+  return withoutForeignNames(caller, () => plane.operations.createContainer(wish, requestedBy(context), within));
+}
+
+/**
+ * The cluster that it prefers, in which the caller may create it; null: none, which asks for the permission everywhere. Where it is
+ * placed in the end, placement decides.
+ */
+export async function permittedCluster(
+  plane: PlaneContext,
+  request: CreateContainerRequest,
+  caller: Caller,
+): Promise<string | null> {
+  const { preferredCluster } = request;
+  const asked = askedFor(request);
+  if (preferredCluster === "") {
+    for (const one of asked) demand(caller, one);
+    return null;
+  }
+  const cluster = await mustSee(oneLook(plane), caller, "cluster", preferredCluster, "preferred_cluster", "unknown");
+  for (const one of asked) demand(caller, one, { place: cluster.place, what: `cluster ${cluster.name}` });
+  return cluster.id;
+}
+
+function askedFor({ type }: CreateContainerRequest): readonly Permission[] {
+  return type === ContainerType.HA ? ["container:ha:create", "container:create"] : ["container:create"];
 }
 
 /** Says so early and in our words; the deciding transaction's own check is what holds. */
-async function refuseTakenName(snapshot: Snapshot, name: string): Promise<void> {
-  if (!(await isNameTaken(snapshot, name))) return;
+async function refuseTakenName(snapshot: Snapshot, name: string, byOtherThan: string | null): Promise<void> {
+  if (!(await isNameTaken(snapshot, name, byOtherThan))) return;
   throw new Refusal("name_taken", `There is a container "${name}" already.`, "Choose another name.", { field: "name" });
-}
-
-/** Amounts above 2^53 lose digits here, and are refused as out of range all the same. */
-function wantedResources({ resources }: CreateContainerRequest): Partial<Resources> {
-  if (resources === undefined) return {};
-  return {
-    cpuMillis: resources.cpuMillis,
-    memoryBytes: Number(resources.memoryBytes),
-    diskBytes: Number(resources.diskBytes),
-  };
-}
-
-function refusalOf(problems: readonly WishProblem[]): Refusal {
-  const shown = problems.slice(0, PROBLEMS_SHOWN).map(({ field, reason }) => `${protoPath(field)}: ${reason}`);
-  const more = problems.length - shown.length;
-  const message = more > 0 ? `${shown.join("; ")}; and ${more} more` : shown.join("; ");
-  const [first] = problems;
-  const field = protoPath(first?.field ?? "");
-  return new Refusal(first?.kind ?? "invalid_argument", message, `Correct ${field} and send the request again.`, {
-    field,
-  });
-}
-
-/** "hostPorts.http" → "host_ports.http", "resources.memoryBytes" → "resources.memory_bytes"; keys of maps stay as they are. */
-function protoPath(jsonPath: string): string {
-  const [head = "", ...rest] = jsonPath.split(".");
-  const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return [snake(head), ...(head === "resources" ? rest.map(snake) : rest)].join(".");
 }

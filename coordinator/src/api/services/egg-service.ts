@@ -1,26 +1,98 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { EggService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { EggService, ImportEggRequest, ImportEggResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import { eggById, listEggs } from "../../store/read-model/egg-readings.ts";
+import type { FindingLevel } from "../../eggs/interchange/egg-finding.ts";
+import { EGG_SYNTAXES, isEggFormat } from "../../eggs/interchange/egg-format.ts";
+import { slugOf } from "../../eggs/interchange/egg-id.ts";
+import { exportEgg } from "../../eggs/interchange/export-egg.ts";
+import { importEgg } from "../../eggs/interchange/import-egg.ts";
+import { IMPORTED } from "../../eggs/interchange/read-egg.ts";
+import { readContent } from "../../eggs/read-content.ts";
+import { EggShelf } from "../../store/egg-shelf.ts";
+import { eggById, findCategory, listCategories, listEggs } from "../../store/read-model/egg-readings.ts";
 import { isPlain, quoted } from "../../store/read-model/lookup.ts";
-import { eggView } from "../views/egg-view.ts";
+import { definitionView, eggView } from "../views/egg-view.ts";
 import { found, type PlaneContext, read } from "./plane-context.ts";
+
+const LEVELS: Readonly<Record<FindingLevel, EggFindingLevel>> = {
+  note: EggFindingLevel.NOTE,
+  not_used: EggFindingLevel.NOT_USED,
+  warning: EggFindingLevel.WARNING,
+  error: EggFindingLevel.ERROR,
+};
 
 /** Eggs; see the proto. */
 export function eggService(plane: PlaneContext): ServiceImpl<typeof EggService> {
+  const shelf = new EggShelf(plane.orm, plane.clock);
+  const reading = (id: string) =>
+    read(plane, async (snapshot) => {
+      return found(isPlain(id) ? await eggById(snapshot, id) : null, () => noSuchEgg("not_found", id, "id"));
+    });
   return {
     listEggs: (request) =>
       read(plane, async (snapshot) => {
         const page = await listEggs(snapshot, request);
-        return { eggs: page.rows.map(eggView), nextPageToken: page.nextPageToken };
+        const categories = await listCategories(snapshot);
+        return { eggs: page.rows.map(eggView), nextPageToken: page.nextPageToken, categories };
       }),
 
-    getEgg: (request) =>
-      read(plane, async (snapshot) => {
-        const reading = isPlain(request.id) ? await eggById(snapshot, request.id) : null;
-        return { egg: eggView(found(reading, () => noSuchEgg("not_found", request.id, "id"))) };
-      }),
+    getEgg: async (request) => ({ egg: eggView(await reading(request.id)) }),
+
+    importEgg: (request) => importText(plane, shelf, request),
+
+    async exportEgg(request) {
+      const { definition } = (await reading(request.id)).row;
+      const origin = await shelf.originOf(definition.id);
+      const format = isEggFormat(request.format) ? request.format : (origin?.format ?? "lormas");
+      const syntax = EGG_SYNTAXES.find((one) => one === request.syntax) ?? null;
+      const { extraFields, ...exported } = exportEgg(definition, origin, format, syntax);
+      return { ...exported, format, extraFields: [...extraFields] };
+    },
+
+    async deleteEgg(request) {
+      await reading(request.id);
+      await shelf.remove(request.id, request.etag);
+      return {};
+    },
   };
+}
+
+async function importText(
+  plane: PlaneContext,
+  shelf: EggShelf,
+  request: ImportEggRequest,
+): Promise<MessageInitShape<typeof ImportEggResponseSchema>> {
+  const wanted = request.category.trim();
+  const shelved = wanted === "" ? null : await categoryFor(plane, wanted);
+  const content = await readContent(request.content);
+  const egg = importEgg(content, { id: request.id === "" ? null : request.id, categoryId: shelved?.id ?? null });
+  const { categoryId } = egg.definition;
+  const nameless = categoryId === IMPORTED.id ? IMPORTED.name : categoryId;
+  const category = shelved ?? (await read(plane, (snapshot) => findCategory(snapshot, categoryId)));
+  const categoryName = category?.name ?? nameless;
+  const { replace, dryRun } = request;
+  const { replaced, etag } = await shelf.put({ ...egg, categoryName }, { replace, dryRun, etag: request.etag });
+  return {
+    egg: { ...definitionView(egg.definition, categoryName, false), etag },
+    findings: egg.findings.map(({ level, path, message }) => ({ level: LEVELS[level], path, message })),
+    format: egg.format,
+    syntax: content.syntax,
+    replaced,
+  };
+}
+
+/** The category of this id or name; a new one when there is none. */
+async function categoryFor(
+  plane: PlaneContext,
+  named: string,
+): Promise<{ readonly id: string; readonly name: string }> {
+  if (!isPlain(named)) {
+    const message = `${quoted(named)} is no name for a category: it has control characters.`;
+    throw new Refusal("invalid_argument", message, "Choose another name.", { field: "category" });
+  }
+  return (await read(plane, (snapshot) => findCategory(snapshot, named))) ?? { id: slugOf(named), name: named };
 }
 
 /** The refusal of an egg that is not there. */

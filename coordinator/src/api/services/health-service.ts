@@ -1,9 +1,10 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { HealthService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { inCluster, reaches, reachOf } from "../../permissions/grant.ts";
 import { allNodes, type NodeReading } from "../../store/read-model/node-readings.ts";
 import { isConnectionFailure } from "../connection-failure.ts";
-import { liveById, nodeHealthView } from "../views/node-view.ts";
-import { type PlaneContext, read } from "./plane-context.ts";
+import { liveNodes, nodeHealthView } from "../views/node-view.ts";
+import { callerOf, type PlaneContext, read } from "./plane-context.ts";
 
 /**
  * Health; see the proto. It answers while the database does not: the nodes are then those of the last answer, with what
@@ -12,7 +13,7 @@ import { type PlaneContext, read } from "./plane-context.ts";
 export function healthService(plane: PlaneContext): ServiceImpl<typeof HealthService> {
   let known: readonly NodeReading[] = [];
   return {
-    async getHealth() {
+    async getHealth(_, context) {
       let databaseReady = true;
       try {
         known = await read(plane, (snapshot) => allNodes(snapshot));
@@ -21,15 +22,17 @@ export function healthService(plane: PlaneContext): ServiceImpl<typeof HealthSer
         databaseReady = false;
       }
       const { leader, term } = plane.status.leading();
-      const live = liveById(plane.status.liveNodes());
-      const well = databaseReady && leader && known.every((node) => node.row.status === "healthy");
+      const live = liveNodes(plane.status);
+      const reach = reachOf(callerOf(context).grants, "node:health:view");
+      const seen = known.filter(({ row }) => reaches(reach, inCluster(row.clusterId)));
+      const well = databaseReady && leader && seen.every((node) => node.row.status === "healthy");
       return {
         status: well ? "ok" : "degraded",
         version: plane.version,
         leader,
         term: BigInt(term),
         databaseReady,
-        nodes: known.map((reading) => nodeHealthView(reading, live)),
+        nodes: seen.map((reading) => nodeHealthView(reading, live)),
       };
     },
   };

@@ -3,10 +3,13 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { StreamLogsRequest, StreamLogsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import { containersById } from "../../store/read-model/container-readings.ts";
-import { findContainerId, quoted } from "../../store/read-model/lookup.ts";
+import { containerNamed } from "../../store/read-model/container-readings.ts";
+import { quoted } from "../../store/read-model/lookup.ts";
 import { apiError } from "../api-error.ts";
-import { type PlaneContext, read } from "./plane-context.ts";
+import { type Caller, streamGuardKey } from "../call-context.ts";
+import { demand } from "../demand-permission.ts";
+import { mustSee } from "../sight.ts";
+import { callerOf, oneLook, type PlaneContext } from "./plane-context.ts";
 
 /**
  * A container's output from its node's agent. Lines are taken from the agent only as fast as the caller reads. Ends with
@@ -17,12 +20,11 @@ export async function* streamLogs(
   request: StreamLogsRequest,
   context: HandlerContext,
 ): AsyncIterable<MessageInitShape<typeof StreamLogsResponseSchema>> {
-  const { containerId, nodeId } = await read(plane, async (snapshot) => {
-    const id = await findContainerId(snapshot.em, request.id, "id");
-    const reading = (await containersById(snapshot, [id])).get(id);
-    return { containerId: id, nodeId: reading?.row.nodeId ?? null };
-  });
-  if (nodeId === null)
+  await mayRead(plane, request.id, callerOf(context));
+  context.values.set(streamGuardKey, (caller) => mayRead(plane, request.id, caller));
+  const { row } = await containerNamed(oneLook(plane), request.id, "id");
+  const { id: containerId, nodeId } = row;
+  if (nodeId === null || nodeId === undefined)
     throw apiError("not_placed", `Container ${quoted(request.id)} is on no node, so it has no output.`);
   const { tailLines, follow } = request;
   const signal = AbortSignal.any([context.signal, plane.stopping]);
@@ -40,4 +42,9 @@ export async function* streamLogs(
     throw thrown;
   }
   if (plane.stopping.aborted) throw apiError("shutting_down", "The coordinator is stopping.");
+}
+
+async function mayRead(plane: PlaneContext, named: string, caller: Caller): Promise<void> {
+  const { name, place } = await mustSee(oneLook(plane), caller, "container", named, "id");
+  demand(caller, "container:logs:view", { place, what: `container ${name}` });
 }

@@ -1,14 +1,31 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { NodeService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { inCluster, reaches } from "../../permissions/grant.ts";
+import type { Granted } from "../../runtime/operator-wishes.ts";
 import { findNodeId } from "../../store/read-model/lookup.ts";
 import { nodesById } from "../../store/read-model/node-readings.ts";
+import type { Caller } from "../call-context.ts";
+import { demand } from "../demand-permission.ts";
+import { mustSee, sightOf } from "../sight.ts";
 import { nodeView } from "../views/node-view.ts";
 import { whatIfDetailView, whatIfSummaryView } from "../views/what-if-view.ts";
-import { found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+import { withoutForeignNames } from "./n-plus-one-words.ts";
+import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 type DutyMethods = Pick<
   ServiceImpl<typeof NodeService>,
-  "cordonNode" | "uncordonNode" | "drainNode" | "startMaintenance" | "endMaintenance" | "whatIf"
+  | "updateNode"
+  | "cordonNode"
+  | "uncordonNode"
+  | "drainNode"
+  | "startMaintenance"
+  | "endMaintenance"
+  | "revokeNode"
+  | "removeNode"
+  | "approveNode"
+  | "denyNode"
+  | "whatIf"
 >;
 
 /** What operators decide about nodes, and what their deaths would mean; see the proto. */
@@ -26,13 +43,11 @@ export function nodeDutyService(plane: PlaneContext): DutyMethods {
     });
     return { node, answer };
   };
-  const granted = async (
-    named: string,
-    context: HandlerContext,
-    ask: (id: string, by: string) => Promise<{ readonly warnings: readonly string[] }>,
-  ) => {
-    const { node, answer } = await wish(named, context, ask);
-    return { node, warnings: [...answer.warnings] };
+  const granted = async (named: string, context: HandlerContext, ask: (id: string, by: string) => Promise<Granted>) => {
+    const { node, answer } = await wish(named, context, (id, by) =>
+      withoutForeignNames(callerOf(context), () => ask(id, by)),
+    );
+    return { node, warnings: [...(answer.notes ?? []), ...answer.warnings] };
   };
   return {
     cordonNode: ({ id }, context) => granted(id, context, (nodeId, by) => operators.cordon(nodeId, by)),
@@ -42,6 +57,30 @@ export function nodeDutyService(plane: PlaneContext): DutyMethods {
         const untilMs = durationSeconds === 0 ? null : plane.clock.wallMs() + durationSeconds * 1_000;
         return operators.startMaintenance(nodeId, { untilMs, failback }, by);
       }),
+    async revokeNode({ id }, context) {
+      const { node } = await wish(id, context, (nodeId, by) => operators.revoke(nodeId, by));
+      return { node };
+    },
+    async approveNode({ id, keyFingerprint }, context) {
+      const { node } = await wish(id, context, (nodeId, by) => operators.approve(nodeId, keyFingerprint, by));
+      return { node };
+    },
+    async denyNode({ id }, context) {
+      const nodeId = await read(plane, ({ em }) => findNodeId(em, id, "id", "not_found"));
+      await operators.deny(nodeId, requestedBy(context));
+      return {};
+    },
+    async removeNode({ id }, context) {
+      const nodeId = await read(plane, ({ em }) => findNodeId(em, id, "id", "not_found"));
+      await operators.remove(nodeId, requestedBy(context));
+      return {};
+    },
+    async updateNode({ id, priority, setLabels, removeLabels, name, cluster, etag }, context) {
+      const clusterId = cluster === undefined ? undefined : await permittedCluster(plane, cluster, callerOf(context));
+      const labels = { set: setLabels, remove: removeLabels };
+      const change = { priority, labels, name, clusterId, etag };
+      return granted(id, context, (nodeId, by) => operators.update(nodeId, change, by));
+    },
     async uncordonNode({ id }, context) {
       const { node } = await wish(id, context, (nodeId, by) => operators.uncordon(nodeId, by));
       return { node };
@@ -50,32 +89,61 @@ export function nodeDutyService(plane: PlaneContext): DutyMethods {
       const { node } = await wish(id, context, (nodeId, by) => operators.endMaintenance(nodeId, by));
       return { node };
     },
-    async whatIf(request) {
-      const nodes = request.node === "" ? await ofAll(plane) : [await ofOne(plane, request.node)];
+    async whatIf(request, context) {
+      const caller = callerOf(context);
+      const { nodes, asOfMs } =
+        request.node === "" ? await ofAll(plane, caller) : await ofOne(plane, request.node, caller);
       const broken = nodes.filter(({ holds }) => !holds);
       const [first] = broken;
       const more = broken.length - 1;
       const summary =
         first === undefined
           ? `N+1 holds${request.node === "" ? "" : ` for ${nodes[0]?.nodeName ?? ""}`}`
-          : `N+1 does not hold: if ${first.nodeName} dies, ${first.withoutPlace?.join(", ") ?? ""} would be without a place` +
+          : `N+1 does not hold: if ${first.nodeName} dies, ${namesOf(first)} would be without a place` +
             (more > 0 ? `; nor for ${more} more ${more === 1 ? "node" : "nodes"}` : "");
-      return { nodes, holds: first === undefined, summary };
+      return { nodes, holds: first === undefined, summary, asOf: timestampFromMs(asOfMs) };
     },
   };
 }
 
-async function ofAll(plane: PlaneContext) {
-  const summaries = await plane.whatIf.all();
-  return summaries.map((summary) => whatIfSummaryView(summary, summary.clusterName));
+/** The cluster to move to, where the caller may change nodes as well. */
+async function permittedCluster(plane: PlaneContext, named: string, caller: Caller): Promise<string> {
+  const { id, name, place } = await mustSee(oneLook(plane), caller, "cluster", named, "cluster", "unknown");
+  demand(caller, "node:update", { place, what: `cluster ${name}` });
+  return id;
 }
 
-async function ofOne(plane: PlaneContext, named: string) {
+async function ofAll(plane: PlaneContext, caller: Caller) {
+  const [nodes, containers] = [sightOf(caller, "node"), sightOf(caller, "container")];
+  const forecast = await plane.whatIf.all();
+  const seen = forecast.nodes.filter(({ clusterId }) => reaches(nodes, inCluster(clusterId)));
+  return {
+    asOfMs: forecast.asOfMs,
+    nodes: seen.map((summary) => {
+      const view = whatIfSummaryView(summary, summary.clusterName);
+      return reaches(containers, inCluster(summary.clusterId)) ? view : { ...view, withoutPlace: [] };
+    }),
+  };
+}
+
+async function ofOne(plane: PlaneContext, named: string, caller: Caller) {
   const node = await read(plane, async (snapshot) => {
-    const id = await findNodeId(snapshot.em, named, "node", "not_found");
+    const { id } = await mustSee(snapshot.em, caller, "node", named, "node");
     return found((await nodesById(snapshot, [id])).get(id), () => new Error(`node ${id} vanished`));
   });
-  const { containers, policy } = plane.whatIf.one(node.row.id);
+  const { asOfMs, containers, policy } = plane.whatIf.one(node.row.id);
   const names = { nodeId: node.row.id, nodeName: node.row.name, clusterName: node.clusterName };
-  return whatIfDetailView(names, containers, policy);
+  const view = whatIfDetailView(names, containers, policy);
+  const namesThem = reaches(sightOf(caller, "container"), inCluster(node.row.clusterId));
+  return {
+    asOfMs,
+    nodes: [namesThem ? view : { ...view, withoutPlace: [], containers: [] }],
+  };
+}
+
+/** Those that are named, or how many they are where the caller may not see them. */
+function namesOf({ withoutPlace = [], withoutPlaceCount = 0 }: ReturnType<typeof whatIfSummaryView>): string {
+  return withoutPlace.length > 0
+    ? withoutPlace.join(", ")
+    : `${withoutPlaceCount} ${withoutPlaceCount === 1 ? "container" : "containers"}`;
 }

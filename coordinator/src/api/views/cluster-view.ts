@@ -4,12 +4,15 @@ import {
   type ClusterSchema,
   type HeartbeatProfileSchema,
   NPlusOnePolicy,
+  PlacementStrategy,
   VoterState,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { completePolicy, DEFAULT_START_BUDGET_MS, LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
 import { VOTERS_MIN } from "@lormas/lease/membership.ts";
 import type { NPlusOnePolicy as Policy } from "../../domain/placement/n-plus-one.ts";
+import type { PlacementStrategy as Strategy } from "../../domain/placement/placement-strategy.ts";
 import type { GroupReading, VoterReading } from "../../runtime/cluster-wishes.ts";
+import { clusterEtag } from "../../runtime/etag.ts";
 import type { ClusterReading } from "../../store/read-model/cluster-readings.ts";
 import { failoverBoundView, heartbeatPolicyView } from "./failover-bound-view.ts";
 
@@ -22,12 +25,17 @@ const VOTER_STATE: Readonly<Record<VoterReading["state"], VoterState>> = {
 
 const N_PLUS_ONE = { off: NPlusOnePolicy.OFF, warn: NPlusOnePolicy.WARN, refuse: NPlusOnePolicy.REFUSE } as const;
 
+const PLACEMENT = { spread: PlacementStrategy.SPREAD, binpack: PlacementStrategy.BINPACK } as const;
+
 /** A cluster as the API shows it, with its bound for an egg of the default start budget. */
 export function clusterView(
   reading: ClusterReading,
   group: GroupReading | null,
 ): MessageInitShape<typeof ClusterSchema> {
   const { row } = reading;
+  const policy = completePolicy(row.policy);
+  const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = row;
+  const limits = { migrationsAtOnce, migrationsPerTarget, failoversPerTarget };
   const bound = failoverBoundView({
     group: group ? { policy: group.policy, voterCount: group.voters.length } : reading.groupInForce,
     autoMigrate: row.autoMigrate,
@@ -37,21 +45,19 @@ export function clusterView(
     id: row.id,
     name: row.name,
     description: row.description,
-    heartbeatPolicy: heartbeatPolicyView(completePolicy(row.policy)),
+    heartbeatPolicy: heartbeatPolicyView(policy),
     autoMigrate: row.autoMigrate,
     allowOtherClusters: row.allowOtherClusters,
     nPlusOne: N_PLUS_ONE[row.nPlusOne as Policy],
+    placement: PLACEMENT[row.placement as Strategy],
     nodeCount: reading.nodeCount,
     healthyNodeCount: reading.healthyNodeCount,
     failoverBoundMs: bound.totalMs ?? 0,
     failoverBound: bound,
     ...(group ? { group: groupView(group) } : {}),
     ...(group?.suspension ? { suspension: suspensionView(group.suspension) } : {}),
-    migrationLimits: {
-      migrationsAtOnce: row.migrationsAtOnce,
-      migrationsPerTarget: row.migrationsPerTarget,
-      failoversPerTarget: row.failoversPerTarget,
-    },
+    migrationLimits: limits,
+    etag: clusterEtag({ ...row, policy, limits }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type ContainerSchema,
   ContainerStatus,
@@ -7,7 +8,10 @@ import {
   MigrationStatus,
   RestartPriority,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { RestartPriority as PriorityName } from "../../domain/container/container-context.ts";
+import type { ContainerSuspension, RestartPriority as PriorityName } from "../../domain/container/container-context.ts";
+import { NO_DEMANDS, readDemands, unmetDemand } from "../../domain/placement/node-demands.ts";
+import { containerEtag } from "../../runtime/etag.ts";
+import { maskedEnvironment } from "../../secrets/seal-workload.ts";
 import type { ContainerReading } from "../../store/read-model/container-readings.ts";
 import { momentField, resourcesView } from "./amounts.ts";
 import { failoverBoundView } from "./failover-bound-view.ts";
@@ -69,7 +73,7 @@ export function containerView(reading: ContainerReading): MessageInitShape<typeo
       protocol: port.protocol,
     })),
     resources: resourcesView(row),
-    environment: { ...row.environment },
+    ...maskedEnvironment(row.environment),
     migrationStatus: row.ha
       ? (MIGRATION_STATUS[row.migrationStatus] ?? MigrationStatus.UNSPECIFIED)
       : MigrationStatus.UNSPECIFIED,
@@ -80,8 +84,26 @@ export function containerView(reading: ContainerReading): MessageInitShape<typeo
     ...boundFields(reading),
     restartPriority: RESTART_PRIORITY[row.restartPriority as PriorityName] ?? RestartPriority.UNSPECIFIED,
     crashesBeforeMove: row.ha ? row.crashesBeforeMove : 0,
+    constraints: [...row.constraints],
+    architectures: [...row.architectures],
+    unmetDemand: unmetText(reading),
+    ...suspensionField(row.suspension),
     asOf: reading.asOf,
+    etag: containerEtag({ ...row, image: row.spec.image, preferredClusterId: row.preferredClusterId ?? null }),
   };
+}
+
+/** Why its node would not be chosen for it now. What is stored was read once already. */
+function unmetText({ row, node }: ContainerReading): string {
+  if (node === null || row.constraints.length + row.architectures.length === 0) return "";
+  const read = readDemands(row);
+  return read.ok ? (unmetDemand({ ...NO_DEMANDS, ...read.demands }, node)?.[1] ?? "") : "";
+}
+
+function suspensionField(suspension: ContainerSuspension | null | undefined): Pick<ContainerInit, "suspension"> {
+  if (!suspension) return {};
+  const { by, reason, at } = suspension;
+  return { suspension: { by, reason, at: timestampFromMs(Math.round(at)) } };
 }
 
 /** The bound of the cluster it is in, or of the one it prefers while it is nowhere; none for what never moves. */

@@ -1,29 +1,76 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { EggSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { EggPanelFactsSchema, EggSchema, EggVariableSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { HealthCheckSpec } from "../../domain/workload.ts";
+import type { EggDefinition, EggVariable } from "../../eggs/egg-definition.ts";
+import { stopOf } from "../../eggs/interchange/stop-signal.ts";
+import type { PanelFacts } from "../../eggs/panel-facts.ts";
+import { startBudgetOf } from "../../eggs/ready-lines.ts";
+import { eggEtag } from "../../store/egg-shelf.ts";
 import type { EggReading } from "../../store/read-model/egg-readings.ts";
 import { resourcesView } from "./amounts.ts";
 
-/** An egg as the API shows it. */
-export function eggView({ row, categoryName }: EggReading): MessageInitShape<typeof EggSchema> {
-  const egg = row.definition;
+type EggInit = Exclude<MessageInitShape<typeof EggSchema>, { $typeName: string }>;
+
+/** An egg of the catalogue as the API shows it. */
+export function eggView({ row, categoryName }: EggReading): EggInit {
+  return { ...definitionView(row.definition, categoryName, row.builtIn), etag: eggEtag(row) };
+}
+
+/** The same for an egg that need not be stored. */
+export function definitionView(egg: EggDefinition, categoryName: string, builtIn: boolean): EggInit {
   return {
-    id: row.id,
-    name: row.name,
+    id: egg.id,
+    name: egg.name,
     description: egg.description,
     category: categoryName,
-    version: row.version,
+    categoryId: egg.categoryId,
+    builtIn,
+    version: egg.version,
     runtimes: Object.keys(egg.startup).sort(),
     image: egg.image,
     startup: { ...egg.startup },
-    variables: egg.variables.map((variable) => ({ ...variable })),
-    ports: egg.ports.map((port) => ({ ...port })),
-    volumes: egg.volumes.map((volume) => ({ ...volume })),
+    images: (egg.images ?? []).map(({ name, image }) => ({ name, image })),
+    startupCommands: (egg.panel?.startupCommands ?? []).map(({ name, command }) => ({ name, command })),
+    variables: egg.variables.map(variableView),
+    ports: egg.ports.map(({ name, containerPort, protocol }) => ({ name, containerPort, protocol })),
+    volumes: egg.volumes.map(({ name, path, kind }) => ({ name, path, kind })),
     stopSignal: egg.stop.signal,
     stopGraceMs: egg.stop.graceMs,
+    stopCommand: stopOf(egg).command ?? "",
     defaultResources: resourcesView(egg.defaultResources),
-    startBudgetMs: egg.startBudgetMs,
+    startBudgetMs: startBudgetOf(egg),
+    constraints: [...(egg.constraints ?? [])],
+    architectures: [...(egg.architectures ?? [])],
     healthCheck: healthCheckText(egg.health),
+    ...(egg.panel === undefined ? {} : { panel: panelView(egg.panel) }),
+  };
+}
+
+function variableView(variable: EggVariable): MessageInitShape<typeof EggVariableSchema> {
+  const { name, description, defaultValue, required, pattern } = variable;
+  return {
+    ...{ name, description, defaultValue, required, pattern },
+    displayName: variable.displayName ?? "",
+    rules: [...(variable.rules ?? [])],
+    userViewable: variable.userViewable ?? true,
+    userEditable: variable.userEditable ?? true,
+  };
+}
+
+function panelView(panel: PanelFacts): MessageInitShape<typeof EggPanelFactsSchema> {
+  const { author, uuid, exportedAt, updateUrl, stop, install } = panel;
+  return {
+    ...{ author, uuid, exportedAt, updateUrl, stop },
+    tags: [...panel.tags],
+    features: [...panel.features],
+    fileDenylist: [...panel.fileDenylist],
+    done: [...panel.done],
+    configFiles: panel.configFiles.map(({ path, parser, replacements }) => {
+      return { path, parser, replacements: replacements.length };
+    }),
+    installImage: install?.image ?? "",
+    installEntrypoint: install?.entrypoint ?? "",
+    installScriptBytes: Buffer.byteLength(install?.script ?? ""),
   };
 }
 

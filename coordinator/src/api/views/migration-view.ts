@@ -26,8 +26,11 @@ const OUTCOME: Readonly<Record<string, MigrationOutcome>> = {
 /** From here on the container is committed to its target; runtime/fleet-operations.ts refuses by its chart. */
 const PAST_CANCEL = ["committing", "cleaning_up"];
 
-/** A migration as the API shows it. */
-export function migrationView(reading: MigrationReading): MessageInitShape<typeof MigrationSchema> {
+/** A migration as the API shows it to somebody who may see these nodes; null: all. */
+export function migrationView(
+  reading: MigrationReading,
+  visible: ReadonlySet<string> | null,
+): MessageInitShape<typeof MigrationSchema> {
   const { row } = reading;
   const downtimeMs = row.downtimeMs ?? null;
   const decision = row.decision ?? null;
@@ -53,7 +56,7 @@ export function migrationView(reading: MigrationReading): MessageInitShape<typeo
       ...momentField("endedAt", step.endedAt),
       detail: step.detail,
     })),
-    ...(decision === null ? {} : { decision: decisionView(decision) }),
+    ...(decision === null ? {} : { decision: decisionView(decision, visible) }),
     asOf: reading.asOf,
     queuePosition: reading.queuePosition,
     waitingFor: row.state === "queued" ? (reading.steps.at(-1)?.detail ?? "") : "",
@@ -61,10 +64,17 @@ export function migrationView(reading: MigrationReading): MessageInitShape<typeo
   };
 }
 
-/** A placement decision as the API shows it. */
-export function decisionView(decision: PlacementDecision): MessageInitShape<typeof PlacementDecisionSchema> {
+/** A placement decision as the API shows it to somebody who may see these nodes; null: all. The chosen one is named always. */
+export function decisionView(
+  decision: PlacementDecision,
+  visible: ReadonlySet<string> | null,
+): MessageInitShape<typeof PlacementDecisionSchema> {
+  const { chosenNodeId } = decision;
+  const candidates = decision.candidates.filter(
+    ({ nodeId }) => visible === null || nodeId === chosenNodeId || visible.has(nodeId),
+  );
   return {
-    candidates: decision.candidates.map((candidate) => ({
+    candidates: candidates.map((candidate) => ({
       nodeId: candidate.nodeId,
       nodeName: candidate.nodeName,
       eligible: candidate.droppedBy === null,
@@ -73,7 +83,7 @@ export function decisionView(decision: PlacementDecision): MessageInitShape<type
       score: candidate.score,
       scoreTerms: { ...candidate.scoreTerms },
     })),
-    chosenNodeId: decision.chosenNodeId ?? "",
+    chosenNodeId: chosenNodeId ?? "",
     summary: decision.summary,
   };
 }

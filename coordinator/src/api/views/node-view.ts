@@ -2,8 +2,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type NodeSchema, NodeStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { NodeHealthSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { NodeApproval } from "../../domain/node/node-approval.ts";
 import type { Resources } from "../../domain/resources.ts";
-import type { LiveNode } from "../../runtime/operations.ts";
+import { nodeEtag } from "../../runtime/etag.ts";
+import type { CoordinatorStatus, LiveNode } from "../../runtime/operations.ts";
 import type { NodeReading } from "../../store/read-model/node-readings.ts";
 import { momentField, resourcesView } from "./amounts.ts";
 import { dutyView } from "./duty-view.ts";
@@ -17,11 +19,11 @@ const STATUS: Readonly<Record<string, NodeStatus>> = {
 };
 
 /** What memory knows of nodes, by node id; fresher than any row. */
-export type LiveNodes = ReadonlyMap<string, LiveNode>;
+export type LiveNodes = { get(nodeId: string): LiveNode | undefined };
 
-/** What is known in memory, by node id. */
-export function liveById(live: readonly LiveNode[]): LiveNodes {
-  return new Map(live.map((node) => [node.nodeId, node]));
+/** What is known in memory when it is asked: nobody pays for nodes that are not shown. */
+export function liveNodes(status: Pick<CoordinatorStatus, "liveNode">): LiveNodes {
+  return { get: (nodeId) => status.liveNode(nodeId) };
 }
 
 /** A node as the API shows it. */
@@ -45,11 +47,23 @@ export function nodeView(reading: NodeReading, live: LiveNodes): MessageInitShap
     agentVersion: row.agentVersion,
     session: BigInt(row.session),
     guarded: row.guarded,
+    priority: row.priority,
+    labels: { ...row.labels },
+    ...momentField("revokedAt", row.revokedAt),
+    ...approvalField(row.approval ?? null),
     containerCount: reading.containerCount,
     ...momentField("enrolledAt", row.enrolledAt),
     asOf: reading.asOf,
     duty: dutyView(row.duty),
+    etag: nodeEtag(row),
   };
+}
+
+function approvalField(approval: NodeApproval | null) {
+  if (approval === null) return {};
+  const { keyFingerprint, askedAtMs, untilMs } = approval;
+  const [askedAt, until] = [askedAtMs, untilMs].map((ms) => timestampFromMs(Math.round(ms)));
+  return { approval: { keyFingerprint, ...(askedAt && { askedAt }), ...(until && { until }) } };
 }
 
 /** A node's health as the API shows it. */

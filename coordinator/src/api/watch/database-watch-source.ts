@@ -1,23 +1,28 @@
+import { inCluster } from "../../permissions/grant.ts";
 import type { CoordinatorStatus } from "../../runtime/operations.ts";
 import type { DatabaseOrm } from "../../store/open-database.ts";
 import { alertsById } from "../../store/read-model/alert-readings.ts";
-import { containersById } from "../../store/read-model/container-readings.ts";
+import { containersById, placeOfContainer } from "../../store/read-model/container-readings.ts";
 import { eventsAfter } from "../../store/read-model/event-readings.ts";
 import { migrationsById } from "../../store/read-model/migration-readings.ts";
-import { allNodes, nodesById } from "../../store/read-model/node-readings.ts";
+import { nodesAfter, nodesById } from "../../store/read-model/node-readings.ts";
 import { distinct, readSnapshot } from "../../store/read-model/snapshot.ts";
 import { alertView } from "../views/alert-view.ts";
 import { containerView } from "../views/container-view.ts";
 import { eventView } from "../views/event-view.ts";
 import { migrationView } from "../views/migration-view.ts";
-import { liveById, nodeHealthView, nodeView } from "../views/node-view.ts";
+import { liveNodes, nodeHealthView, nodeView } from "../views/node-view.ts";
 import type { WatchSource } from "./watch-source.ts";
+
+/** Nodes in one page of health. */
+const HEALTH_PAGE_NODES_MAX = 250;
 
 /**
  * Reads events from PostgreSQL, in one snapshot with the nodes, containers and migrations that they touched: the views are
  * never older than the event they come with.
  */
 export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus): WatchSource {
+  const live = liveNodes(status);
   return {
     newest: () => readSnapshot(orm, async ({ asOf }) => asOf),
 
@@ -25,9 +30,8 @@ export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus)
       readSnapshot(orm, async (snapshot) => {
         const events = await eventsAfter(snapshot, sequence, changesMax);
         if (events.length === 0) return [];
-        const live = liveById(status.liveNodes());
         const nodes = await nodesById(snapshot, distinct(events.map((event) => event.nodeId)));
-        const containers = await containersById(snapshot, distinct(events.map((event) => event.containerId)));
+        const containers = await containersById(snapshot.em, distinct(events.map((event) => event.containerId)));
         const migrations = await migrationsById(snapshot, distinct(events.map((event) => event.migrationId)));
         const alertIdOf = ({ data }: (typeof events)[number]): string => String(data["alertId"] ?? "");
         const alerts = await alertsById(snapshot, distinct(events.map(alertIdOf)));
@@ -42,17 +46,28 @@ export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus)
               event: eventView(event),
               ...(node === undefined ? {} : { node: nodeView(node, live) }),
               ...(container === undefined ? {} : { container: containerView(container) }),
-              ...(migration === undefined ? {} : { migration: migrationView(migration) }),
+              ...(migration === undefined ? {} : { migration: migrationView(migration, null) }),
               ...(alert === undefined ? {} : { alert: alertView(alert) }),
+            },
+            places: {
+              event: { clusterIds: event.clusterIds, containerId: event.containerId ?? null },
+              node: node === undefined ? null : inCluster(node.row.clusterId),
+              container: container === undefined ? null : placeOfContainer(container),
             },
           };
         });
       }),
 
-    health: () =>
+    health: (after) =>
       readSnapshot(orm, async (snapshot) => {
-        const live = liveById(status.liveNodes());
-        return { nodes: (await allNodes(snapshot)).map((reading) => nodeHealthView(reading, live)) };
+        const nodes = await nodesAfter(snapshot, after, HEALTH_PAGE_NODES_MAX);
+        return {
+          health: {
+            sample: { nodes: nodes.map((reading) => nodeHealthView(reading, live)) },
+            clusterOf: new Map(nodes.map(({ row }) => [row.id, row.clusterId])),
+          },
+          next: nodes.length < HEALTH_PAGE_NODES_MAX ? null : (nodes.at(-1)?.row.name ?? null),
+        };
       }),
 
     onCommitted: (callback) => status.onCommitted(() => callback()),

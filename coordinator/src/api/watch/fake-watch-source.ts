@@ -1,4 +1,5 @@
-import type { Health, NumberedChange, WatchSource } from "./watch-source.ts";
+import { type Place, THE_FLEET } from "../../permissions/grant.ts";
+import type { HealthPage, NumberedChange, WatchSource } from "./watch-source.ts";
 
 /** A source in memory: numbers what it is given, keeps what is not forgotten, and can fail, lag or lose on wish. */
 export class FakeWatchSource implements WatchSource {
@@ -9,6 +10,10 @@ export class FakeWatchSource implements WatchSource {
   failures = 0;
   /** How often changes were read. */
   reads = 0;
+  /** Names of nodes, in order: a page of health each. */
+  healthPages: readonly string[] = [];
+  /** Where what is committed next happens. */
+  place: Place = THE_FLEET;
   /** Waited for before each read, so that a test decides how reads and commits interleave. */
   beforeRead: () => Promise<void> = async () => {};
 
@@ -16,7 +21,8 @@ export class FakeWatchSource implements WatchSource {
   commit(quiet = false): void {
     this.#newest += 1n;
     const sequence = this.#newest;
-    this.#kept.push({ sequence, change: { event: { sequence, type: `event-${sequence}` } } });
+    const places = { event: this.place, node: null, container: null };
+    this.#kept.push({ sequence, change: { event: { sequence, type: `event-${sequence}` } }, places });
     if (!quiet) for (const callback of this.#callbacks) callback();
   }
 
@@ -44,8 +50,12 @@ export class FakeWatchSource implements WatchSource {
     return this.#kept.filter((entry) => entry.sequence > sequence).slice(0, changesMax);
   }
 
-  async health(): Promise<Health> {
-    return { nodes: [] };
+  async health(after: string): Promise<HealthPage> {
+    const page = this.healthPages.findIndex((name) => name > after);
+    const name = this.healthPages[page];
+    const nodes = name === undefined ? [] : [{ nodeId: name, name }];
+    const last = page < 0 || page === this.healthPages.length - 1;
+    return { health: { sample: { nodes }, clusterOf: new Map() }, next: last ? null : (name ?? null) };
   }
 
   onCommitted(callback: () => void): () => void {

@@ -5,7 +5,15 @@ import { expect, test } from "vitest";
 import { ManualClock } from "../../runtime/manual-clock.ts";
 import { codeOf } from "../api-error.ts";
 import { FakeWatchSource } from "./fake-watch-source.ts";
-import { GAP_WAIT_MS, HEALTH_INTERVAL_MS, POLL_INTERVAL_MS, WatchHub } from "./watch-hub.ts";
+import {
+  GAP_WAIT_MS,
+  HEALTH_INTERVAL_MS,
+  HEALTH_PAGE_PAUSE_MS,
+  PAGE_CHANGES_MAX,
+  POLL_INTERVAL_MS,
+  WatchHub,
+} from "./watch-hub.ts";
+import { type WatchView, WHOLE_FLEET } from "./watch-view.ts";
 
 const log = pino({ level: "silent" });
 /** Lets everything that is ready run; nothing here waits for a real timer. */
@@ -13,7 +21,7 @@ const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
-function rig(limits: { changesMax?: number; watchersMax?: number } = {}) {
+function rig(limits: { changesMax?: number; unseenMax?: number; watchersMax?: number } = {}) {
   const source = new FakeWatchSource();
   const clock = new ManualClock();
   const hub = new WatchHub({ source, clock, log, ...limits });
@@ -30,7 +38,7 @@ function follow(hub: WatchHub, after: bigint | null, limit = Number.POSITIVE_INF
   let ended = false;
   const done = (async () => {
     try {
-      for await (const { message } of hub.watch(after, abort.signal)) {
+      for await (const { message } of hub.watch(after, abort.signal, WHOLE_FLEET)) {
         if (message === undefined) continue;
         kinds.push(message.case ?? "");
         if (message.case === "opened") opened = message.value.asOf ?? null;
@@ -153,7 +161,7 @@ test("no number is missing or twice, however commits, reads, failures and reconn
 
 test("a watcher that does not read ends at the bound and delays nobody", async () => {
   const { source, hub } = rig({ changesMax: 10 });
-  const lazy = hub.watch(null, new AbortController().signal);
+  const lazy = hub.watch(null, new AbortController().signal, WHOLE_FLEET);
   expect((await lazy.next()).value?.message?.case).toBe("opened");
   const joined = lazy.next();
   const quick = follow(hub, null);
@@ -176,7 +184,7 @@ test("a watcher that does not read ends at the bound and delays nobody", async (
 
 test("exactly as many changes as the bound allows may wait", async () => {
   const { source, hub } = rig({ changesMax: 10 });
-  const lazy = hub.watch(null, new AbortController().signal);
+  const lazy = hub.watch(null, new AbortController().signal, WHOLE_FLEET);
   const nextChange = async (): Promise<bigint | undefined> => {
     for (;;) {
       const { value } = await lazy.next();
@@ -203,6 +211,8 @@ test("who asks for what is no longer kept, or was never there, is told to list a
   const fine = follow(hub, 10n);
   await settle();
   expect([old.error, future.error]).toEqual(["too_far_behind", "too_far_behind"]);
+  // Before the stream stands: one that had opened would be come back to for ever.
+  expect([old.opened, future.opened]).toEqual([null, null]);
   expect(fine.seen).toEqual(range(11, 20));
   fine.abort.abort();
   await fine.done;
@@ -233,7 +243,7 @@ test("health comes every two seconds, and an older one that was not read makes r
   const watcher = follow(hub, null);
   await clock.advance(HEALTH_INTERVAL_MS * 3, settle);
   expect(watcher.kinds.filter((kind) => kind === "health").length).toBeGreaterThanOrEqual(3);
-  const lazy = hub.watch(null, new AbortController().signal);
+  const lazy = hub.watch(null, new AbortController().signal, WHOLE_FLEET);
   await lazy.next();
   const first = lazy.next();
   await clock.advance(HEALTH_INTERVAL_MS * 5, settle);
@@ -250,6 +260,31 @@ test("health comes every two seconds, and an older one that was not read makes r
   hub.stop();
   await pending.catch(() => {});
   await watcher.done;
+});
+
+test("of a large fleet health comes page after page, and from the first one again two seconds after it", async () => {
+  const { source, clock, hub } = rig();
+  source.healthPages = ["a", "b", "c"];
+  const abort = new AbortController();
+  const named: string[] = [];
+  const done = (async () => {
+    for await (const { message } of hub.watch(null, abort.signal, WHOLE_FLEET)) {
+      if (message?.case === "health") for (const { name } of message.value.nodes ?? []) named.push(String(name));
+    }
+  })();
+  await settle();
+  expect(named).toEqual(["a"]);
+  await clock.advance(HEALTH_PAGE_PAUSE_MS - 1, settle);
+  expect(named).toEqual(["a"]);
+  await clock.advance(1, settle);
+  await clock.advance(HEALTH_PAGE_PAUSE_MS, settle);
+  expect(named).toEqual(["a", "b", "c"]);
+  await clock.advance(HEALTH_INTERVAL_MS - 2 * HEALTH_PAGE_PAUSE_MS - 1, settle);
+  expect(named).toEqual(["a", "b", "c"]);
+  await clock.advance(1, settle);
+  expect(named).toEqual(["a", "b", "c", "a"]);
+  abort.abort();
+  await done;
 });
 
 test("while nobody watches nothing is read", async () => {
@@ -285,4 +320,103 @@ test("one watcher too many is refused", async () => {
   const late = follow(hub, null);
   await late.done;
   expect(late.error).toBe("shutting_down");
+});
+
+const GAMES = { clusterIds: ["games"], containerId: null };
+const ELSEWHERE = { clusterIds: ["elsewhere"], containerId: null };
+/** Shows what happens in games. */
+const IN_GAMES: WatchView = {
+  change: ({ change, places }) => (places.event.clusterIds.includes("games") ? change : null),
+  health: ({ sample }) => sample,
+};
+
+/** Commits, quietly, this many events of others. */
+const commitElsewhere = (source: FakeWatchSource, count: number): void => {
+  source.place = ELSEWHERE;
+  for (let n = 0; n < count; n += 1) source.commit(true);
+};
+
+/** What a watch of games says until it ends: "opened 3", "progress 500", "change 501 after 3". */
+function told(hub: WatchHub, after: bigint) {
+  const abort = new AbortController();
+  const said: string[] = [];
+  let error: string | null = null;
+  const done = (async () => {
+    for await (const { message } of hub.watch(after, abort.signal, IN_GAMES)) {
+      if (message?.case === "opened" || message?.case === "progress")
+        said.push(`${message.case} ${message.value.asOf}`);
+      if (message?.case === "change")
+        said.push(`change ${message.value.event?.sequence} after ${message.value.follows}`);
+    }
+  })().catch((thrown: unknown) => {
+    error = codeOf(ConnectError.from(thrown));
+  });
+  return {
+    said,
+    async end() {
+      abort.abort();
+      await done;
+    },
+    get error() {
+      return error;
+    },
+  };
+}
+
+test("who may not see what has happened meanwhile is told page by page how far the watch has come", async () => {
+  const { source, hub } = rig();
+  commitElsewhere(source, PAGE_CHANGES_MAX * 2);
+  source.place = GAMES;
+  source.commit(true);
+  const watcher = told(hub, 0n);
+  await settle();
+  const [page, both] = [PAGE_CHANGES_MAX, PAGE_CHANGES_MAX * 2];
+  // A change follows the last one that was told: progress in between is none, for clients that do not know it.
+  expect(watcher.said).toEqual(["opened 0", `progress ${page}`, `progress ${both}`, `change ${both + 1} after 0`]);
+  await watcher.end();
+});
+
+test("an open watch that shows nothing says with each health how far it has come, and once", async () => {
+  const { source, clock, hub } = rig();
+  const watcher = told(hub, 0n);
+  await settle();
+  source.place = ELSEWHERE;
+  for (let n = 0; n < 3; n += 1) source.commit();
+  await clock.advance(HEALTH_INTERVAL_MS * 3, settle);
+  expect(watcher.said).toEqual(["opened 0", "progress 3"]);
+  source.place = GAMES;
+  source.commit();
+  await clock.advance(HEALTH_INTERVAL_MS * 2, settle);
+  expect(watcher.said).toEqual(["opened 0", "progress 3", "change 4 after 0"]);
+  await watcher.end();
+});
+
+test("who comes from so far back that none of the bound is for him must list again; one less is read", async () => {
+  const bound = PAGE_CHANGES_MAX * 2;
+  const { source, hub } = rig({ unseenMax: bound });
+  commitElsewhere(source, bound);
+  const at = told(hub, 0n);
+  await settle();
+  expect([at.said.at(-1), at.error]).toEqual([`progress ${bound}`, null]);
+  await at.end();
+  commitElsewhere(source, 1);
+  const over = told(hub, 0n);
+  await settle();
+  expect([over.said.at(-1), over.error]).toEqual([`progress ${bound}`, "too_far_behind"]);
+  // Who comes back from where it said that it was is not sent away for ever.
+  const again = told(hub, BigInt(bound));
+  await settle();
+  expect([again.said.at(-1), again.error]).toEqual([`progress ${bound + 1}`, null]);
+  await again.end();
+});
+
+test("who may see everything is told of no progress, and reads on however far back it begins", async () => {
+  const { source, hub } = rig({ unseenMax: PAGE_CHANGES_MAX });
+  for (let n = 0; n < PAGE_CHANGES_MAX * 3; n += 1) source.commit(true);
+  const watcher = follow(hub, 0n);
+  await settle();
+  expect(watcher.seen).toHaveLength(PAGE_CHANGES_MAX * 3);
+  expect(watcher.kinds).not.toContain("progress");
+  watcher.abort.abort();
+  await watcher.done;
 });

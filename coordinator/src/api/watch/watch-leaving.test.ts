@@ -11,6 +11,7 @@ import { bind, RpcEndpoint } from "../rpc-endpoint.ts";
 import { streamRecheckInterceptor } from "../stream-recheck-interceptor.ts";
 import { FakeWatchSource } from "./fake-watch-source.ts";
 import { WatchHub } from "./watch-hub.ts";
+import { WHOLE_FLEET } from "./watch-view.ts";
 
 const log = pino({ level: "silent" });
 let hub: WatchHub;
@@ -27,7 +28,7 @@ beforeEach(async () => {
     [
       bind(EventService, {
         listEvents: () => ({}),
-        watch: (request, context) => hub.watch(request.after ?? null, context.signal),
+        watch: (request, context) => hub.watch(request.after ?? null, context.signal, WHOLE_FLEET),
       }),
     ],
   );

@@ -1,0 +1,100 @@
+import { type Client, ConnectError, createClient } from "@connectrpc/connect";
+import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerService, JobService, JobState } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
+import { type RuntimePlaneRig, startRuntimePlaneRig } from "./runtime-plane-rig.ts";
+
+// The public plane on a real runtime with a real PostgreSQL; only the agents are simulated.
+let rig: FleetRig;
+let plane: RuntimePlaneRig;
+let jobs: Client<typeof JobService>;
+let containers: Client<typeof ContainerService>;
+
+beforeEach(async () => {
+  rig = await fleetRig(2);
+  plane = await startRuntimePlaneRig(rig);
+  jobs = createClient(JobService, plane.transport);
+  containers = createClient(ContainerService, plane.transport);
+});
+afterEach(async () => {
+  await plane.close();
+  await rig.close();
+});
+
+const create = async (name: string): Promise<string> => {
+  const { container } = await containers.createContainer({
+    ...{ name, eggId: "hello-http", type: ContainerType.HA },
+    resources: { cpuMillis: 100, memoryBytes: 16_777_216n },
+  });
+  await rig.pass(300);
+  return container?.id ?? "";
+};
+const told = async (filter: object = {}) =>
+  (await jobs.listJobs(filter)).jobs.map(({ containerName, kind, state }) => [containerName, kind, state]);
+
+test("every operation of a container is a job, newest first, with who asked for it; it outlives the container", async () => {
+  const id = await create("web");
+  await containers.stopContainer({ id: "web" });
+  await rig.pass(300);
+  await containers.startContainer({ id: "web" });
+  await rig.pass(300);
+  await containers.migrateContainer({ id: "web" });
+  await rig.pass(300);
+  await containers.deleteContainer({ id: "web" });
+  await rig.pass(300);
+  await create("other");
+  const ofWeb = [
+    ["web", "delete", JobState.SUCCEEDED],
+    ["web", "migrate", JobState.SUCCEEDED],
+    ["web", "start", JobState.SUCCEEDED],
+    ["web", "stop", JobState.SUCCEEDED],
+    ["web", "create", JobState.SUCCEEDED],
+  ];
+  expect(await told({ container: "web" })).toEqual(ofWeb);
+  expect(await told({ container: id })).toEqual(ofWeb);
+  expect(await told()).toHaveLength(6);
+  const [one] = (await jobs.listJobs({ container: "other" })).jobs;
+  expect(one).toMatchObject({ requestedBy: "token:admin", error: "" });
+  expect((await jobs.getJob({ id: one?.id.toUpperCase() ?? "" })).job).toEqual(one);
+  expect(await told({ container: "never" })).toEqual([]);
+});
+
+test("a job runs until what was asked for is so, and fails with the reason when a later wish takes its place", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  rig.agents.held = promise;
+  await containers.createContainer({ name: "web", eggId: "hello-http", resources: { cpuMillis: 100 } });
+  expect(await told({ activeOnly: true })).toEqual([["web", "create", JobState.RUNNING]]);
+  await containers.deleteContainer({ id: "web" });
+  const [created] = (await jobs.listJobs({ container: "web" })).jobs.filter(({ kind }) => kind === "create");
+  expect(created).toMatchObject({ state: JobState.FAILED, error: "replaced by a later wish: delete" });
+  expect(created?.endedAt).toBeDefined();
+  resolve();
+  await rig.settle();
+  expect(await told({ activeOnly: true })).toEqual([]);
+});
+
+test("pages hold every job once, and what is no job or no page is refused by its field", async () => {
+  for (const name of ["c-1", "c-2", "c-3"]) await create(name);
+  // Two of one moment.
+  await Promise.all(["c-4", "c-5"].map((name) => containers.createContainer({ name, eggId: "hello-http" })));
+  const seen: string[] = [];
+  let pageToken = "";
+  do {
+    const page = await jobs.listJobs({ pageSize: 1, pageToken });
+    seen.push(...page.jobs.map(({ containerName }) => containerName));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  expect(seen.slice(0, 2).sort()).toEqual(["c-4", "c-5"]);
+  expect(seen.slice(2)).toEqual(["c-3", "c-2", "c-1"]);
+  const refused = (call: Promise<unknown>) =>
+    call.then(
+      () => "",
+      (error: unknown) => ConnectError.from(error).message,
+    );
+  expect(await refused(jobs.getJob({ id: "00000000-0000-4000-8000-000000000000" }))).toContain("[not_found]");
+  expect(await refused(jobs.getJob({ id: "web" }))).toContain("[invalid_argument]");
+  expect(await refused(jobs.listJobs({ pageToken: "nonsense" }))).toContain("[invalid_argument]");
+  expect(await refused(jobs.listJobs({ pageSize: 1_001 }))).toContain("[invalid_argument]");
+  expect(await refused(jobs.listJobs({ container: "a\0b" }))).toBe("");
+});
