@@ -9,7 +9,7 @@ import { type AgentConfig, agentConfig } from "./config/agent-config.ts";
 import { killNodePass } from "./guard/guard-hands.ts";
 import { lifelineFd, watchLifeline } from "./guard/lifeline.ts";
 import { guardRestarts, presentLaunch } from "./guard-client/agent-launch.ts";
-import { enforceDeadline } from "./guard-client/deadline-enforcer.ts";
+import { agentEnforcement } from "./guard-client/deadline-enforcer.ts";
 import { GuardClient } from "./guard-client/guard-client.ts";
 import { guardProcessDoor } from "./guard-client/guard-process-door.ts";
 import { guardRunDir } from "./guard-client/guard-run-dir.ts";
@@ -24,8 +24,8 @@ import { writableCgroups } from "./process/cgroup-layout.ts";
 import { cgroupPaths, type NodeCgroups } from "./process/node-cgroups.ts";
 import { chooseRuntime, openRuntime } from "./runtime/open-runtime.ts";
 import { keepCertificateFresh } from "./session/certificate-renewal.ts";
-import { coordinatorClient } from "./session/coordinator-client.ts";
-import { type Credentials, loadCredentials } from "./session/credentials.ts";
+import { coordinatorClient, enrolCall } from "./session/coordinator-client.ts";
+import { CredentialFiles, type CredentialStore, type Credentials } from "./session/credentials.ts";
 import { EnrolmentRefused, enrol } from "./session/enrolment.ts";
 
 // The agent of one node: reads its settings, wires the parts and ends cleanly. Exit codes: 0 after a clean stop, 1 when it
@@ -82,7 +82,10 @@ try {
 async function main(): Promise<void> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   takeDataDir(config.dataDir);
-  let credentials = (await loadCredentials(config.dataDir)) ?? (await enrolNow());
+  const failpoints = await failpointsIfAskedFor();
+  const files = new CredentialFiles(config.dataDir);
+  const store = failpoints?.credentials(files) ?? files;
+  let credentials = (await store.load()) ?? (await enrolNow(store, failpoints?.enrolment(enrolCall) ?? enrolCall));
   const { nodeId } = credentials;
   const choice = await chooseRuntime(config, systemTimers, log, stopping.signal);
   const paths = cgroupPaths(config.cgroupParent, nodeId, choice.cgroupDriver);
@@ -91,7 +94,6 @@ async function main(): Promise<void> {
   if (!cgroups)
     log.warn("no control groups can be made here: containers run without limits, killed by process group alone");
 
-  const failpoints = await failpointsIfAskedFor();
   const openJournal = await Journal.open(config.dataDir);
   const journal = failpoints?.journal(openJournal) ?? openJournal;
   // HA containers end with the lease and start elsewhere; an agent that came back here would find a journal that is whole.
@@ -149,6 +151,7 @@ async function main(): Promise<void> {
     dials += 1;
     return failpoints?.client(client) ?? client;
   };
+  const enforcement = agentEnforcement(cgroups, () => guard.groups, log);
   const meter = new ResourceMeter(config.dataDir);
   const agent = new NodeAgent({
     nodeId,
@@ -158,7 +161,7 @@ async function main(): Promise<void> {
     runtime,
     journal,
     guard: guardLink,
-    enforce: () => enforceDeadline(cgroups, guard.groups, log),
+    enforcement: failpoints?.enforcement(enforcement) ?? enforcement,
     connect,
     ...(peers ? { peers: failpoints?.peers(peers) ?? peers } : {}),
     measure: () => meter.measure(),
@@ -169,7 +172,7 @@ async function main(): Promise<void> {
   });
   cleanStop = (reason, leave) => {
     log.info({ reason, leave }, "stopping");
-    guard
+    guardLink
       .leaving()
       .then(() => agent.stop(reason, leave))
       .then(() => peers?.close())
@@ -190,7 +193,7 @@ async function main(): Promise<void> {
     "agent started",
   );
   void keepCertificateFresh({
-    dataDir: config.dataDir,
+    store,
     credentials: () => credentials,
     renewed: (fresh) => {
       credentials = fresh;
@@ -212,16 +215,17 @@ function oneOf(coordinators: readonly string[], turn: number): string {
   return coordinators[turn % coordinators.length] ?? "";
 }
 
-async function enrolNow(): Promise<Credentials> {
+async function enrolNow(store: CredentialStore, ask: typeof enrolCall): Promise<Credentials> {
   const token = config.joinToken ?? (config.joinTokenFile ? readFileSync(config.joinTokenFile, "utf8") : null);
   if (token === null) {
     throw new EnrolmentRefused(
       `${config.dataDir} holds no node yet: make a join token and give it as LORMAS_JOIN_TOKEN or --join-token-file`,
     );
   }
-  const { dataDir, coordinators, name } = config;
+  const { coordinators, name } = config;
   const credentials = await enrol({
-    dataDir,
+    store,
+    ask,
     coordinatorFor: (attempt) => oneOf(coordinators, attempt),
     name,
     token,

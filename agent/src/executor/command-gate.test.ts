@@ -56,6 +56,18 @@ describe("a command", () => {
     ["a stop of a passed epoch", testCommand(id, stop, { ...now, epoch: 4n }), view([started("5")]), "stale_epoch"],
     ["an HA start without a lease", testCommand(id, start, now), view([], { mayStart: false }), "no_lease"],
     ["an agent that leaves", testCommand(id, start, now), view([], { leaving: true }), "refused"],
+    [
+      "the start of another container",
+      testCommand(id, { case: "start", value: { spec: testSpec() } }, now),
+      view(),
+      "refused",
+    ],
+    [
+      "the preparation of another one",
+      testCommand(id, { case: "prepare", value: { spec: testSpec() } }, now),
+      view(),
+      "refused",
+    ],
     ["no action", testCommand(id, { case: undefined }, now), view(), "unknown_command"],
   ])("is refused for %s", (_why, command, seen, code) => {
     expect(gate(command, seen)).toMatchObject({ kind: "refuse", code });

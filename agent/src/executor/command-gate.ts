@@ -16,6 +16,8 @@ export type CommandErrorCode =
   | "disk_full"
   | "refused"
   | "timed_out"
+  | "install_failed"
+  | "config_failed"
   | "unknown_command";
 
 /** What the agent holds at this moment, as far as commands depend on it. */
@@ -56,6 +58,9 @@ export function gate(command: Command, view: GateView): GateDecision {
     );
   }
   if (!command.action.case) return refuse("unknown_command", "this agent does not know the command: update the agent");
+  if (namesAnother(command)) {
+    return refuse("refused", "its specification is of another container than the command: send it corrected");
+  }
   const container = containerRecord(journal, command.containerId);
   if (command.epoch < container.epoch) {
     return refuse(
@@ -63,14 +68,15 @@ export function gate(command: Command, view: GateView): GateDecision {
       `epoch ${command.epoch} of the container is over here, ${container.epoch} was started since`,
     );
   }
-  const makesRun = command.action.case === "start" || command.action.case === "prepare";
+  const makesRun = ["start", "prepare", "install"].includes(command.action.case);
   if (makesRun && command.epoch <= container.closedEpoch) {
     return refuse(
       "stale_epoch",
       `epochs up to ${container.closedEpoch} of the container are closed on this node: place it anew`,
     );
   }
-  if (command.action.case === "start" && command.action.value.spec?.ha && !view.mayStart) {
+  const { action } = command;
+  if ((action.case === "start" || action.case === "install") && action.value.spec?.ha && !view.mayStart) {
     return refuse(
       "no_lease",
       "this node holds no lease, and an HA container starts only under one: wait for its heartbeats",
@@ -80,6 +86,13 @@ export function gate(command: Command, view: GateView): GateDecision {
     return refuse("refused", `${UNACKED_RESULTS_MAX} results wait to be acknowledged: acknowledge them first`);
   }
   return { kind: "run" };
+}
+
+/** True when a start or a preparation contradicts itself. */
+function namesAnother({ action, containerId }: Command): boolean {
+  const holdsSpec = action.case === "start" || action.case === "prepare" || action.case === "install";
+  const spec = holdsSpec ? action.value.spec : undefined;
+  return spec !== undefined && spec.containerId !== containerId;
 }
 
 /** The parts of a result that say how it went; the rest is filled in by the executor. */

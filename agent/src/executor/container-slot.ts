@@ -1,3 +1,4 @@
+import type { Command } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { Health } from "./workload-status.ts";
 
 /** Commands that may wait for one container; above it they are refused. */
@@ -23,6 +24,9 @@ export class ContainerSlot {
   #waiting = 0;
   #watch: AbortController | null = null;
   #wait: AbortController | null = null;
+  #grace: AbortController | null = null;
+  /** Something in the line ends the container without a grace; until the line is empty. */
+  #killed = false;
 
   constructor(containerId: string) {
     this.containerId = containerId;
@@ -48,6 +52,7 @@ export class ContainerSlot {
       } finally {
         this.busy = false;
         this.#waiting -= 1;
+        if (this.#waiting === 0) this.#killed = false;
       }
     });
     this.#tail = run.catch(() => undefined);
@@ -63,6 +68,25 @@ export class ContainerSlot {
   cutWait(): void {
     this.#wait?.abort();
     this.#wait = null;
+  }
+
+  /** Opens the grace of a stop: aborted when what still runs shall be killed at once. */
+  openGrace(): AbortSignal {
+    this.#grace = new AbortController();
+    if (this.#killed) this.#grace.abort();
+    return this.#grace.signal;
+  }
+
+  /**
+   * A command that may run waits behind the operation at work. What ends the container does not wait for a preparation, or for a
+   * start that still hopes to become healthy; what ends it without a grace does not wait for the grace of a stop either.
+   */
+  makeWay({ action }: Command): void {
+    if (action.case !== "stop" && action.case !== "remove") return;
+    this.cutWait();
+    if (action.case === "stop" && action.value.graceMs > 0) return;
+    this.#killed = true;
+    this.#grace?.abort();
   }
 
   /** Ends the health watch before, and answers the signal of a new one. */

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
-import { containerRecord } from "../journal/journal-state.ts";
+import { containerRecord, standingStart } from "../journal/journal-state.ts";
 import type { ContainerRuntime, GuardedGroup, ObservedContainer } from "../runtime/container-runtime.ts";
 import type { ContainerSlot } from "./container-slot.ts";
 import { releaseStart } from "./start-release.ts";
@@ -111,10 +111,9 @@ export class CrashRestarts {
   // The journal says that this very copy should run here: started, not closed, of the present session.
   #isDue({ containerId, epoch, session, ha, state }: ObservedContainer): boolean {
     const { journal, leaving } = this.#options;
-    const { closedEpoch, started } = containerRecord(journal.state, containerId);
-    if (leaving() || !ha || state !== "exited" || !started?.spec) return false;
-    const isPresent = session === journal.state.session && session > journal.state.closedSession;
-    return isPresent && started.epoch === epoch && started.session === session && epoch > closedEpoch;
+    if (leaving() || !ha || state !== "exited") return false;
+    const standing = standingStart(journal.state, containerId);
+    return standing !== null && standing.epoch === epoch && standing.session === session;
   }
 
   #arm(containerId: string, crash: Crash, pauseMs: number): void {
@@ -162,12 +161,13 @@ export class CrashRestarts {
       const { started } = containerRecord(journal.state, containerId);
       const again = specFromJson(started?.spec);
       const { epoch, session } = observed;
+      const by = { journal, guard, mayStart: mayRun, leaving };
+      const permit = () => releaseStart({ containerId, epoch, session }, again, null, by);
       const release = async (group: GuardedGroup | null) => {
-        const by = { journal, guard, mayStart: mayRun, leaving };
         await releaseStart({ containerId, epoch, session }, again, group, by);
         slot.appearing = true;
       };
-      await runtime.start({ spec: again, epoch, session, release }).finally(() => {
+      await runtime.start({ spec: again, epoch, session, permit, release }).finally(() => {
         slot.appearing = false;
       });
       spec = again;

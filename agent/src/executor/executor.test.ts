@@ -308,6 +308,37 @@ describe("the executor", () => {
     await waitFor("UNHEALTHY", () => reports.at(-1)?.state === WorkloadState.UNHEALTHY);
   });
 
+  test("what has gone since the inventory is reported, also by an agent that found it running", async () => {
+    const spec = testSpec();
+    await run(testCommand(spec.containerId, start(spec)));
+    executor.close();
+    await journal.close();
+    await open();
+    await executor.adopt();
+    expect(await executor.inventory()).toMatchObject([{ state: WorkloadState.RUNNING }]);
+    runtime.inspect = async () => null;
+    runtime.crash(spec.containerId, 137);
+    const report = await waitFor("a report", () => reports.at(-1));
+    expect(report).toMatchObject({ containerId: spec.containerId, state: WorkloadState.ABSENT });
+  });
+
+  test("what a container uses is measured when asked for, and no answer waits for it", async () => {
+    const spec = testSpec({ health });
+    runtime.usage = () => new Promise(() => undefined);
+    expect(await run(testCommand(spec.containerId, start(spec)))).toMatchObject({ ok: true });
+    expect(await executor.inventory()).toMatchObject([{ containerId: spec.containerId, memoryUsedBytes: 0n }]);
+    runtime.setHealth(spec.containerId, 1);
+    await waitFor("UNHEALTHY", () => reports.at(-1)?.state === WorkloadState.UNHEALTHY);
+
+    runtime.usage = async () => ({ memoryUsedBytes: 4_096, cpuUsedMillis: 7 });
+    const used = { containerId: spec.containerId, memoryUsedBytes: 4_096n, cpuUsedMillis: 7 };
+    await executor.review();
+    expect(reports.at(-1)).toMatchObject(used);
+    runtime.setHealth(spec.containerId, 0);
+    const report = await waitFor("RUNNING", () => reports.at(-1)?.state === WorkloadState.RUNNING && reports.at(-1));
+    expect(report).toMatchObject(used);
+  });
+
   test("what the engine is still starting when the agent leaves is waited for and stopped", async () => {
     const spec = testSpec();
     let engineAnswers = () => {};

@@ -11,11 +11,16 @@ import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts"
 import { CommandTime } from "./command-time.ts";
 import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
 import { CrashRestarts } from "./crash-restarts.ts";
-import { healthProbe, healthTimes } from "./health-check.ts";
+import { healthProbe, healthTimes, noHealthCheck } from "./health-check.ts";
 import { watchHealth } from "./health-watch.ts";
 import { awaitLease } from "./lease-wait.ts";
 import { parallelLimit } from "./parallel-limit.ts";
+import { SharedTurns } from "./shared-turns.ts";
+import { standingReport } from "./standing-report.ts";
 import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
+import { UsageMeter } from "./usage-meter.ts";
+import { PARALLEL_INSTALLS_MAX, reinstallVolume } from "./volume-install.ts";
+import { prepareWorkload } from "./workload-prepare.ts";
 import { startWorkload, type WorkloadStartParts } from "./workload-start.ts";
 import { reportKey, workloadStatus } from "./workload-status.ts";
 
@@ -48,6 +53,9 @@ export class Executor {
   readonly #options: ExecutorOptions;
   readonly #slots = new Map<string, ContainerSlot>();
   readonly #limit = parallelLimit(PARALLEL_STARTS_MAX);
+  readonly #installLimit = parallelLimit(PARALLEL_INSTALLS_MAX);
+  readonly #turns: SharedTurns;
+  readonly #usage: UsageMeter;
   readonly #running = new Set<string>();
   #leaving = false;
   #onResult: (result: CommandResult) => void = () => undefined;
@@ -55,6 +63,8 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#turns = new SharedTurns(options.timers);
+    this.#usage = new UsageMeter(options.runtime);
     options.runtime.onChange((containerId) => this.#observeSoon(containerId));
     this.crashes = new CrashRestarts({
       ...options,
@@ -104,11 +114,20 @@ export class Executor {
     await this.#options.journal.append({ kind: "result_acked", commandId });
   }
 
-  /** Everything on this node, with what it uses. */
+  /** Everything on this node, for whoever attaches; what changes from here on is reported. */
   async inventory(): Promise<WorkloadStatus[]> {
-    const { runtime } = this.#options;
-    const observed = await runtime.list();
-    return Promise.all(observed.map(async (one) => this.#status(one.containerId, one)));
+    const observed = await this.#options.runtime.list();
+    const statuses = await Promise.all(observed.map((one) => this.#status(one.containerId, one)));
+    // One that goes away after this is told of, also by an agent that has only found it.
+    for (const status of statuses) this.#slot(status.containerId).reported = reportKey(status);
+    return statuses;
+  }
+
+  /** Measures what every container uses, and tells of each that runs or should run, as `standingReport` says. */
+  async review(): Promise<void> {
+    await this.#usage.measure();
+    const status = (containerId: string, observed: ObservedContainer | null) => this.#status(containerId, observed);
+    await standingReport({ ...this.#options, slots: this.#slots, status, tell: (told) => this.#onStatus(told) });
   }
 
   /** True while an operation on the container runs or waits: its result will tell more than a look now. */
@@ -138,9 +157,7 @@ export class Executor {
       return;
     }
     this.#running.add(command.commandId);
-    const kind = command.action.case;
-    // What ends a container does not wait for a preparation, or for a start that still hopes to become healthy.
-    if (!known && (kind === "stop" || kind === "remove") && this.#gate(command).kind === "run") slot.cutWait();
+    if (!known && this.#gate(command).kind === "run") slot.makeWay(command);
     const time = new CommandTime(known ? 0 : command.timeoutMs, clock, timers, () => {
       void this.#answer(command, timedOut(command), command.timeoutMs).catch(this.#lost(command));
     });
@@ -186,14 +203,15 @@ export class Executor {
     const { runtime, journal } = this.#options;
     // A start that the engine has been told of is waited for: its copy may not be listed yet.
     const appearing = [...this.#slots.values()].filter((slot) => slot.appearing);
-    const running = (await runtime.list()).filter((observed) => observed.state === "running");
-    const ids = new Set([...running, ...appearing].map(({ containerId }) => containerId));
+    // What was created may be a script at work that outlived its command, or a start on its way.
+    const alive = (await runtime.list()).filter((observed) => observed.state !== "exited");
+    const ids = new Set([...alive, ...appearing].map(({ containerId }) => containerId));
     const outcomes = await Promise.allSettled(
       [...ids].map((containerId) =>
         this.#exclusively(containerId, async (slot) => {
           slot.endWatch();
-          const { signal, graceMs } = stopPolicyOf(journal.state, containerId);
-          await runtime.stop(containerId, signal, Math.min(graceMs, graceMaxMs));
+          const { signal, graceMs, command } = stopPolicyOf(journal.state, containerId);
+          await runtime.stop(containerId, signal, Math.min(graceMs, graceMaxMs), undefined, command);
           await this.#options.guard.forget(containerId);
         }),
       ),
@@ -265,9 +283,11 @@ export class Executor {
     const { runtime, log } = this.#options;
     const { commandId, containerId, action } = command;
     log.warn({ commandId, containerId, action: action.case, ok }, "a command came to its end after its time was up");
-    if (action.case !== "start") return;
+    if (action.case !== "start" && action.case !== "install") return;
     const now = await runtime.inspect(containerId);
-    if (now && now.epoch === command.epoch && now.session === command.session) await this.#stop(command, slot, 0);
+    if (now?.epoch !== command.epoch || now.session !== command.session) return;
+    if (action.case === "start") return this.#stop(command, slot, 0);
+    await runtime.stop(containerId, "SIGKILL", 0);
   }
 
   #lost(command: Command): (error: unknown) => void {
@@ -295,18 +315,10 @@ export class Executor {
   async #act(command: Command, slot: ContainerSlot, time: CommandTime): Promise<CommandOutcome> {
     const { action } = command;
     switch (action.case) {
-      case "prepare": {
-        const spec = checkedSpec(command, action.value.spec);
-        const wait = slot.openWait();
-        const cut = AbortSignal.any([wait, time.signal]);
-        const prepared = this.#limit(() => this.#options.runtime.prepare(spec, cut), cut).then(() => SUCCEEDED);
-        return prepared.catch((error: unknown) => {
-          if (!wait.aborted) throw error;
-          return failed("refused", `the preparation of container ${spec.containerName} was cut by its stop or removal`);
-        });
-      }
+      case "prepare":
+        return prepareWorkload(checkedSpec(action.value.spec), slot, time, this.#startParts());
       case "start":
-        return startWorkload(command, checkedSpec(command, action.value.spec), slot, time, this.#startParts());
+        return startWorkload(command, checkedSpec(action.value.spec), slot, time, this.#startParts());
       case "stop":
         await this.#stop(command, slot, Math.min(action.value.graceMs, Math.max(0, time.leftMs - KILL_RESERVE_MS)));
         return SUCCEEDED;
@@ -315,6 +327,11 @@ export class Executor {
         await this.#options.runtime.remove(command.containerId, action.value.removeVolumes);
         await this.#options.journal.append({ kind: "removed", containerId: command.containerId });
         return SUCCEEDED;
+      case "install":
+        return reinstallVolume(command, checkedSpec(action.value.spec), slot, time, this.#startParts());
+      // `plainCommand` has made others of these.
+      case "prepareEquipped":
+      case "startEquipped":
       case undefined:
         return failed("unknown_command", "this agent does not know the command: update the agent");
       default:
@@ -326,7 +343,9 @@ export class Executor {
     return {
       ...this.#options,
       leaving: () => this.#leaving,
+      turns: this.#turns,
       limit: this.#limit,
+      installLimit: this.#installLimit,
       settled: (containerId) => this.crashes.settled(containerId),
       watch: (spec, kind, detail) => this.#watch(spec, kind, detail),
       observe: (slot) => this.#observe(slot),
@@ -341,7 +360,8 @@ export class Executor {
     await journal.append({ kind: "closed", containerId, epoch: String(command.epoch) });
     slot.endWatch();
     this.crashes.settled(containerId);
-    await runtime.stop(containerId, stopPolicyOf(journal.state, containerId).signal, graceMs);
+    const { signal, command: words } = stopPolicyOf(journal.state, containerId);
+    await runtime.stop(containerId, signal, graceMs, slot.openGrace(), words);
     await guard.forget(containerId);
   }
 
@@ -390,9 +410,8 @@ export class Executor {
   }
 
   async #status(containerId: string, seen?: ObservedContainer | null): Promise<WorkloadStatus> {
-    const { runtime } = this.#options;
-    const observed = seen === undefined ? await runtime.inspect(containerId) : seen;
-    const usage = observed?.state === "running" ? await runtime.usage(containerId) : null;
+    const observed = seen === undefined ? await this.#options.runtime.inspect(containerId) : seen;
+    const usage = observed ? this.#usage.of(observed) : null;
     return workloadStatus(containerId, observed, this.#slot(containerId).health, usage);
   }
 
@@ -427,7 +446,3 @@ const timedOut = ({ timeoutMs }: Command): CommandOutcome =>
   );
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-function noHealthCheck(): never {
-  throw new Error("a health watch without a health check");
-}

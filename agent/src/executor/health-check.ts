@@ -20,6 +20,11 @@ export function healthTimes(check: HealthCheck): { intervalMs: number; timeoutMs
   };
 }
 
+/** Stands for the check of a spec that has a probe, and so has one. */
+export function noHealthCheck(): never {
+  throw new Error("a health watch without a health check");
+}
+
 /** Makes the probe of a spec; null when it has no check. A check of an unknown port never succeeds and says so. */
 export function healthProbe(
   spec: WorkloadSpec,

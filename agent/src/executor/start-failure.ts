@@ -1,5 +1,5 @@
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
-import type { ContainerRuntime, ObservedContainer } from "../runtime/container-runtime.ts";
+import { type ContainerRuntime, type ObservedContainer, RuntimeFault } from "../runtime/container-runtime.ts";
 
 /** Lines of output that are shown with a failed start, and characters of each. */
 const LAST_LINES = 5;
@@ -22,4 +22,9 @@ export async function whyEnded(
   const reason = observed?.detail || "its process is gone";
   const output = lines.length > 0 ? `its last output: ${lines.slice(-LAST_LINES).join(" | ")}` : "it wrote nothing";
   return `container ${spec.containerName} ended before it was healthy: ${reason}; ${output}; look at its startup command`;
+}
+
+/** A stop or removal came while a start was on its way. */
+export function overtakenStart(spec: WorkloadSpec): RuntimeFault {
+  return new RuntimeFault("start_failed", `container ${spec.containerName} was stopped before it was started`);
 }

@@ -4,19 +4,26 @@ import { type WorkloadSpec, WorkloadSpecSchema } from "@lormas/gen/lormas/agent/
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
-import { type ContainerRuntime, type GuardedGroup, RuntimeFault } from "../runtime/container-runtime.ts";
+import type { ContainerRuntime, GuardedGroup } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, SUCCEEDED } from "./command-gate.ts";
 import type { CommandTime } from "./command-time.ts";
 import type { ContainerSlot } from "./container-slot.ts";
 import { engineAnswers } from "./engine-wait.ts";
-import { healthProbe, healthTimes } from "./health-check.ts";
+import { healthProbe, healthTimes, noHealthCheck } from "./health-check.ts";
 import type { parallelLimit } from "./parallel-limit.ts";
+import { awaitReadyOutput, READY_BUDGET_MS_DEFAULT } from "./ready-output.ts";
 import { awaitServing } from "./serving-wait.ts";
-import { whyEnded } from "./start-failure.ts";
+import type { SharedTurns } from "./shared-turns.ts";
+import { overtakenStart, whyEnded } from "./start-failure.ts";
 import { releaseStart } from "./start-release.ts";
+import { withoutInstall } from "./stored-spec.ts";
+import { installVolume } from "./volume-install.ts";
 
 /** A process without a health check must live this long to count as started. */
 const SETTLE_MS = 100;
+/** Lines that were waited for in vain and are named, and characters of each. */
+const LINES_NAMED_MAX = 3;
+const LINE_NAMED_CHARS = 120;
 
 export type WorkloadStartParts = {
   readonly runtime: ContainerRuntime;
@@ -27,8 +34,12 @@ export type WorkloadStartParts = {
   readonly address: string;
   readonly clock: BootClock;
   readonly timers: Timers;
+  /** In which output is searched. */
+  readonly turns: SharedTurns;
   /** Bounds how many starts are at work at once. */
   readonly limit: ReturnType<typeof parallelLimit>;
+  /** The same of install scripts, which take longer. */
+  readonly installLimit: ReturnType<typeof parallelLimit>;
   /** What crashed before is settled by this start. */
   readonly settled: (containerId: string) => void;
   readonly watch: (spec: WorkloadSpec, kind: "healthy" | "unhealthy", detail?: string) => void;
@@ -50,15 +61,16 @@ export async function startWorkload(
   const containerId = command.containerId;
   const wait = slot.openWait();
   const cut = AbortSignal.any([wait, time.signal]);
-  const overtaken = () =>
-    new RuntimeFault("start_failed", `container ${spec.containerName} was stopped before it was started`);
+  const overtaken = () => overtakenStart(spec);
   await engineAnswers(runtime, parts.clock, timers, cut);
   if (cut.aborted) throw overtaken();
   const before = await runtime.inspect(containerId);
   const isOfThisOrder = before?.epoch === command.epoch && before.session === command.session;
   // It ran and ended before its agent could answer, which died or was cut short. No order starts an epoch twice: whether there
   // is another one the coordinator decides.
-  if (isOfThisOrder && before.state === "exited") {
+  // A script that ended well is no end of the copy: the start goes on where its agent left it.
+  const isInstalled = before?.isInstall === true && before.exitCode === 0;
+  if (isOfThisOrder && before.state === "exited" && !isInstalled) {
     return failed("start_failed", await whyEnded(runtime, spec, before));
   }
   const isThisCopy = isOfThisOrder && before.state === "running";
@@ -68,19 +80,21 @@ export async function startWorkload(
       await runtime.stop(containerId, "SIGKILL", 0);
       await guard.forget(containerId);
     }
+    await installVolume(command, spec, slot, { wait, cut, again: false }, parts);
     await journal.append({
       kind: "started",
       containerId,
       epoch: String(command.epoch),
       session: String(command.session),
-      spec: toJson(WorkloadSpecSchema, spec),
+      spec: toJson(WorkloadSpecSchema, withoutInstall(spec)),
     });
     const release = async (group: GuardedGroup | null) => {
       if (cut.aborted || time.isUp) throw overtaken();
       await releaseStart(command, spec, group, parts);
       slot.appearing = true;
     };
-    const request = { spec, epoch: command.epoch, session: command.session, cut, release };
+    const permit = () => releaseStart(command, spec, null, parts);
+    const request = { spec, epoch: command.epoch, session: command.session, cut, permit, release };
     try {
       await parts.limit(() => runtime.start(request), cut);
     } catch (error) {
@@ -90,9 +104,11 @@ export async function startWorkload(
     }
     parts.settled(containerId);
   }
+  const unready = await readyProblem(spec, slot, parts, cut);
+  if (unready !== null) return unready;
   const probe = healthProbe(spec, parts.address, runtime, timers);
   if (!probe) {
-    await timers.sleep(SETTLE_MS, cut);
+    await timers.sleep(spec.equipment?.ready ? 0 : SETTLE_MS, cut);
     const after = await runtime.inspect(containerId);
     if (after?.state !== "running") return failed("start_failed", await whyEnded(runtime, spec, after));
     slot.health = { kind: "none", detail: "" };
@@ -117,6 +133,29 @@ export async function startWorkload(
   );
 }
 
-function noHealthCheck(): never {
-  throw new Error("a health watch without a health check");
+/** Waits for the line that tells that the copy is ready, where there is one; null: it is. */
+async function readyProblem(
+  spec: WorkloadSpec,
+  slot: ContainerSlot,
+  parts: WorkloadStartParts,
+  cut: AbortSignal,
+): Promise<CommandOutcome | null> {
+  const ready = spec.equipment?.ready;
+  if (!ready) return null;
+  slot.health = { kind: "starting", detail: "it has not written yet that it is ready" };
+  await parts.observe(slot);
+  const wait = await awaitReadyOutput(spec, ready, parts, cut);
+  if (wait === "ready") return null;
+  const now = await parts.runtime.inspect(spec.containerId);
+  if (now?.state !== "running") return failed("start_failed", await whyEnded(parts.runtime, spec, now));
+  if (wait === "ended") {
+    return failed("start_failed", `container ${spec.containerName} was stopped before it was ready`);
+  }
+  const lines = ready.lines.slice(0, LINES_NAMED_MAX).map((line) => JSON.stringify(line.slice(0, LINE_NAMED_CHARS)));
+  const reason = `wrote no line with ${lines.join(" or ")} within ${ready.budgetMs || READY_BUDGET_MS_DEFAULT} ms`;
+  slot.health = { kind: "unhealthy", detail: `it ${reason}` };
+  return failed(
+    "health_timeout",
+    `container ${spec.containerName} runs but ${reason}; look at its logs, or correct in its egg what tells that it is ready`,
+  );
 }

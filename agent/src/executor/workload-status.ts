@@ -1,6 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import { WorkloadState, type WorkloadStatus, WorkloadStatusSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
-import type { ContainerUsage, ObservedContainer } from "../runtime/container-runtime.ts";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type WorkloadIoSchema,
+  WorkloadState,
+  type WorkloadStatus,
+  WorkloadStatusSchema,
+} from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { ContainerIo, ContainerUsage, ObservedContainer } from "../runtime/container-runtime.ts";
 
 /** What the health check says of a running copy; "none" where there is no check. */
 export type Health = { readonly kind: "none" | "starting" | "healthy" | "unhealthy"; readonly detail: string };
@@ -28,7 +33,17 @@ export function workloadStatus(
     upMs: BigInt(Math.floor(observed.upMs)),
     memoryUsedBytes: BigInt(Math.max(0, Math.floor(usage?.memoryUsedBytes ?? 0))),
     cpuUsedMillis: Math.min(UINT32_MAX, Math.max(0, Math.floor(usage?.cpuUsedMillis ?? 0))),
+    ...(usage?.io ? { io: ioTo(usage.io) } : {}),
   });
+}
+
+function ioTo(io: ContainerIo): MessageInitShape<typeof WorkloadIoSchema> {
+  return {
+    networkReceivedBytes: BigInt(io.networkReceivedBytes),
+    networkSentBytes: BigInt(io.networkSentBytes),
+    diskReadBytes: BigInt(io.diskReadBytes),
+    diskWrittenBytes: BigInt(io.diskWrittenBytes),
+  };
 }
 
 const RUNNING_STATE = {

@@ -1,25 +1,46 @@
 import type { Logger } from "pino";
-import { controlFolder, processesBelow } from "../process/cgroup-layout.ts";
+import { setFrozen } from "../process/cgroup-layout.ts";
 import type { NodeCgroups } from "../process/node-cgroups.ts";
-import { killPasses, signalProcess } from "../process/process-killer.ts";
+import { killCgroupPass, killPasses } from "../process/process-killer.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
+import type { Enforcement } from "../session/enforcement.ts";
 
-/**
- * One pass of the agent's own hands over every HA container of the node. It freezes nothing: that is the guard's, which also
- * thaws.
- */
-export function enforceDeadline(cgroups: NodeCgroups | null, groups: readonly GuardedGroup[], log: Logger): void {
-  let found = 0;
-  try {
-    if (cgroups) {
-      for (const pid of processesBelow(controlFolder(cgroups.layout, cgroups.paths.ha))) {
-        found += signalProcess(pid, "SIGKILL") ? 1 : 0;
-      }
+/** The agent's own hands over the HA containers of its node. What cannot be done is logged, and tried again in the next pass. */
+export function agentEnforcement(
+  cgroups: NodeCgroups | null,
+  groups: () => readonly GuardedGroup[],
+  log: Logger,
+): Enforcement {
+  const guarded = <Outcome>(what: string, act: () => Outcome, failed: Outcome): Outcome => {
+    try {
+      return act();
+    } catch (error) {
+      log.error({ err: error }, `${what} failed`);
+      return failed;
     }
-    const ha = groups.filter((group) => group.ha);
-    found += killPasses(ha, ({ containerId }, error) => log.error({ err: error, containerId }, "killing failed"));
-  } catch (error) {
-    log.error({ err: error }, "a pass of killing failed, the next follows");
-  }
-  if (found > 0) log.error({ processes: found }, "the lease is over: HA containers were killed");
+  };
+  return {
+    kill() {
+      const ha = groups().filter((group) => group.ha);
+      const inCgroup = cgroups
+        ? guarded(
+            "killing the HA cgroup",
+            () => killCgroupPass(cgroups.layout, cgroups.paths.ha, cgroups.paths.grave),
+            0,
+          )
+        : 0;
+      const failed = ({ containerId }: GuardedGroup, error: unknown) =>
+        log.error({ err: error, containerId }, "killing failed");
+      const found = inCgroup + guarded("looking for what is to be killed", () => killPasses(ha, failed), 0);
+      if (found > 0) log.error({ processes: found }, "the lease is over: HA containers were killed");
+    },
+    thaw() {
+      if (!cgroups) return true;
+      const thaw = () => {
+        setFrozen(cgroups.layout, cgroups.paths.ha, false);
+        return true;
+      };
+      return guarded("thawing", thaw, false);
+    },
+  };
 }

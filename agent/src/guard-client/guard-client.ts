@@ -95,7 +95,6 @@ export class GuardClient implements GuardLink {
     await this.#ask({ type: "forget", containerId });
   }
 
-  /** This agent is about to end on purpose: from here on no guard starts it again. */
   async leaving(): Promise<void> {
     this.#launch = null;
     await this.#ask({ type: "leaving" });

@@ -23,6 +23,8 @@ export type GuardLink = {
   enter(group: GuardedGroup): Promise<void>;
   /** The container has ended; nothing of it is left. */
   forget(containerId: string): Promise<void>;
+  /** This agent is about to end on purpose: from here on no guard starts it again. */
+  leaving(): Promise<void>;
   /** Ends the guard: nothing of this node runs any more. */
   dismiss(): Promise<void>;
 };

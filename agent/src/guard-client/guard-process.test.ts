@@ -95,6 +95,7 @@ async function start(
     spec,
     epoch: 3n,
     session: 2n,
+    permit: async () => undefined,
     release: async (group) => {
       if (!group) throw new Error("the exec runtime hands over what it starts");
       if (leaseMs !== null) expect(await guard.renew(until(clock.nowMs() + leaseMs))).toBe(true);

@@ -33,6 +33,9 @@ export class InProcessGuard implements GuardLink {
     this.groups.delete(containerId);
   }
 
+  /** It starts nothing. */
+  async leaving(): Promise<void> {}
+
   async dismiss(): Promise<void> {
     this.dismissed = true;
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Timers } from "../clock/clock.ts";
 import { handClock } from "../clock/hand-clock.ts";
 import { CALM_PAUSE_MS, GROUPS_MAX, Guard, type GuardHands, KILLING_PAUSE_MS, PET_PAUSE_MS } from "./guard.ts";
 import type { WireGroup } from "./guard-message.ts";
@@ -34,14 +35,19 @@ function rig(record: GuardFile | null = null) {
     pet: () => void pettedMs.push(clock.nowMs()),
     log: () => undefined,
   };
-  const guard = new Guard({ record, bootId: "boot", clock, timers: clock.timers, hands });
+  let stopped = false;
+  const after: Timers["after"] = (delayMs, run) => clock.timers.after(delayMs, () => stopped || run());
+  const guard = new Guard({ record, bootId: "boot", clock, timers: { ...clock.timers, after }, hands });
+  const stop = () => {
+    stopped = true;
+  };
   const leave = (count: number) => {
     left = count;
   };
   const dieAtGate = () => {
     waiting = false;
   };
-  return { clock, done, stored, guard, leave, dieAtGate, pettedMs };
+  return { clock, done, stored, guard, leave, dieAtGate, stop, pettedMs };
 }
 
 const renew = (deadlineMs: number) => ({
@@ -107,6 +113,17 @@ test("a record of this boot goes on where the former guard ended; one of another
   expect(same.done).toEqual(["thaw", "kill a"]);
   const other = rig({ ...record, bootId: "another" });
   expect(other.done).toEqual(["kill "]);
+});
+
+test("stopped past its deadline it has killed nothing, and thaws at the next lease what the agent has frozen", () => {
+  const { clock, done, guard, stop } = rig();
+  guard.handle(renew(2_000));
+  done.length = 0;
+  stop();
+  clock.advance(5_000);
+  expect(done).toEqual([]);
+  guard.handle(renew(9_000));
+  expect(done).toEqual(["thaw"]);
 });
 
 test("holds a bounded number of containers", () => {

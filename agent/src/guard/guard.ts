@@ -78,9 +78,11 @@ export class Guard {
         const { lease: next, refused } = guardRenewed(this.#lease, request.grant, nowMs);
         if (refused !== null) return { type: "refused", id, reason: refused };
         if (next !== this.#lease) {
+          // The agent freezes as well: one that was stopped past the deadline has killed nothing, and thaws all the same.
+          const wasOver = this.#killing || guardMustKill(this.#lease, nowMs);
           this.#store(next);
           this.#lease = next;
-          if (!guardMustKill(next, nowMs) && this.#killing) {
+          if (!guardMustKill(next, nowMs) && wasOver) {
             this.#killing = false;
             this.#hands.thaw();
             this.#hands.log("a lease holds again");

@@ -75,6 +75,13 @@ export const EMPTY_JOURNAL: JournalState = {
 const NO_CONTAINER: ContainerRecord = { epoch: 0n, closedEpoch: 0n, started: null };
 const highest = (a: bigint, b: bigint) => (a > b ? a : b);
 
+/** The copy that should run on here: started in the present session, and neither closed nor removed since. Null: none should. */
+export function standingStart(state: JournalState, containerId: string): StartedRecord | null {
+  const { closedEpoch, started } = containerRecord(state, containerId);
+  if (!started?.spec || started.epoch <= closedEpoch) return null;
+  return started.session === state.session && started.session > state.closedSession ? started : null;
+}
+
 /** What the journal says of a container; zeroes when it never heard of it. */
 export function containerRecord(state: JournalState, containerId: string): ContainerRecord {
   return state.containers.get(containerId) ?? NO_CONTAINER;

@@ -6,7 +6,9 @@ import type { Journal } from "../journal/journal.ts";
 import type { JournalRecord } from "../journal/journal-state.ts";
 import type { PeerAnswering, PeerPlane } from "../peers/peer-plane.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
-import type { CoordinatorClient } from "../session/coordinator-client.ts";
+import type { CoordinatorClient, enrolCall } from "../session/coordinator-client.ts";
+import type { CredentialStore } from "../session/credentials.ts";
+import type { Enforcement } from "../session/enforcement.ts";
 import type { NodeAgentOptions } from "./node-agent.ts";
 
 // Everything that the agent does to the world by its ports, told by their types: a new method, journal record or message that
@@ -16,6 +18,7 @@ const RUNTIME = {
   kind: "read",
   ready: "read",
   prepare: "durable",
+  install: "durable",
   start: "durable",
   stop: "durable",
   remove: "durable",
@@ -25,6 +28,7 @@ const RUNTIME = {
   // A health check: it asks, and what it does inside the container is the container's business.
   run: "read",
   logs: "read",
+  input: "send",
   onChange: "read",
   close: "read",
 } as const satisfies Record<keyof ContainerRuntime, EffectKind>;
@@ -37,8 +41,18 @@ const GUARD = {
   register: "durable",
   enter: "durable",
   forget: "durable",
+  leaving: "send",
   dismiss: "durable",
 } as const satisfies Record<keyof GuardLink, EffectKind>;
+
+const CREDENTIALS = { load: "read", enrolmentKey: "durable", save: "durable" } as const satisfies Record<
+  keyof CredentialStore,
+  EffectKind
+>;
+
+const ENROLMENT = { enrol: "send" } as const;
+
+const ENFORCEMENT = { kill: "durable", thaw: "durable" } as const satisfies Record<keyof Enforcement, EffectKind>;
 
 const JOURNAL = { state: "read", append: "durable", broken: "read", close: "read" } as const satisfies Record<
   keyof Journal,
@@ -85,8 +99,7 @@ export const AGENT_PORTS = {
   guard: "wrapped",
   connect: "wrapped",
   peers: "wrapped",
-  // Kills by this process's own hands at the hard end: once more than the guard does, in its stead if need be.
-  enforce: "plain",
+  enforcement: "wrapped",
   nodeId: "plain",
   incarnation: "plain",
   address: "plain",
@@ -106,11 +119,15 @@ const MESSAGES = {
   inventory: "send",
   report: "send",
   goodbye: "send",
+  consoleResult: "send",
 } as const satisfies Record<CaseOf<HeartbeatRequest> | CaseOf<CommandsRequest>, EffectKind>;
 
 const PREFIX = {
   runtime: "agent.runtime",
   guard: "agent.guard",
+  enforcement: "agent.enforcement",
+  credentials: "agent.credentials",
+  enrolment: "agent.enrolment",
   journal: "agent.journal",
   record: "agent.journal.append",
   client: "agent.client",
@@ -123,6 +140,9 @@ const PREFIX = {
 export const AGENT_SITES: ReadonlySet<string> = new Set([
   ...sitesOf(PREFIX.runtime, RUNTIME),
   ...sitesOf(PREFIX.guard, GUARD),
+  ...sitesOf(PREFIX.enforcement, ENFORCEMENT),
+  ...sitesOf(PREFIX.credentials, CREDENTIALS),
+  ...sitesOf(PREFIX.enrolment, ENROLMENT),
   ...sitesOf(PREFIX.record, RECORDS),
   ...sitesOf(PREFIX.client, CLIENT),
   ...sitesOf(PREFIX.message, MESSAGES),
@@ -134,6 +154,9 @@ export const AGENT_SITES: ReadonlySet<string> = new Set([
 export type AgentFailpoints = {
   readonly runtime: (runtime: ContainerRuntime) => ContainerRuntime;
   readonly guard: <Guard extends GuardLink>(guard: Guard) => GuardLink;
+  readonly enforcement: (enforcement: Enforcement) => Enforcement;
+  readonly credentials: (store: CredentialStore) => CredentialStore;
+  readonly enrolment: (ask: typeof enrolCall) => typeof enrolCall;
   readonly journal: (journal: Journal) => Journal;
   readonly peers: (peers: PeerPlane) => PeerPlane;
   readonly client: (client: CoordinatorClient) => CoordinatorClient;
@@ -146,6 +169,9 @@ export function agentFailpoints(env: NodeJS.ProcessEnv, hands: Hands): AgentFail
   return {
     runtime: (runtime) => points.around<ContainerRuntime>(PREFIX.runtime, runtime, RUNTIME),
     guard: (guard) => points.around<GuardLink>(PREFIX.guard, guard, GUARD),
+    enforcement: (enforcement) => points.around<Enforcement>(PREFIX.enforcement, enforcement, ENFORCEMENT),
+    credentials: (store) => points.around<CredentialStore>(PREFIX.credentials, store, CREDENTIALS),
+    enrolment: (ask) => points.around(PREFIX.enrolment, { enrol: ask }, ENROLMENT).enrol,
     journal: (journal) =>
       points.around<Journal>(PREFIX.journal, journal, JOURNAL, (method, args) =>
         // The port's own signature: append(record).

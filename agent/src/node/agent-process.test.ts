@@ -140,13 +140,15 @@ describe.runIf(process.platform === "linux")("the agent's process", { timeout: 3
     await waitFor("it told", () => coordinator.heard.heartbeats.at(-1)?.guarded === false);
     await waitFor("the HA container killed by the agent", () => agent.containerPid(spec.containerId) === null);
     expect(coordinator.heard.heartbeats.at(-1)).toMatchObject({ guarded: false, remainingMs: 0 });
+    // What comes late, as a start that waited in its engine, must not run one instruction.
+    if (agent.haFrozen() !== null) expect(agent.haFrozen()).toBe(true);
     const other = testSpec({ ha: true });
     const refused = await run(testCommand(other.containerId, { case: "start", value: { spec: other } }));
     expect(refused).toMatchObject({ ok: false, errorCode: "no_lease" });
     process.kill(guard ?? 0, "SIGCONT");
     await waitFor("guarded under a lease again", () => {
       const beat = coordinator.heard.heartbeats.at(-1);
-      return beat?.guarded === true && beat.remainingMs > 0;
+      return beat?.guarded === true && beat.remainingMs > 0 && agent.haFrozen() !== true;
     });
   });
 

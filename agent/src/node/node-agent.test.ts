@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -13,9 +13,9 @@ import { InMemoryPeers } from "../peers/in-memory-peers.ts";
 import { SimulatedRuntime } from "../runtime/simulated/simulated-runtime.ts";
 import { keepCertificateFresh } from "../session/certificate-renewal.ts";
 import { coordinatorClient } from "../session/coordinator-client.ts";
-import type { Credentials } from "../session/credentials.ts";
-import { EnrolmentRefused, enrol } from "../session/enrolment.ts";
+import { CredentialFiles, type Credentials } from "../session/credentials.ts";
 import { TEST_NODE_ID, TestCoordinator } from "../session/test-coordinator.ts";
+import { enrolHere } from "../session/test-enrolment.ts";
 import { NodeAgent } from "./node-agent.ts";
 import { testCommand, testId, testSpec } from "./test-command.ts";
 
@@ -33,23 +33,6 @@ let running: Promise<void>;
 let credentials: Credentials;
 let enforced: number;
 
-function enrolNow(
-  token = coordinator.joinToken,
-  coordinatorFor: (attempt: number) => string = () => coordinator.address,
-): Promise<Credentials> {
-  return enrol({
-    dataDir,
-    coordinatorFor,
-    name: "node-1",
-    token,
-    timers: systemTimers,
-    wall: wallClock,
-    random: Math.random,
-    log,
-    signal: new AbortController().signal,
-  });
-}
-
 async function startAgent(): Promise<void> {
   journal = await Journal.open(dataDir);
   const resources = { cpuMillis: 2_000, memoryBytes: 1n << 30n, diskBytes: 1n << 33n };
@@ -61,8 +44,11 @@ async function startAgent(): Promise<void> {
     runtime,
     journal,
     guard,
-    enforce: () => {
-      enforced += 1;
+    enforcement: {
+      kill: () => {
+        enforced += 1;
+      },
+      thaw: () => true,
     },
     connect: () => coordinatorClient(coordinator.address, credentials),
     peers: peers.plane(TEST_NODE_ID),
@@ -98,7 +84,7 @@ beforeEach(async () => {
   peers = new InMemoryPeers();
   said = [];
   enforced = 0;
-  credentials = await enrolNow();
+  credentials = await enrolHere(coordinator, dataDir);
   await startAgent();
 });
 
@@ -224,6 +210,9 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     await attached();
     expect(inventories()[0]?.value).toMatchObject({ session: 1n, workloads: [{ containerId: spec.containerId }] });
     await waitFor("the result again", () => coordinator.resultOf(command.commandId));
+    // The inventory is of later than the result, and must not be overruled by it.
+    const kinds = coordinator.heard.messages.map((message) => message.case);
+    expect(kinds.indexOf("result")).toBeLessThan(kinds.indexOf("inventory"));
     coordinator.send({
       case: "resultAck",
       value: { $typeName: "lormas.agent.v1.ResultAck", commandId: command.commandId },
@@ -318,6 +307,49 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     await leased();
   });
 
+  test("a goodbye waits for a command stream that is being dialled anew", async () => {
+    await attached();
+    coordinator.commandStreams.at(-1)?.end();
+    await waitFor("the end of the stream", () => said.some((line) => line.includes("command stream ended")));
+    await agent.stop("maintenance");
+    expect(coordinator.heard.messages.filter(({ case: of }) => of === "goodbye")).toMatchObject([
+      { value: { session: 1n, reason: "maintenance" } },
+    ]);
+  });
+
+  test("a goodbye that broke off with its connection is said again on the next one", async () => {
+    await attached();
+    coordinator.onGoodbye = () => {
+      coordinator.onGoodbye = () => undefined;
+      coordinator.cut();
+    };
+    await agent.stop("maintenance");
+    const reasons = coordinator.heard.messages.map(({ case: of, value }) => of === "goodbye" && value.reason);
+    expect(reasons.filter(Boolean)).toEqual(["maintenance", "maintenance"]);
+    expect(said.join()).not.toContain("heard the goodbye");
+  });
+
+  test("an agent that leaves takes up no new session: the coordinator that gives one has heard of the end", async () => {
+    await attached();
+    coordinator.onGoodbye = () => {
+      coordinator.session = 2n;
+      coordinator.cut();
+    };
+    await agent.stop("maintenance");
+    await running;
+    expect(journal.state).toMatchObject({ session: 1n, closedSession: 1n });
+    expect(said.join()).not.toContain("heard the goodbye");
+  });
+
+  test("an agent that no coordinator hears leaves all the same, and says what that means", async () => {
+    await attached();
+    await coordinator.stop();
+    await agent.stop("maintenance");
+    await running;
+    expect(journal.state.closedSession).toBe(1n);
+    expect(said.join()).toContain("no coordinator has heard the goodbye");
+  });
+
   test("carries logs up, tail first and then what follows, until they are closed", async () => {
     await attached();
     const spec = testSpec();
@@ -363,7 +395,7 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     credentials = { ...credentials, certificatePem: await shortLived() };
     const end = new AbortController();
     const keeping = keepCertificateFresh({
-      dataDir,
+      store: new CredentialFiles(dataDir),
       credentials: () => credentials,
       renewed: (fresh) => {
         credentials = fresh;
@@ -393,41 +425,3 @@ async function shortLived(): Promise<string> {
   const { certificateRequest } = await import("../session/certificate-request.ts");
   return coordinator.issueNode(await certificateRequest("node-1", credentials.keyPem));
 }
-
-describe("enrolment", () => {
-  test("has its key on disk before anybody is asked, and uses it again after a crash", async () => {
-    for (const name of ["node.json", "key.pem"]) rmSync(join(dataDir, name));
-    let onDisk = "";
-    const first = await enrolNow(coordinator.joinToken, () => {
-      onDisk = readFileSync(join(dataDir, "key.pem"), "utf8");
-      return coordinator.address;
-    });
-    expect(first.keyPem).toBe(onDisk);
-    // The answer came, and nothing of it was stored.
-    for (const name of ["node.json", "cert.pem", "ca.pem"]) rmSync(join(dataDir, name));
-    expect(await enrolNow()).toMatchObject({ keyPem: first.keyPem, nodeId: first.nodeId });
-  });
-
-  test("is refused with the reason and the next step when the token is used up", async () => {
-    const used = coordinator.joinToken.replace("secret-for-one-enrolment", "another-secret-entirely");
-    await expect(enrolNow(used)).rejects.toThrow(EnrolmentRefused);
-    await expect(enrolNow(used)).rejects.toThrow(/token is unknown; make a new join token/);
-    expect(credentials.nodeId).toBe(TEST_NODE_ID);
-  });
-
-  test("asks the next coordinator when one does not answer", async () => {
-    const asked: number[] = [];
-    const fresh = await enrolNow(coordinator.joinToken, (attempt) => {
-      asked.push(attempt);
-      return attempt < 2 ? "127.0.0.1:1" : coordinator.address;
-    });
-    expect(fresh.nodeId).toBe(TEST_NODE_ID);
-    expect(asked).toEqual([0, 1, 2]);
-  });
-
-  test("sends nothing to a coordinator whose authority is not the token's", async () => {
-    const { discoverCa } = await import("../session/ca-discovery.ts");
-    await expect(discoverCa(coordinator.address, "00".repeat(32), 2_000)).rejects.toThrow(/does not show.*new token/);
-    expect(coordinator.heard.enrolments).toHaveLength(1);
-  });
-});

@@ -11,19 +11,23 @@ import { PeerDesk } from "../peers/peer-desk.ts";
 import type { PeerPlane } from "../peers/peer-plane.ts";
 import { type AskerCounts, VoteAsker } from "../peers/vote-asker.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
+import { AttachedStream } from "../session/attached-stream.ts";
 import { backOffMs, dialLimits } from "../session/back-off.ts";
-import { type CommandStream, commandSession } from "../session/command-session.ts";
+import { commandSession } from "../session/command-session.ts";
+import { CONSOLE_FEATURE, ConsoleDesk } from "../session/console-desk.ts";
 import type { CoordinatorClient } from "../session/coordinator-client.ts";
+import type { Enforcement } from "../session/enforcement.ts";
 import { heartbeatSession } from "../session/heartbeat-session.ts";
 import { LeaseKeeper } from "../session/lease-keeper.ts";
 import { LogPusher } from "../session/log-push.ts";
 import { architecture, type NodeResources, platform } from "./node-resources.ts";
 
-/** How often resources and the engine are looked at, and usage of containers is reported. */
+/** How often resources and the engine are looked at, and every container is reported. */
 const MEASURE_MS = 1_000;
-const USAGE_REPORT_MS = 10_000;
+const REVIEW_MS = 10_000;
 /** A connection that held this long was a good one: the next dial comes soon. */
 const GOOD_LINK_MS = 5_000;
+/** How long an agent that leaves tries to be heard. */
 const GOODBYE_MS = 2_000;
 /** Why the work of a connection is given up; without a reason each end would make an error that nobody reads. */
 const LINK_OVER = "the connection is over";
@@ -39,8 +43,7 @@ export type NodeAgentOptions = {
   readonly runtime: ContainerRuntime;
   readonly journal: Journal;
   readonly guard: GuardLink;
-  /** Kills every HA container of this node by this process's own hands. */
-  readonly enforce: () => void;
+  readonly enforcement: Enforcement;
   /** Opens a fresh connection with the present certificate. */
   readonly connect: () => CoordinatorClient;
   /** The way to other agents; without one this node gives no votes and survives by none. */
@@ -59,11 +62,15 @@ export class NodeAgent {
   readonly #lease: LeaseKeeper;
   readonly #executor: Executor;
   readonly #logs: LogPusher;
+  readonly #console: ConsoleDesk;
   readonly #desk: PeerDesk;
   readonly #asker: VoteAsker | null;
   readonly #end = new AbortController();
   #client: CoordinatorClient | null = null;
-  #stream: CommandStream | null = null;
+  readonly #stream: AttachedStream;
+  /** The session is closed and this run opens no other. */
+  #left = false;
+  #goodbyeHeard = false;
   // As they are sent: every heartbeat carries what was measured last.
   #capacity = create(ResourcesSchema);
   #usage = create(ResourcesSchema);
@@ -75,10 +82,11 @@ export class NodeAgent {
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     const { clock, timers, guard, runtime, journal, address, log } = options;
-    const { nodeId, enforce } = options;
+    const { nodeId, enforcement } = options;
     const { membership } = journal.state;
-    this.#lease = new LeaseKeeper({ nodeId, membership, clock, timers, guard, enforce });
+    this.#lease = new LeaseKeeper({ nodeId, membership, clock, timers, guard, enforcement });
     this.#bornMs = clock.nowMs();
+    this.#stream = new AttachedStream(timers);
     const { deadlineMs, softEndMs } = guard;
     this.#desk = new PeerDesk(() => this.#lease.lease, { deadlineMs, softEndMs }, clock);
     const { peers, incarnation } = options;
@@ -88,6 +96,7 @@ export class NodeAgent {
     const mayRun = () => this.#lease.mayRun();
     this.#executor = new Executor({ runtime, journal, guard, mayStart, mayRun, address, clock, timers, log });
     this.#logs = new LogPusher(runtime, log);
+    this.#console = new ConsoleDesk(runtime);
   }
 
   /** The present connection; null while there is none. */
@@ -111,8 +120,8 @@ export class NodeAgent {
       const reason = await this.#link();
       if (this.#end.signal.aborted) break;
       if (clock.nowMs() - startedMs > GOOD_LINK_MS) attempt = 0;
-      const leaseMs = this.#lease.mayRun() ? (this.#lease.lease.membership?.policy.leaseMs ?? null) : null;
-      const waitMs = backOffMs(attempt, random(), dialLimits(leaseMs));
+      const leaseMs = this.#lease.lease.membership?.policy.leaseMs ?? null;
+      const waitMs = backOffMs(attempt, random(), dialLimits(leaseMs, this.#lease.mayRun()));
       log.warn({ reason, waitMs }, "connection to the coordinator ended");
       await timers.sleep(waitMs, this.#end.signal);
     }
@@ -121,7 +130,8 @@ export class NodeAgent {
 
   /**
    * The clean end: every container is stopped by its own policy while the lease is still renewed, the journal closes the
-   * session, the coordinator is told goodbye. Throws when something could not be stopped; then no goodbye is said.
+   * session, the coordinator is told goodbye, on the next connection if there is none at that moment. Throws when something
+   * could not be stopped; then no goodbye is said.
    * With `leave` false the session stays open: containers are stopped and wait here for the agent's return, or until W.
    */
   async stop(reason: string, leave = true): Promise<void> {
@@ -131,12 +141,30 @@ export class NodeAgent {
       await this.#executor.stopAll(LEAVE_GRACE_MAX_MS);
       if (!leave) return;
       const { session } = journal.state;
+      this.#left = true;
       await journal.append({ kind: "session_closed", session: String(session) });
       this.#desk.goodbye();
-      await this.#stream?.goodbye(session, reason, GOODBYE_MS);
-      log.info({ session, reason }, "session closed");
+      if (await this.#sayGoodbye(session, reason)) log.info({ session, reason }, "session closed");
+      else
+        log.warn(
+          { session, reason },
+          "session closed, but no coordinator has heard the goodbye: containers start elsewhere once the lease is surely over",
+        );
     } finally {
       this.abandon();
+    }
+  }
+
+  /** True once a coordinator has heard it; within GOODBYE_MS, whatever happens to connections meanwhile. */
+  async #sayGoodbye(session: bigint, reason: string): Promise<boolean> {
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + GOODBYE_MS;
+    const leftMs = () => untilMs - clock.nowMs();
+    let stream = this.#stream.present;
+    for (;;) {
+      if (await stream?.goodbye(session, reason, leftMs())) return true;
+      stream = await this.#stream.next(leftMs());
+      if (stream === null) return this.#goodbyeHeard;
     }
   }
 
@@ -198,7 +226,10 @@ export class NodeAgent {
           elapsedMs: BigInt(Math.max(0, Math.round(clock.nowMs() - this.#bornMs))),
         }),
         welcomed: (welcome, membership) => {
-          const problem = this.#termObjection(welcome.term) ?? this.#sessionObjection(welcome.session);
+          const problem =
+            this.#termObjection(welcome.term) ??
+            this.#sessionObjection(welcome.session) ??
+            this.#leavingObjection(welcome.session);
           if (problem !== null) return problem;
           welcomed = welcome.session;
           log.info({ term: welcome.term, session: welcome.session, profile: membership.policy.profile }, "welcomed");
@@ -220,7 +251,7 @@ export class NodeAgent {
     } finally {
       this.#end.signal.removeEventListener("abort", stop);
       stop();
-      this.#stream = null;
+      this.#stream.detach();
       this.#logs.closeAll();
       await commands;
       this.#client = null;
@@ -256,11 +287,12 @@ export class NodeAgent {
         },
         openLogs: (request) => this.#logs.open(client, request),
         closeLogs: (request) => this.#logs.close(request.logId),
+        consoleInput: (input, answer) => this.#console.take(input, answer),
         attached: (stream) => {
-          this.#stream = stream;
+          const awaited = this.#stream.attach(stream);
           log.info({ session: welcome.session }, "attached");
           // The goodbye of an earlier run may have been lost: the session is over here, and is said so until it is heard.
-          if (welcome.session <= journal.state.closedSession) {
+          if (!awaited && welcome.session <= journal.state.closedSession) {
             void stream.goodbye(welcome.session, "closed before", GOODBYE_MS);
           }
         },
@@ -268,7 +300,7 @@ export class NodeAgent {
         log,
         signal,
       });
-      this.#stream = null;
+      this.#stream.detach();
       if (signal.aborted) return;
       // A stream that is taken and ended at once, again and again, must not be dialled without a pause.
       if (clock.nowMs() - startedMs > GOOD_LINK_MS) attempt = 0;
@@ -326,6 +358,7 @@ export class NodeAgent {
       portPoolMax: portPool.max,
       guarded: guard.answering,
       peerAddress: this.#options.peers?.address ?? "",
+      features: [CONSOLE_FEATURE],
     });
   }
 
@@ -338,6 +371,14 @@ export class NodeAgent {
     const confirmed = this.#options.journal.state.session;
     if (session === 0n) return "the coordinator gave no session";
     return session < confirmed ? `the coordinator gave session ${session}, this node has confirmed ${confirmed}` : null;
+  }
+
+  /** An agent that leaves opens no session again. A leader that offers the next one knows that the last is over. */
+  #leavingObjection(session: bigint): string | null {
+    if (!this.#left || session <= this.#options.journal.state.session) return null;
+    this.#goodbyeHeard = true;
+    this.#stream.giveUp();
+    return `the agent leaves, and takes up no session ${session}`;
   }
 
   async #measure(): Promise<void> {
@@ -356,17 +397,15 @@ export class NodeAgent {
     }
   }
 
-  /** Tells what each container uses, as reports without a change of state. */
+  /** Tells of each container again and again: what it uses, and that it does not run where it should. */
   async #keepReporting(): Promise<void> {
     while (!this.#end.signal.aborted) {
-      await this.#options.timers.sleep(USAGE_REPORT_MS, this.#end.signal);
-      if (!this.#stream || this.#end.signal.aborted) continue;
+      await this.#options.timers.sleep(REVIEW_MS, this.#end.signal);
+      if (!this.#stream.present || this.#end.signal.aborted) continue;
       try {
-        for (const status of await this.#executor.inventory()) {
-          if (status.upMs > 0n && !this.#executor.busy(status.containerId)) this.#stream?.report(status);
-        }
+        await this.#executor.review();
       } catch (error) {
-        this.#options.log.warn({ err: error }, "usage could not be reported");
+        this.#options.log.warn({ err: error }, "containers could not be looked at for their report");
       }
     }
   }

@@ -1,4 +1,4 @@
-import { LEASE_PROFILES } from "@lormas/lease/lease-policy.ts";
+import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ import { VoteAsker } from "./vote-asker.ts";
 const POLICY = LEASE_PROFILES.fast;
 const SOFT_MS = POLICY.leaseMs / 2;
 
-function group(size: number, epoch = 1, policy = POLICY): MembershipEpoch {
+function group(size: number, epoch = 1, policy: LeasePolicy = POLICY): MembershipEpoch {
   const voters = Array.from({ length: size }, (_, n) => ({
     nodeId: `n${n + 1}`,
     nodeName: `node-${n + 1}`,
@@ -43,8 +43,11 @@ function fleet(size: number, membership = group(size)) {
       clock,
       timers: clock.timers,
       guard,
-      enforce: () => {
-        enforced += 1;
+      enforcement: {
+        kill: () => {
+          enforced += 1;
+        },
+        thaw: () => true,
       },
     });
     const plane = peers.plane(nodeId);
@@ -177,7 +180,11 @@ describe("an agent without lease", () => {
     expect(alone?.lease.mayRun()).toBe(true);
   });
 
-  test("one question per voter is open at a time, and none is asked for longer than v/2", async () => {
+  test.each([
+    ["v/2", POLICY, POLICY.voteMs / 2],
+    ["L/4, whatever v", { ...POLICY, voteMs: POLICY.leaseMs }, POLICY.leaseMs / 4],
+    ["v/2, where votes are short", { ...POLICY, voteMs: 2 * POLICY.intervalMs }, POLICY.intervalMs],
+  ])("one question per voter is open at a time, and none is asked for longer than %s", async (_, policy, mostMs) => {
     const timeouts: number[] = [];
     const hanging: PeerPlane = {
       ...new InMemoryPeers().plane("n1"),
@@ -189,11 +196,11 @@ describe("an agent without lease", () => {
     const clock = handClock(10_000);
     const lease = new LeaseKeeper({
       nodeId: "n1",
-      membership: group(2),
+      membership: group(2, 1, policy),
       clock,
       timers: clock.timers,
       guard: new InProcessGuard(),
-      enforce: () => undefined,
+      enforcement: { kill: () => undefined, thaw: () => true },
     });
     const log = pino({ level: "silent" });
     new VoteAsker({ incarnation: "run", lease, peers: hanging, clock, timers: clock.timers, log });
@@ -202,7 +209,8 @@ describe("an agent without lease", () => {
     clock.advance(POLICY.leaseMs);
     await settled();
     expect(timeouts).toHaveLength(1);
-    expect(timeouts[0]).toBeLessThan(POLICY.voteMs / 2);
+    expect(timeouts[0]).toBeLessThan(mostMs);
+    expect(timeouts[0]).toBeGreaterThan(mostMs / 2);
   });
 
   test.each([

@@ -126,7 +126,9 @@ export class VoteAsker {
   }
 
   #askAll(membership: MembershipEpoch, nodeId: string, nowMs: number): void {
-    const timeoutMs = Math.max(1, Math.ceil(membership.policy.voteMs / 2) - 1);
+    // Whatever votes last: of the L/2 from the soft end to the hard one, a question asked in vain takes half at most.
+    const { voteMs, leaseMs } = membership.policy;
+    const timeoutMs = Math.max(1, Math.ceil(Math.min(voteMs / 2, leaseMs / 4)) - 1);
     for (const voter of membership.voters) {
       if (voter.nodeId === nodeId || this.#open.has(voter.nodeId)) continue;
       if (voter.peerAddress === "") {

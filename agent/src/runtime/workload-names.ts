@@ -1,4 +1,6 @@
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { PATTERN_WEIGHT_MAX, readyLineOf, readyWeight } from "@lormas/wire/line-pattern.ts";
+import { volumePath } from "../config-files/volume-path.ts";
 
 /** What the agent adds to a container's environment. */
 export type NodeFacts = { readonly nodeId: string; readonly nodeName: string; readonly address: string };
@@ -27,6 +29,7 @@ export function specProblems(spec: WorkloadSpec): string[] {
   for (const name of Object.keys(spec.env)) {
     if (!ENV_NAME.test(name)) problems.push(`environment variable "${name}": use letters, digits and "_"`);
   }
+  problems.push(...equipmentProblems(spec));
   const repeated = (kind: string, names: string[]) => {
     if (new Set(names).size < names.length) problems.push(`two ${kind} share one name: give each its own`);
   };
@@ -38,6 +41,32 @@ export function specProblems(spec: WorkloadSpec): string[] {
     "ports",
     spec.ports.map((port) => envName(port.name)),
   );
+  return problems;
+}
+
+function equipmentProblems({ equipment, volumes }: WorkloadSpec): string[] {
+  if (!equipment) return [];
+  const problems: string[] = [];
+  for (const line of equipment.ready?.lines ?? []) {
+    if (readyLineOf(line) !== null) continue;
+    problems.push(
+      `${JSON.stringify(line.slice(0, 120))}, which tells that it is ready, is no expression that agents know`,
+    );
+  }
+  const weight = readyWeight(equipment.ready?.lines ?? []);
+  if (weight > PATTERN_WEIGHT_MAX) {
+    problems.push(
+      `the expressions which tell that it is ready are ${weight} steps long together; at most ${PATTERN_WEIGHT_MAX}: shorten them`,
+    );
+  }
+  const needsVolume = equipment.install !== undefined || equipment.configFiles.length > 0;
+  if (needsVolume && !volumes.some(({ name }) => name === equipment.volume)) {
+    problems.push(`volume "${equipment.volume}", which is to be filled, is none of its own`);
+  }
+  for (const { path } of equipment.configFiles) {
+    if (volumePath(path) !== null) continue;
+    problems.push(`configuration file ${JSON.stringify(path.slice(0, 120))}: its path must stay within the volume`);
+  }
   return problems;
 }
 

@@ -23,10 +23,18 @@ test("the jitter is full: chance decides over the whole range", () => {
 
 test("while containers run under a lease, no pause between dials is longer than an eighth of it", () => {
   for (const leaseMs of [800, 5_000, 20_000, 3_600_000]) {
-    const limits = dialLimits(leaseMs);
+    const limits = dialLimits(leaseMs, true);
     for (let attempt = 0; attempt < 40; attempt += 1) {
       expect(backOffMs(attempt, 0.999, limits)).toBeLessThanOrEqual(Math.min(5_000, leaseMs / 8));
     }
   }
-  expect(dialLimits(null)).toEqual(BACK_OFF);
+  expect(dialLimits(null, true)).toEqual(BACK_OFF);
+});
+
+test("without a lease no pause is longer than half of one, so that a leader that is back hears of the node before W", () => {
+  for (const leaseMs of [800, 4_000, 20_000]) {
+    const limits = dialLimits(leaseMs, false);
+    expect(backOffMs(40, 0.999, limits)).toBeLessThanOrEqual(Math.min(5_000, leaseMs / 2));
+  }
+  expect(dialLimits(null, false)).toEqual(BACK_OFF);
 });

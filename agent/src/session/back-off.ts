@@ -17,8 +17,11 @@ export function backOffMs(
 /**
  * The limits of the back-off between dials. As long as HA containers run here under a lease or under votes, the way back to
  * the leader, perhaps another coordinator by now, must be found before they end: the pause then stays below an eighth of L.
+ * Afterwards below half of it: a leader that has come back waits W, which is more than L, before it declares those dead that
+ * it has not heard. `leaseMs` is null before a node has a group.
  */
-export function dialLimits(leaseMs: number | null): { baseMs: number; capMs: number } {
+export function dialLimits(leaseMs: number | null, mayRun: boolean): { baseMs: number; capMs: number } {
   if (leaseMs === null) return BACK_OFF;
-  return { baseMs: BACK_OFF.baseMs, capMs: Math.min(BACK_OFF.capMs, Math.max(BACK_OFF.baseMs, leaseMs / 8)) };
+  const longestMs = mayRun ? leaseMs / 8 : leaseMs / 2;
+  return { baseMs: BACK_OFF.baseMs, capMs: Math.min(BACK_OFF.capMs, Math.max(BACK_OFF.baseMs, longestMs)) };
 }

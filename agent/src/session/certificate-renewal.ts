@@ -5,7 +5,7 @@ import type { Timers, WallClock } from "../clock/clock.ts";
 import { backOffMs } from "./back-off.ts";
 import { certificateRequest } from "./certificate-request.ts";
 import type { CoordinatorClient } from "./coordinator-client.ts";
-import { type Credentials, saveCredentials } from "./credentials.ts";
+import type { CredentialStore, Credentials } from "./credentials.ts";
 import { checkIssued } from "./enrolment.ts";
 
 /** The part of a certificate's life after which it is renewed. */
@@ -27,7 +27,7 @@ export function renewInMs(certificatePem: string, now: Date): number {
  * under the old one, the next dial uses the new one. Runs until the signal ends it.
  */
 export async function keepCertificateFresh(options: {
-  readonly dataDir: string;
+  readonly store: Pick<CredentialStore, "save">;
   readonly credentials: () => Credentials;
   readonly renewed: (credentials: Credentials) => void;
   /** The present connection; null while there is none. */
@@ -54,7 +54,7 @@ export async function keepCertificateFresh(options: {
       const answer = await renew(client, csr, wall.now().getTime() + CALL_MS);
       checkIssued(answer.certificate, before.caPem);
       const after = { ...before, certificatePem: answer.certificate };
-      await saveCredentials(options.dataDir, after);
+      await options.store.save(after);
       options.renewed(after);
       attempt = 0;
       log.info({ notAfter: new X509Certificate(answer.certificate).validTo }, "certificate renewed");

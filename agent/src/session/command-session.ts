@@ -9,6 +9,8 @@ import {
   type CommandsRequest,
   CommandsRequestSchema,
   type CommandsResponse,
+  type ConsoleInput,
+  type ConsoleResult,
   InventorySchema,
   type OpenLogs,
   WorkloadReportSchema,
@@ -17,6 +19,7 @@ import type { WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts"
 import type { Logger } from "pino";
 import type { Timers } from "../clock/clock.ts";
 import type { CommandsCall } from "./coordinator-client.ts";
+import { plainCommand } from "./plain-command.ts";
 
 /** How long a coordinator may take to accept an Attach. */
 const ATTACHED_MS = 5_000;
@@ -41,6 +44,7 @@ export type CommandSessionOptions = {
   readonly nextReport: () => bigint;
   readonly openLogs: (request: OpenLogs) => void;
   readonly closeLogs: (request: CloseLogs) => void;
+  readonly consoleInput: (input: ConsoleInput, answer: (result: ConsoleResult) => void) => void;
   /** Called once the stream is attached and the inventory is sent. */
   readonly attached?: (stream: CommandStream) => void;
   readonly timers: Timers;
@@ -50,16 +54,19 @@ export type CommandSessionOptions = {
 
 /** An attached stream, for what is sent besides results and reports. */
 export type CommandStream = {
-  report(status: WorkloadStatus): void;
-  /** Sends the last word of a session and resolves when the coordinator has closed the stream, or `waitMs` have passed. */
-  goodbye(session: bigint, reason: string, waitMs: number): Promise<void>;
+  /**
+   * Sends the last word of a session. True once the coordinator has closed the stream upon it; false when the stream broke, or
+   * `waitMs` passed, before that.
+   */
+  goodbye(session: bigint, reason: string, waitMs: number): Promise<boolean>;
 };
 
 const validator = createValidator();
 
 /**
- * Runs one command stream until it ends, and answers why: Attach, then the inventory, then every result that was not
- * acknowledged, then what comes.
+ * Runs one command stream until it ends, and answers why: Attach, then every result that was not acknowledged, then the
+ * inventory, then what comes. The inventory is behind the results because it is of later: what was started and has gone since
+ * must not be taken for running on the word of its result.
  */
 export function commandSession(options: CommandSessionOptions): Promise<string> {
   const { call, executor, timers, log } = options;
@@ -102,31 +109,36 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
       send({ case: "report", value: create(WorkloadReportSchema, { sequence: options.nextReport(), status }) });
 
     const onAttached = async () => {
-      // What changes while the inventory is made waits behind it.
-      const early: WorkloadStatus[] = [];
+      // What comes about while the inventory is made waits behind it: it may not be in it yet.
+      const early: (() => void)[] = [];
+      const inOrder = (tell: () => void) => {
+        if (inventorySent) tell();
+        else if (early.length < OUTGOING_MAX) early.push(tell);
+        else end(`${OUTGOING_MAX} messages wait for the inventory`);
+      };
       executor.listen(
-        (result) => inventorySent && sendResult(result),
-        (status) => (inventorySent ? report(status) : early.push(status)),
+        (result) => inOrder(() => sendResult(result)),
+        (status) => inOrder(() => report(status)),
       );
+      for (const result of executor.unacked()) sendResult(result);
       await executor.crashes.attached();
       const workloads = await executor.inventory();
       send({ case: "inventory", value: create(InventorySchema, { session: options.session, workloads }) });
       inventorySent = true;
-      for (const result of executor.unacked()) sendResult(result);
-      for (const status of early) report(status);
-      options.attached?.({ report, goodbye });
+      for (const tell of early) tell();
+      options.attached?.({ goodbye });
     };
 
     const goodbye: CommandStream["goodbye"] = (session, reason, waitMs) =>
       new Promise((done) => {
-        const cancel = timers.after(waitMs, done);
-        const finish = () => {
+        const cancel = timers.after(waitMs, () => done(false));
+        const finish = (heard: boolean) => {
           cancel();
-          done();
+          done(heard);
         };
-        call.once("end", finish);
-        call.once("error", finish);
-        if (ended) finish();
+        if (ended) return finish(false);
+        call.once("end", () => finish(true));
+        call.once("error", () => finish(false));
         send({ case: "goodbye", value: { $typeName: "lormas.agent.v1.Goodbye", session, reason } });
         call.end();
       });
@@ -150,6 +162,8 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
           return options.openLogs(message.value);
         case "closeLogs":
           return options.closeLogs(message.value);
+        case "consoleInput":
+          return options.consoleInput(message.value, (value) => send({ case: "consoleResult", value }));
         case undefined:
           return log.warn("a message of an unknown kind came down the command stream; is the coordinator newer?");
         default:
@@ -159,7 +173,7 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
 
     const onCommand = (command: Command) => {
       const checked = validator.validate(CommandSchema, command);
-      if (checked.kind === "valid") return executor.submit(command);
+      if (checked.kind === "valid") return executor.submit(plainCommand(command));
       const reason = checked.error?.message ?? "invalid";
       log.error({ commandId: command.commandId, reason }, "an invalid command was refused");
       sendResult({

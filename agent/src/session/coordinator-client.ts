@@ -47,6 +47,13 @@ const SERVER_NAME = "lormas-coordinator";
 /** Messages from the coordinator above this are refused; a command is at most some hundred KiB. */
 const MESSAGE_BYTES_MAX = 4 << 20;
 
+/**
+ * A channel whose first connection fails dials once more by itself after this, though it was closed at once, and keeps what
+ * comes of it open (grpc-js 1.14: `unref` leaves a subchannel in TRANSIENT_FAILURE alone). With the second that it takes otherwise,
+ * the refused dials of a whole second came to life together when the coordinator was back, and took every place of their node.
+ */
+const OWN_REDIAL_MS = 3_600_000;
+
 const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.ssl_target_name_override": SERVER_NAME,
   "grpc.default_authority": SERVER_NAME,
@@ -57,6 +64,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.enable_retries": 0,
   // Every dial is a connection of its own: when to dial again is decided by the session's back-off, not by the channel.
   "grpc.use_local_subchannel_pool": 1,
+  "grpc.initial_reconnect_backoff_ms": OWN_REDIAL_MS,
+  "grpc.max_reconnect_backoff_ms": OWN_REDIAL_MS,
   "grpc.service_config_disable_resolution": 1,
 };
 

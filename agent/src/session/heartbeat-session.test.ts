@@ -60,8 +60,11 @@ function rig(policy: LeasePolicy, takesUp: "at once" | "later") {
     clock,
     timers: clock.timers,
     guard,
-    enforce: () => {
-      enforced += 1;
+    enforcement: {
+      kill: () => {
+        enforced += 1;
+      },
+      thaw: () => true,
     },
   });
   const offered: MembershipEpoch[] = [];

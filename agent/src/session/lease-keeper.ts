@@ -3,7 +3,6 @@ import {
   ackReceived,
   asksPeers,
   confirmation,
-  grantOf,
   heartbeatSent,
   mayRun,
   mayStart,
@@ -16,6 +15,7 @@ import type { GuardGrant } from "@lormas/lease/guard-lease.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
+import type { Enforcement } from "./enforcement.ts";
 
 /** While the lease is over, what may appear late is looked for this often. */
 const ENFORCE_PAUSE_MS = 100;
@@ -30,12 +30,16 @@ export class LeaseKeeper {
   readonly #clock: BootClock;
   readonly #timers: Timers;
   readonly #guard: GuardLink;
-  readonly #enforce: () => void;
+  readonly #enforcement: Enforcement;
   #lease: AgentLease;
   #cancel: () => void = () => undefined;
   #closed = false;
+  /**
+   * What the agent has frozen, the agent thaws: a guard that was stopped all the while knows nothing of it. A process begins
+   * with it, because the one before may have frozen, and died before its next lease.
+   */
+  #frozen = true;
 
-  /** `enforce` kills every HA container of this node by itself; it is called again and again while there is no lease. */
   constructor(options: {
     readonly nodeId: string;
     /** The group as the journal has it; null before the first Welcome. */
@@ -43,12 +47,12 @@ export class LeaseKeeper {
     readonly clock: BootClock;
     readonly timers: Timers;
     readonly guard: GuardLink;
-    readonly enforce: () => void;
+    readonly enforcement: Enforcement;
   }) {
     this.#clock = options.clock;
     this.#timers = options.timers;
     this.#guard = options.guard;
-    this.#enforce = options.enforce;
+    this.#enforcement = options.enforcement;
     const { deadlineMs, softEndMs } = options.guard;
     this.#lease = restoredLease(options.nodeId, options.membership, { deadlineMs, softEndMs });
     this.#schedule();
@@ -77,12 +81,16 @@ export class LeaseKeeper {
     this.#lease = heartbeatSent(this.#lease, sequence, this.#clock.nowMs());
   }
 
-  /** Takes an acknowledgement: first the guard stores the new deadline, then the lease is extended. */
+  /**
+   * Takes an acknowledgement: first the guard stores the new deadline, then the lease is extended. The guard is told all that
+   * this node holds: after a change of policy that reaches farther than the newest grant, and a guard that was replaced meanwhile
+   * has not heard of it.
+   */
   async acknowledged(sequence: bigint): Promise<void> {
-    const granted = grantOf(this.#lease, sequence);
-    if (!granted) return;
-    if (!(await this.#guard.renew(grant({ ...this.#lease, ...granted })))) return;
+    const next = ackReceived(this.#lease, sequence, this.#clock.nowMs());
+    if (next === this.#lease || !(await this.#guard.renew(grant(next)))) return;
     this.#lease = ackReceived(this.#lease, sequence, this.#clock.nowMs());
+    this.#thaw();
     this.#schedule();
   }
 
@@ -138,9 +146,17 @@ export class LeaseKeeper {
     this.#cancel = this.#timers.after(pauseMs, () => {
       const end = this.deadlineMs();
       // Without a deadline there never was a lease in this boot: no HA container can have been started under one.
-      if (end !== null && this.#clock.nowMs() >= end) this.#enforce();
+      if (end !== null && this.#clock.nowMs() >= end) {
+        this.#frozen = true;
+        this.#enforcement.kill();
+      }
       this.#schedule();
     });
+  }
+
+  #thaw(): void {
+    if (!this.#frozen || !this.mayRun()) return;
+    this.#frozen = !this.#enforcement.thaw();
   }
 }
 

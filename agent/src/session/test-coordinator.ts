@@ -5,6 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   Server as GrpcServer,
+  Metadata,
   type Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -44,6 +45,7 @@ import {
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { LEASE_PROFILES, type LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { Voter } from "@lormas/lease/membership.ts";
+import { AWAITING_APPROVAL_TRAILER } from "@lormas/wire/awaiting-approval.ts";
 import { grpcService } from "@lormas/wire/grpc-service.ts";
 import { nodeIdOfNames } from "@lormas/wire/node-uri.ts";
 import { TestAuthority } from "./test-authority.ts";
@@ -89,8 +91,14 @@ export class TestCoordinator {
   wirePolicy: Partial<Omit<WirePolicy, "$typeName">> = {};
   /** False: heartbeats are heard but not acknowledged. */
   acking = true;
+  /** Called at a goodbye, before the stream is ended upon it. */
+  onGoodbye: () => void = () => undefined;
   /** By node id. */
   readonly nodes = new Map<string, HeardNode>();
+  /** So many enrolments are answered that the node has to be let in first. */
+  approvalsPending = 0;
+  /** True: an operator has turned the node away. */
+  turnsAway = false;
   /** Life of the certificates that are given out, in milliseconds. */
   certificateLifeMs = 3_600_000;
   commandStreams: CommandsCall[] = [];
@@ -140,10 +148,20 @@ export class TestCoordinator {
     stream?.write(create(CommandsResponseSchema, { message }));
   }
 
+  /** Open connections. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Breaks every connection; the server goes on. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Ends the server and every connection at once, as a crash would. */
   async stop(): Promise<void> {
     this.#tls?.close();
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     this.#server?.forceShutdown();
     this.#server = null;
     this.commandStreams = [];
@@ -212,6 +230,17 @@ export class TestCoordinator {
 
   async #enrol(request: EnrolRequest, answer: sendUnaryData<EnrolResponse>): Promise<void> {
     this.heard.enrolments.push(request);
+    if (this.approvalsPending > 0) {
+      this.approvalsPending -= 1;
+      const metadata = new Metadata();
+      metadata.set(AWAITING_APPROVAL_TRAILER, "true");
+      answer({ code: status.UNAVAILABLE, details: "awaiting approval", metadata });
+      return;
+    }
+    if (this.turnsAway) {
+      answer({ code: status.PERMISSION_DENIED, details: "node-1 is not let in: it was turned away" });
+      return;
+    }
     if (request.token !== TEST_SECRET) {
       answer({ code: status.UNAUTHENTICATED, details: "the join token is unknown" });
       return;
@@ -287,6 +316,7 @@ export class TestCoordinator {
     call.on("end", () => call.end());
     call.on("data", ({ message }: CommandsRequest) => {
       this.heard.messages.push(message);
+      if (message.case === "goodbye") this.onGoodbye();
       if (message.case !== "attach") return;
       this.heard.attaches.push(message.value);
       this.commandStreams.push(call);

@@ -5,7 +5,24 @@ import { join } from "node:path";
 /** Debian's busybox-static: runs in an image that holds nothing else. */
 export const STATIC_BUSYBOX = "/bin/busybox";
 
-const APPLETS = ["sh", "sleep", "echo", "nc", "httpd", "cat", "ls", "touch", "head", "yes", "true", "false", "kill"];
+const APPLETS = [
+  "sh",
+  "sleep",
+  "echo",
+  "nc",
+  "httpd",
+  "cat",
+  "ls",
+  "touch",
+  "head",
+  "yes",
+  "true",
+  "false",
+  "kill",
+  "stat",
+  "chown",
+  "rm",
+];
 
 /** Writes the file system of an image for tests, a static busybox with some applets as links, as a tar below `folder`. */
 export function busyboxTar(folder: string): string {

@@ -18,7 +18,10 @@ test("whatever a spec says, only the allowed settings reach the engine", () => {
     fc.property(fc.dictionary(text, text), fc.boolean(), text, (env, ha, line) => {
       const spec = testSpec({ image: "i", env, ha, startup: { docker: line } });
       const { HostConfig, ...rest } = dockerCreateOptions(spec, 1n, 1n, place);
-      const allowed = ["name", "Image", "Entrypoint", "Cmd", "Env", "Labels", "ExposedPorts", "StopSignal"];
+      const allowed = [
+        ...["name", "Image", "Entrypoint", "Cmd", "Env", "Labels", "ExposedPorts", "OpenStdin", "StopSignal"],
+      ];
+      expect(rest.OpenStdin).toBe(true);
       expect(Object.keys(rest).filter((key) => !allowed.includes(key))).toEqual([]);
       expect(HostConfig).toMatchObject({
         CapDrop: ["ALL"],

@@ -10,6 +10,8 @@ export const LABELS = {
   epoch: "lormas.epoch",
   session: "lormas.session",
   ha: "lormas.ha",
+  /** On what runs an install script: it counts as a copy that was not started yet. */
+  install: "lormas.install",
 } as const;
 
 /** Processes and threads that one container may have. */
@@ -73,6 +75,8 @@ export function dockerCreateOptions(
       [LABELS.ha]: String(spec.ha),
     },
     ExposedPorts: Object.fromEntries(spec.ports.map((port) => [key(port), {}])),
+    // Its input stays open when a connection that has written to it ends.
+    OpenStdin: true,
     ...(spec.stop?.signal ? { StopSignal: spec.stop.signal } : {}),
     HostConfig: {
       PortBindings: Object.fromEntries(

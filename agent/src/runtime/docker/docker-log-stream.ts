@@ -10,7 +10,9 @@ const FRAME_BYTES_MAX = 1 << 20;
  * Takes the engine's output apart into lines, in the order of the frames. Every line comes with the engine's time in front.
  * Reads no faster than the reader takes.
  */
-export async function* dockerLogLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<RuntimeLogLine> {
+export async function* dockerLogLines(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<RuntimeLogLine> {
   const splitters = { stdout: new LineSplitter("stdout"), stderr: new LineSplitter("stderr") };
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of source) {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import {
@@ -24,6 +24,7 @@ import {
 import { cgroupPaths } from "../../process/node-cgroups.ts";
 import { killCgroupPass } from "../../process/process-killer.ts";
 import type { LogRequest, RuntimeLogLine } from "../container-runtime.ts";
+import { INPUT_MS } from "./docker-input.ts";
 import { DockerRuntime } from "./docker-runtime.ts";
 import { engineProblem, TEST_IMAGE, TestEngine } from "./test-engine.ts";
 
@@ -40,12 +41,14 @@ const log = pino({ level: "silent" });
 let engine: TestEngine;
 let runtime: DockerRuntime;
 
-function open(of = nodeId, socketPath = engine.socketPath): Promise<DockerRuntime> {
+const PARENTS = { ha: paths.ha, plain: paths.plain };
+
+function open(of = nodeId, socketPath = engine.socketPath, cgroupParents: typeof PARENTS | null = PARENTS) {
   return DockerRuntime.open({
     socketPath,
     node: { ...node, nodeId: of },
     sharedDir: null,
-    cgroupParents: { ha: paths.ha, plain: paths.plain },
+    cgroupParents,
     timers: systemTimers,
     wall: wallClock,
     log,
@@ -56,8 +59,10 @@ function spec(startup: string, init: Parameters<typeof testSpec>[0] = {}): Workl
   return testSpec({ image: TEST_IMAGE, startup: { docker: startup }, ...init });
 }
 
+const permit = async () => undefined;
+
 async function start(of: WorkloadSpec, epoch = 1n): Promise<void> {
-  await runtime.start({ spec: of, epoch, session: 1n, release: async () => undefined });
+  await runtime.start({ spec: of, epoch, session: 1n, permit, release: async () => undefined });
 }
 
 async function lines(id: string, request: Partial<LogRequest> = {}): Promise<RuntimeLogLine[]> {
@@ -105,7 +110,9 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     await waitFor("the published port", async () => (await fetch(`http://127.0.0.1:${port}/`)).status === 404);
     expect(await runtime.run(one.containerId, "test -f /data/file", 5_000)).toBe(0);
     expect(await runtime.run(one.containerId, "exit 3", 5_000)).toBe(3);
-    expect((await runtime.usage(one.containerId))?.memoryUsedBytes).toBeGreaterThan(0);
+    const usage = await runtime.usage(one.containerId);
+    expect(usage?.memoryUsedBytes).toBeGreaterThan(0);
+    expect(Object.values(usage?.io ?? {}).map((bytes) => bytes >= 0)).toEqual([true, true, true, true]);
 
     const [pid] = processesBelow(controlFolder(layout ?? fail(), paths.ha));
     const folder = readFileSync(`/proc/${pid}/cgroup`, "latin1");
@@ -157,7 +164,7 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
   test("stops for good what a former agent created and had not started yet", async () => {
     const one = spec("sleep 100");
     // An agent that dies here: whether it still asks for the start, and when the engine comes to it, nobody knows.
-    void runtime.start({ spec: one, epoch: 1n, session: 1n, release: () => new Promise(() => undefined) });
+    void runtime.start({ spec: one, epoch: 1n, session: 1n, permit, release: () => new Promise(() => undefined) });
     await waitFor("the copy", async () => (await runtime.inspect(one.containerId))?.state === "created");
     const [created] = await engine.docker.listContainers({ all: true, filters: { status: ["created"] } });
     const next = await open();
@@ -165,6 +172,30 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     await next.close();
     await expect(engine.docker.getContainer(created?.Id ?? "").start()).rejects.toThrow(/[Nn]o such container/);
     expect(await runtime.inspect(one.containerId)).toBeNull();
+  });
+
+  test("writes to the input of a copy, which stays open, and says when nobody reads it", async () => {
+    const one = spec('while read -r line; do echo "got $line"; done; echo over');
+    await start(one, 3n);
+    await runtime.input(one.containerId, 3n, Buffer.from("one\ntwo\n"));
+    await runtime.input(one.containerId, 3n, Buffer.from("three\n"));
+    const read = async () => (await lines(one.containerId)).map(({ text }) => text);
+    await waitFor("three lines", async () => (await read()).length >= 3);
+    expect(await read()).toEqual(["got one", "got two", "got three"]);
+    await expect(runtime.input(one.containerId, 2n, Buffer.from("x\n"))).rejects.toMatchObject({ code: "stale_epoch" });
+    await runtime.stop(one.containerId, "SIGKILL", 0);
+    await expect(runtime.input(one.containerId, 3n, Buffer.from("x\n"))).rejects.toMatchObject({ code: "not_running" });
+    const quits = spec('while read -r line; do [ "$line" = quit ] && exit 7; done');
+    await start(quits, 3n);
+    await runtime.stop(quits.containerId, "SIGTERM", 10_000, undefined, "quit");
+    expect(await runtime.inspect(quits.containerId)).toMatchObject({ state: "exited", exitCode: 7 });
+    const deaf = spec("sleep 60");
+    await start(deaf, 3n);
+    const fill = async () => {
+      for (let page = 0; page < 200; page += 1) await runtime.input(deaf.containerId, 3n, Buffer.alloc(4_096, "x"));
+    };
+    await expect(fill()).rejects.toMatchObject({ code: "input_full" });
+    await runtime.stop(deaf.containerId, "SIGKILL", 0);
   });
 
   test("follows output as it is written, until the reader ends it", async () => {
@@ -201,6 +232,23 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     server.close();
   });
 
+  test("takes no HA container where its guard could not kill it, and says what to do; any other it runs", async () => {
+    const bare = await open(testId(), engine.socketPath, null);
+    const ha = spec("sleep 60", { ha: true });
+    await expect(bare.prepare(ha)).rejects.toThrow(/cannot make control groups.*run the agent as root/);
+    const release = async () => undefined;
+    await expect(bare.start({ spec: ha, epoch: 1n, session: 1n, permit, release })).rejects.toThrow(
+      "run the agent as root",
+    );
+    expect(await bare.list()).toEqual([]);
+    const plain = spec("sleep 60", { ha: false });
+    await bare.start({ spec: plain, epoch: 1n, session: 1n, permit, release });
+    expect(await bare.inspect(plain.containerId)).toMatchObject({ state: "running" });
+    await bare.stop(plain.containerId, "SIGKILL", 0);
+    await bare.remove(plain.containerId, true);
+    await bare.close();
+  });
+
   test("sees only containers of its own node", async () => {
     const one = spec("sleep 100");
     await start(one);
@@ -226,16 +274,18 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     await runtime.remove(one.containerId, true);
 
     const late = spec("echo ran; sleep 100", { ha: true });
-    const starting = start(late).then(
-      () => "started",
-      () => "failed",
-    );
+    let over = false;
+    const starting = start(late)
+      .catch(() => undefined) // Killed, it may not have started; either is right.
+      .finally(() => {
+        over = true;
+      });
     let killed = 0;
     await waitFor(
       "the late start killed",
-      async () => {
+      () => {
         killed += killCgroupPass(groups, paths.ha, paths.grave);
-        return killed > 0 && Promise.race([starting.then(() => true), systemTimers.sleep(20).then(() => false)]);
+        return killed > 0 && over;
       },
       30_000,
     );
@@ -256,6 +306,61 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     expect((await runtime.list()).map(({ containerId }) => containerId)).toContain(one.containerId);
     expect(clock.nowMs()).toBeGreaterThan(0);
     await runtime.remove(one.containerId, true);
+  });
+
+  test("an engine that dies in the grace of a stop does not hold the stop up beyond it", async () => {
+    const one = spec("trap 'echo asked' TERM; echo set; while true; do sleep 1; done");
+    await start(one);
+    const said = async () => (await lines(one.containerId)).map(({ text }) => text);
+    await waitFor("its trap", async () => (await said()).includes("set"));
+    const stopping = runtime.stop(one.containerId, "SIGTERM", 10_000);
+    await waitFor("the signal", async () => (await said()).includes("asked"));
+    await engine.kill();
+    await engine.boot();
+    await stopping;
+    expect((await runtime.inspect(one.containerId))?.state).toBe("exited");
+    await runtime.remove(one.containerId, true);
+  });
+
+  test("a stop whose command the engine never takes ends all the same, by a cut at once", async () => {
+    const path = join(engine.folder, "deaf.sock");
+    let swallowed = 0;
+    const proxy = createServer((client) => {
+      const upstream = connect(engine.socketPath);
+      client.on("data", (chunk) => {
+        if (chunk.toString("latin1").includes("/attach")) swallowed += 1;
+        else upstream.write(chunk);
+      });
+      upstream.on("data", (chunk) => client.write(chunk));
+      for (const [from, to] of [
+        [upstream, client],
+        [client, upstream],
+      ] as const) {
+        from.on("close", () => to.destroy());
+        from.on("error", () => to.destroy());
+      }
+    });
+    await new Promise<void>((resolve) => proxy.listen(path, resolve));
+    const behind = await open(nodeId, path);
+    try {
+      const one = spec("exec sleep 300");
+      await start(one);
+      await behind.stop(one.containerId, "SIGKILL", 20_000, undefined, "stop");
+      expect((await runtime.inspect(one.containerId))?.state).toBe("exited");
+      await start(one, 2n);
+      const cut = new AbortController();
+      const began = clock.nowMs();
+      const stopping = behind.stop(one.containerId, "SIGTERM", 60_000, cut.signal, "stop");
+      await waitFor("the second request", () => swallowed === 2);
+      cut.abort();
+      await stopping;
+      expect(clock.nowMs() - began).toBeLessThan(INPUT_MS);
+      expect((await runtime.inspect(one.containerId))?.state).toBe("exited");
+      await runtime.remove(one.containerId, true);
+    } finally {
+      await behind.close();
+      proxy.close();
+    }
   });
 });
 

@@ -5,16 +5,21 @@ import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import Docker from "dockerode";
 import type { Logger } from "pino";
 import type { Timers, WallClock } from "../../clock/clock.ts";
+import { applyConfig } from "../../config-files/apply-config.ts";
 import {
   type ContainerRuntime,
   type ContainerUsage,
+  InputFault,
+  type InstallRequest,
   type LogRequest,
   type ObservedContainer,
   RuntimeFault,
   type RuntimeLogLine,
   type StartRequest,
 } from "../container-runtime.ts";
+import { requireInputTarget } from "../input-target.ts";
 import type { NodeFacts } from "../workload-names.ts";
+import { ArchiveFiles } from "./archive-files.ts";
 import {
   type DockerPlace,
   dockerCreateOptions,
@@ -22,10 +27,13 @@ import {
   LABELS,
   sharedSource,
 } from "./docker-create-options.ts";
+import { awaitContainerEnd, unlessAborted } from "./docker-end.ts";
 import { watchDockerEvents } from "./docker-events.ts";
 import { dockerFault, engineStatus } from "./docker-fault.ts";
+import { writeDockerInput } from "./docker-input.ts";
+import { installOnVolume } from "./docker-install.ts";
 import { dockerLogLines } from "./docker-log-stream.ts";
-import { CpuShare, memoryUsedBytes } from "./docker-usage.ts";
+import { CpuShare, ioOf, memoryUsedBytes } from "./docker-usage.ts";
 
 /** How long the engine may take for an ordinary call, for creating or starting, and for a pull. */
 const CALL_MS = 10_000;
@@ -104,13 +112,28 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  async start({ spec, epoch, session, cut, release }: StartRequest): Promise<void> {
+  async install(request: InstallRequest): Promise<void> {
+    const { spec, cut } = request;
+    await this.prepare(spec, cut);
+    await installOnVolume(request, {
+      docker: this.#docker,
+      place: this.#place,
+      timers: this.#options.timers,
+      call: (what, withinMs, act) => this.#call(what, withinMs, act),
+      pull: (image, pullCut) => this.#pullIfAbsent(image, pullCut),
+      copies: (containerId) => this.#find(containerId),
+      remove: (engineId) => this.#removeContainer(engineId),
+    });
+  }
+
+  async start({ spec, epoch, session, cut, permit, release }: StartRequest): Promise<void> {
     const what = `container ${spec.containerName}`;
     await this.prepare(spec, cut);
     const options = dockerCreateOptions(spec, epoch, session, this.#place);
     for (const old of await this.#find(spec.containerId)) await this.#removeContainer(old.Id);
     const container = await this.#call(what, START_MS, () => this.#docker.createContainer(options));
     try {
+      await this.#configure(spec, container, permit);
       await release(null);
       await this.#call(what, START_MS, () => container.start());
     } catch (error) {
@@ -119,14 +142,33 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
+  async #configure(spec: WorkloadSpec, container: Docker.Container, permit: () => Promise<void>): Promise<void> {
+    const { equipment, containerName } = spec;
+    const volume = spec.volumes.find(({ name }) => name === equipment?.volume);
+    if (!volume || (equipment?.configFiles ?? []).length === 0) return;
+    const call = <T>(what: string, withinMs: number, act: () => Promise<T>) => this.#call(what, withinMs, act);
+    await applyConfig(spec, new ArchiveFiles(container, volume.path, { call, containerName }), {
+      env: spec.env,
+      address: this.#place.hostIp,
+      permit,
+    });
+  }
+
+  async stop(
+    containerId: string,
+    signal: string,
+    graceMs: number,
+    cut?: AbortSignal,
+    command: string = "",
+  ): Promise<void> {
     for (const found of await this.#find(containerId)) {
       if (found.State === "created") await this.#removeContainer(found.Id);
       if (found.State !== "running" && found.State !== "paused") continue;
       const container = this.#docker.getContainer(found.Id);
-      if (graceMs > 0) {
-        await this.#kill(container, signal || "SIGTERM");
-        if (await this.#ended(container, graceMs)) continue;
+      if (graceMs > 0 && !(LABELS.install in found.Labels)) {
+        // SIGKILL does not wait for an engine that takes its time with the request.
+        await unlessAborted(cut, this.#askToEnd(container, signal || "SIGTERM", command));
+        if (await this.#ended(container, graceMs, cut)) continue;
       }
       await this.#kill(container, "SIGKILL");
       if (await this.#ended(container, KILL_MS)) continue;
@@ -170,6 +212,7 @@ export class DockerRuntime implements ContainerRuntime {
       const stats = await this.#call("stats", CALL_MS, () => this.#docker.getContainer(found.Id).stats(options));
       return {
         memoryUsedBytes: memoryUsedBytes(stats),
+        io: ioOf(stats),
         cpuUsedMillis: this.#cpu.sample(containerId, stats.cpu_stats.cpu_usage.total_usage, new Date(stats.read)),
       };
     } catch (error) {
@@ -198,10 +241,12 @@ export class DockerRuntime implements ContainerRuntime {
     const [found] = await this.#find(containerId);
     if (!found) throw new RuntimeFault("runtime_error", `container ${containerId} is not on this node`);
     const container = this.#docker.getContainer(found.Id);
-    const wanted = { stdout: true, stderr: true, timestamps: true, tail: request.tailLines };
+    // A start makes a new container of the engine: all that one has written is the present copy's.
+    const tail = request.sinceStart ? {} : { tail: request.tailLines };
+    const wanted = { stdout: true, stderr: true, timestamps: true, ...tail };
     if (!request.follow) {
       const whole = await this.#call("logs", CALL_MS, () => container.logs({ ...wanted, follow: false }));
-      yield* dockerLogLines(chunksOf(whole));
+      yield* dockerLogLines([whole]);
       return;
     }
     const stream = await this.#call("logs", CALL_MS, () => container.logs({ ...wanted, follow: true }));
@@ -219,6 +264,12 @@ export class DockerRuntime implements ContainerRuntime {
       request.signal.removeEventListener("abort", end);
       end();
     }
+  }
+
+  async input(containerId: string, epoch: bigint, data: Uint8Array): Promise<void> {
+    const [found] = await this.#find(containerId);
+    requireInputTarget(found ? await this.#observe(found.Id) : null, epoch);
+    if (found) await this.#input(this.#docker.getContainer(found.Id), data);
   }
 
   onChange(listener: (containerId: string) => void): () => void {
@@ -290,8 +341,10 @@ export class DockerRuntime implements ContainerRuntime {
       throw error;
     }
     const { State, Config } = info;
-    const running = State.Running || State.Paused;
-    const neverStarted = State.Status === "created";
+    const lives = State.Running || State.Paused;
+    const isInstall = LABELS.install in Config.Labels;
+    const running = lives && !isInstall;
+    const neverStarted = State.Status === "created" || (lives && isInstall);
     return {
       containerId: Config.Labels[LABELS.container] ?? "",
       epoch: BigInt(Config.Labels[LABELS.epoch] ?? "0"),
@@ -299,13 +352,36 @@ export class DockerRuntime implements ContainerRuntime {
       ha: Config.Labels[LABELS.ha] === "true",
       state: running ? "running" : neverStarted ? "created" : "exited",
       exitCode: running || neverStarted ? null : State.ExitCode,
+      isInstall,
       detail: running
         ? ""
         : State.OOMKilled
           ? "out of memory: raise its limit"
-          : State.Error || `ended with exit code ${State.ExitCode}`,
+          : State.Error || `${isInstall ? "its install script " : ""}ended with exit code ${State.ExitCode}`,
       upMs: running ? Math.max(1, this.#options.wall.now().getTime() - new Date(State.StartedAt).getTime()) : 0,
     };
+  }
+
+  /** To this very copy: the engine's id names no other. */
+  async #input(container: Docker.Container, data: Uint8Array): Promise<void> {
+    const { Config } = await this.#call("container", CALL_MS, () => container.inspect());
+    if (!Config.OpenStdin) {
+      throw new InputFault(
+        "no_input",
+        "this copy was started by an older agent, without an input: restart the container",
+      );
+    }
+    await writeDockerInput(container, data, this.#options.timers);
+  }
+
+  async #askToEnd(container: Docker.Container, signal: string, command: string): Promise<void> {
+    try {
+      if (command !== "") return await this.#input(container, Buffer.from(`${command}\n`));
+    } catch (error) {
+      const { log } = this.#options;
+      log.warn({ err: error, engineId: container.id }, `its stop command could not be written, so it gets ${signal}`);
+    }
+    await this.#kill(container, signal);
   }
 
   async #kill(container: Docker.Container, signal: string): Promise<void> {
@@ -318,20 +394,14 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  /** True when the container has ended within that time. */
-  async #ended(container: Docker.Container, withinMs: number): Promise<boolean> {
-    const giveUp = new AbortController();
-    const cancel = this.#options.timers.after(withinMs, () => giveUp.abort());
-    try {
-      await container.wait({ condition: "not-running", abortSignal: giveUp.signal });
-      return true;
-    } catch (error) {
-      if (engineStatus(error) === 404) return true;
-      if (giveUp.signal.aborted) return false;
-      throw dockerFault(error, `container ${container.id} could not be waited for`);
-    } finally {
-      cancel();
-    }
+  /** True when the container has ended within that time, and before `cut` was aborted. */
+  async #ended(container: Docker.Container, withinMs: number, cut?: AbortSignal): Promise<boolean> {
+    const late = new AbortController();
+    const { timers } = this.#options;
+    const cancel = timers.after(withinMs, () => late.abort());
+    const signal = AbortSignal.any([late.signal, ...(cut ? [cut] : [])]);
+    const call = <T>(what: string, callMs: number, act: () => Promise<T>) => this.#call(what, callMs, act);
+    return awaitContainerEnd(container, signal, { timers, call }).finally(cancel);
   }
 
   async #removeContainer(engineId: string): Promise<void> {
@@ -367,8 +437,4 @@ export class DockerRuntime implements ContainerRuntime {
       );
     });
   }
-}
-
-async function* chunksOf(buffer: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield buffer;
 }

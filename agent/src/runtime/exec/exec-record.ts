@@ -16,6 +16,8 @@ const RECORD = z.object({
   startedMs: z.number(),
   cgroups: z.array(z.string()),
   env: z.record(z.string(), z.string()),
+  /** Where its output begins in the files; absent in what earlier agents started: at their beginning. */
+  logsBegan: z.object({ stdout: z.number(), stderr: z.number() }).optional(),
   exit: z.object({ code: z.int().nullable(), detail: z.string() }).nullable(),
 });
 

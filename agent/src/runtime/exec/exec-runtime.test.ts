@@ -1,9 +1,23 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
-import { PortBindingSchema, ResourceLimitsSchema, VolumeMountSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import {
+  EquipmentSchema,
+  PortBindingSchema,
+  ResourceLimitsSchema,
+  VolumeMountSchema,
+} from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bootClock, bootId, systemTimers, wallClock } from "../../clock/clock.ts";
@@ -14,6 +28,8 @@ import { cgroupPaths } from "../../process/node-cgroups.ts";
 import { allProcesses, isRunning, readProcess } from "../../process/process-table.ts";
 import { openGate } from "../../process/start-gate.ts";
 import type { GuardedGroup, RuntimeLogLine } from "../container-runtime.ts";
+import { INPUT_BYTES_MAX } from "./exec-input.ts";
+import { gatePath, inputPath, launchAtGate, makeGate } from "./exec-launch.ts";
 import { ExecRuntime } from "./exec-runtime.ts";
 import { rotateLogFiles } from "./log-files.ts";
 
@@ -53,7 +69,7 @@ async function start(
     await release(given);
     if (given) openGate(given.gate);
   };
-  await runtime.start({ spec, epoch: 3n, session: 2n, release: keep });
+  await runtime.start({ spec, epoch: 3n, session: 2n, permit: async () => undefined, release: keep });
   return group as GuardedGroup | null;
 }
 
@@ -70,6 +86,51 @@ afterEach(async () => {
 });
 
 describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_000 }, () => {
+  test("tells what the present copy has written apart from what came before it", async () => {
+    const spec = exec("echo Done; sleep 300");
+    const written = async () => {
+      const lines: string[] = [];
+      const request = { tailLines: 0, sinceStart: true, follow: false, signal: new AbortController().signal };
+      for await (const { text } of runtime.logs(spec.containerId, request)) lines.push(text);
+      return lines;
+    };
+    await start(spec);
+    await waitFor("its line", async () => (await written()).length === 1);
+    await runtime.stop(spec.containerId, "SIGKILL", 0);
+    await start({ ...spec, startup: { exec: "echo loading; sleep 300" } });
+    await waitFor("its line", async () => (await written()).length === 1);
+    expect(await written()).toEqual(["loading"]);
+    expect(output(spec.containerId)).toBe("Done\nloading\n");
+  });
+
+  test("sets values in its volume's files before a start, unless the start is not wanted any more", async () => {
+    const replacements = [{ match: "port", value: { case: "text" as const, value: "{{env.PORT}}" } }];
+    const configFiles = [{ path: "conf/a.properties", parser: "properties", replacements }];
+    const spec = exec("cat $VOLUME_DATA/conf/a.properties; sleep 300", {
+      env: { PORT: "7" },
+      volumes: [create(VolumeMountSchema, { name: "data", path: "/data", kind: "local" })],
+      equipment: create(EquipmentSchema, { volume: "data", configFiles }),
+    });
+    const permit = async () => {
+      throw new Error("closed meanwhile");
+    };
+    const release = async () => undefined;
+    const file = join(folder(spec.containerId), "volumes/data/conf/a.properties");
+    await expect(runtime.start({ spec, epoch: 3n, session: 2n, permit, release })).rejects.toThrow("closed meanwhile");
+    expect(existsSync(file)).toBe(false);
+    await start(spec);
+    await waitFor("its output", () => output(spec.containerId) === "port=7\n");
+  });
+
+  test("refuses an install script, which needs an engine, and says where it runs", async () => {
+    const spec = exec("sleep 300");
+    const request = { spec, epoch: 1n, session: 1n, again: false, release: async () => undefined };
+    await expect(runtime.install(request)).rejects.toMatchObject({
+      code: "unsupported_runtime",
+      message: expect.stringContaining("place it on a node with Docker"),
+    });
+  });
+
   test("gives a process its environment, volumes and ports, and nothing of the agent's own", async () => {
     const spec = exec("env; echo in-volume > $VOLUME_DATA/file", {
       env: { COLOUR: "blue" },
@@ -122,6 +183,48 @@ describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_0
     await runtime.stop(stubborn.containerId, "SIGTERM", 200);
     expect(allProcesses().filter((entry) => entry.session === group?.pid)).toEqual([]);
     expect(await runtime.inspect(stubborn.containerId)).toMatchObject({ state: "exited", epoch: 3n, session: 2n });
+  });
+
+  test("stops by its command, and by the signal where its input does not take that", async () => {
+    const spec = exec(
+      'trap "echo asked; exit 0" TERM; while read -r line; do [ "$line" = quit ] && echo bye && exit 0; done',
+    );
+    await start(spec);
+    await runtime.stop(spec.containerId, "SIGTERM", 10_000, undefined, "quit");
+    expect(output(spec.containerId)).toBe("bye\n");
+    const deaf = exec('trap "echo asked; exit 0" TERM; exec 0<&-; echo ready; while :; do sleep 0.05; done');
+    await start(deaf);
+    await waitFor("its first line", () => output(deaf.containerId).includes("ready"));
+    await waitFor("nobody who holds its input", () =>
+      runtime.input(deaf.containerId, 3n, Buffer.from("x\n")).then(
+        () => false,
+        () => true,
+      ),
+    );
+    await runtime.stop(deaf.containerId, "SIGTERM", 10_000, undefined, "quit");
+    expect(output(deaf.containerId)).toContain("asked");
+  });
+
+  test("kills a process that takes its stop command and goes on, after the grace", async () => {
+    const spec = exec('while read -r line; do echo "no: $line"; done; sleep 60');
+    await start(spec);
+    const beganMs = bootClock().nowMs();
+    await runtime.stop(spec.containerId, "SIGTERM", 300, undefined, "quit");
+    expect(bootClock().nowMs() - beganMs).toBeGreaterThanOrEqual(300);
+    expect(output(spec.containerId)).toBe("no: quit\n");
+    expect((await runtime.inspect(spec.containerId))?.state).toBe("exited");
+  });
+
+  test("kills at once when a stop's grace is cut", async () => {
+    const spec = exec("trap 'echo asked' TERM; echo ready; while :; do sleep 0.05; done");
+    await start(spec);
+    await waitFor("its first line", () => output(spec.containerId).includes("ready"));
+    const cut = new AbortController();
+    const stopped = runtime.stop(spec.containerId, "SIGTERM", 600_000, cut.signal);
+    await waitFor("the signal", () => output(spec.containerId).includes("asked"));
+    cut.abort();
+    await stopped;
+    expect((await runtime.inspect(spec.containerId))?.state).toBe("exited");
   });
 
   test.runIf(process.getuid?.() === 0)("kills what has left the group, by its cgroup, and holds limits", async () => {
@@ -187,6 +290,25 @@ describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_0
     await waitFor("it run", () => output(spec.containerId) === "ran\n");
   });
 
+  test("ends what a former agent launched and died before it had written it down", async () => {
+    const spec = exec("echo ran");
+    const at = folder(spec.containerId);
+    mkdirSync(at, { recursive: true });
+    await makeGate(at);
+    const { pid, startTicks } = launchAtGate({
+      folder: at,
+      workFolder: at,
+      commandLine: "echo ran",
+      word: "its own word",
+      env: { PATH: process.env["PATH"] ?? "" },
+    });
+    await runtime.close();
+    runtime = await open();
+    await waitFor("its end", () => !isRunning(pid, startTicks));
+    expect(existsSync(gatePath(at))).toBe(false);
+    expect(output(spec.containerId)).toBe("");
+  });
+
   test("takes another process with the number of a former one for none of its own", async () => {
     const spec = exec("sleep 300");
     await start(spec);
@@ -199,6 +321,56 @@ describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_0
     expect(await runtime.inspect(spec.containerId)).toMatchObject({ state: "exited" });
     await runtime.stop(spec.containerId, "SIGKILL", 0);
     expect(readProcess(process.pid)).not.toBeNull();
+  });
+
+  test("writes to the input of a copy, also when another agent started it, and its process sees no end of it", async () => {
+    const spec = exec('while read -r line; do echo "got $line"; done; echo over; sleep 60');
+    const id = spec.containerId;
+    await start(spec);
+    await runtime.input(id, 3n, Buffer.from("one\ntwo\n"));
+    await waitFor("two lines", () => output(id).includes("got two"));
+    await runtime.close();
+    runtime = await open();
+    await runtime.input(id, 3n, Buffer.from("three\n"));
+    await waitFor("the third", () => output(id).includes("got three"));
+    expect(output(id)).not.toContain("over");
+    await expect(runtime.input(id, 2n, Buffer.from("x\n"))).rejects.toMatchObject({ code: "stale_epoch" });
+    await runtime.stop(id, "SIGKILL", 0);
+    await expect(runtime.input(id, 3n, Buffer.from("x\n"))).rejects.toMatchObject({ code: "not_running" });
+  });
+
+  test("takes no more than a process that reads nothing can hold, and gives none of it to the next copy", async () => {
+    const spec = exec("echo ready; sleep 60");
+    const id = spec.containerId;
+    await start(spec);
+    const page = Buffer.from(`${"x".repeat(INPUT_BYTES_MAX - 1)}\n`);
+    let pages = 0;
+    const fill = async () => {
+      for (; pages < 1_000; pages += 1) await runtime.input(id, 3n, page);
+    };
+    await expect(fill()).rejects.toMatchObject({ code: "input_full" });
+    expect(pages).toBeGreaterThanOrEqual(1);
+    await expect(runtime.input(id, 3n, Buffer.concat([page, page]))).rejects.toMatchObject({ code: "refused" });
+    await runtime.stop(id, "SIGKILL", 0);
+    await start({ ...spec, startup: { exec: 'echo again; read -r line; echo "got $line"' } });
+    await waitFor("the next copy", () => output(id).includes("again"));
+    await runtime.input(id, 3n, Buffer.from("mine\n"));
+    await waitFor("its line", () => output(id).includes("got mine"));
+  });
+
+  test("says of a process that has closed its input that it takes none, and of an older agent's copy as well", async () => {
+    const spec = exec("exec 0<&-; echo ready; sleep 60");
+    await start(spec);
+    await waitFor("its first line", () => output(spec.containerId).includes("ready"));
+    const write = () => runtime.input(spec.containerId, 3n, Buffer.from("x\n"));
+    await waitFor("the end of its last reader", () =>
+      write().then(
+        () => false,
+        (error: { code: string }) => error.code === "no_input",
+      ),
+    );
+    rmSync(inputPath(folder(spec.containerId)));
+    await expect(write()).rejects.toMatchObject({ code: "no_input", message: expect.stringContaining("older agent") });
   });
 
   test("says that a port is taken before anything is started", async () => {

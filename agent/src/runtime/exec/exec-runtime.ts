@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers, WallClock } from "../../clock/clock.ts";
+import { applyConfig } from "../../config-files/apply-config.ts";
 import { enterCgroup, makeCgroup, removeCgroup } from "../../process/cgroup-layout.ts";
 import type { NodeCgroups } from "../../process/node-cgroups.ts";
 import { killPass, livingPids, signalProcess } from "../../process/process-killer.ts";
@@ -12,19 +12,25 @@ import { gateWord, type StartGate } from "../../process/start-gate.ts";
 import {
   type ContainerRuntime,
   type ContainerUsage,
+  type InstallRequest,
   type LogRequest,
   type ObservedContainer,
   RuntimeFault,
   type RuntimeLogLine,
   type StartRequest,
 } from "../container-runtime.ts";
+import { requireInputTarget } from "../input-target.ts";
 import { type NodeFacts, workloadEnv } from "../workload-names.ts";
 import { runCommandLine } from "./command-run.ts";
-import { gatePath, type LaunchedProcess, launchAtGate, makeGate } from "./exec-launch.ts";
+import { asFault } from "./exec-fault.ts";
+import { writeInput } from "./exec-input.ts";
+import { gatePath, type LaunchedProcess, launchAtGate, makeGate, removeGate, turnAway } from "./exec-launch.ts";
 import { type ExecRecord, readExecRecord, removeExecRecord, writeExecRecord } from "./exec-record.ts";
-import { readLogFiles, rotateLogFiles } from "./log-files.ts";
+import { FolderFiles } from "./folder-files.ts";
+import { logSizes, readLogFiles, rotateLogFiles } from "./log-files.ts";
 import { requireFreePorts } from "./port-probe.ts";
-import { makeVolumeFolders } from "./volume-folders.ts";
+import { signalName } from "./signal-name.ts";
+import { makeVolumeFolders, volumeFolder } from "./volume-folders.ts";
 
 /** Processes and threads that one container may have. */
 const PIDS_MAX = 4_096;
@@ -76,11 +82,14 @@ export class ExecRuntime implements ContainerRuntime {
     const runtime = new ExecRuntime(options);
     await mkdir(runtime.#root, { recursive: true, mode: 0o700 });
     for (const name of await readdir(runtime.#root)) {
-      const record = await readExecRecord(join(runtime.#root, name));
-      if (!record) continue;
-      runtime.#records.set(record.containerId, record);
-      // Started, but its agent died before the guard let it in: it has run nothing and never will.
-      if (existsSync(gatePath(runtime.#folder(record.containerId)))) await runtime.#discard(record);
+      const folder = join(runtime.#root, name);
+      // Launched, but its agent died before the guard let it in: it has run nothing and never will.
+      // It may have died before it wrote it down, too: then nothing else tells of the process.
+      const neverLetIn = turnAway(folder);
+      const record = await readExecRecord(folder);
+      if (record) runtime.#records.set(record.containerId, record);
+      if (record && neverLetIn) await runtime.#discard(record);
+      if (neverLetIn) await removeGate(folder);
     }
     void runtime.#watchAdopted();
     void runtime.#rotateLogs();
@@ -104,7 +113,15 @@ export class ExecRuntime implements ContainerRuntime {
     await this.#makeFolders(spec);
   }
 
-  async start({ spec, epoch, session, release }: StartRequest): Promise<void> {
+  async install({ spec }: InstallRequest): Promise<void> {
+    throw new RuntimeFault(
+      "unsupported_runtime",
+      `container ${spec.containerName} has an install script, which runs in an image of its own, and this node runs plain ` +
+        "processes: place it on a node with Docker",
+    );
+  }
+
+  async start({ spec, epoch, session, permit, release }: StartRequest): Promise<void> {
     const { node, clock } = this.#options;
     const id = spec.containerId;
     const commandLine = startupOf(spec);
@@ -115,6 +132,7 @@ export class ExecRuntime implements ContainerRuntime {
     if (before) await this.#killAll(before);
     await requireFreePorts(spec, node.address);
     const volumes = await this.#makeFolders(spec);
+    await this.#configure(spec, permit);
     const env = {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: this.#workFolder(id),
@@ -136,6 +154,7 @@ export class ExecRuntime implements ContainerRuntime {
       throw asFault(error, `the gate of container ${spec.containerName} could not be made with mkfifo`);
     });
     const word = gateWord(gate);
+    const logsBegan = await logSizes(folder);
     const launched = launchAtGate({ folder, workFolder: this.#workFolder(id), commandLine, word, env });
     const record: ExecRecord = {
       containerId: id,
@@ -149,6 +168,7 @@ export class ExecRuntime implements ContainerRuntime {
       startedMs: clock.nowMs(),
       cgroups,
       env,
+      logsBegan,
       exit: null,
     };
     this.#follow(record, launched);
@@ -169,16 +189,22 @@ export class ExecRuntime implements ContainerRuntime {
     }
   }
 
-  async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
+  async stop(
+    containerId: string,
+    signal: string,
+    graceMs: number,
+    cut?: AbortSignal,
+    command: string = "",
+  ): Promise<void> {
     const record = this.#records.get(containerId);
     if (!record) return;
     this.#stopping.add(containerId);
     try {
       if (graceMs > 0 && this.#lives(record)) {
-        signalProcess(-record.pid, signalName(signal));
+        this.#askToEnd(record, signal, command);
         const endMs = this.#options.clock.nowMs() + graceMs;
-        while (this.#options.clock.nowMs() < endMs && this.#pids(record).length > 0) {
-          await this.#options.timers.sleep(Math.min(ENDING_POLL_MS, graceMs));
+        while (!cut?.aborted && this.#options.clock.nowMs() < endMs && this.#pids(record).length > 0) {
+          await this.#options.timers.sleep(Math.min(ENDING_POLL_MS, graceMs), cut);
         }
       }
       await this.#killAll(record);
@@ -186,6 +212,18 @@ export class ExecRuntime implements ContainerRuntime {
     } finally {
       this.#stopping.delete(containerId);
     }
+  }
+
+  #askToEnd({ containerId, pid }: ExecRecord, signal: string, command: string): void {
+    try {
+      if (command !== "") return writeInput(this.#folder(containerId), Buffer.from(`${command}\n`));
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error, containerId },
+        `its stop command could not be written, so it gets ${signal}`,
+      );
+    }
+    signalProcess(-pid, signalName(signal));
   }
 
   async remove(containerId: string, removeVolumes: boolean): Promise<void> {
@@ -236,7 +274,15 @@ export class ExecRuntime implements ContainerRuntime {
   }
 
   logs(containerId: string, request: LogRequest): AsyncIterable<RuntimeLogLine> {
-    return readLogFiles(this.#folder(containerId), request, this.#options.wall, this.#options.timers);
+    const { wall, timers } = this.#options;
+    const began = this.#records.get(containerId)?.logsBegan;
+    return readLogFiles(this.#folder(containerId), request, wall, timers, began);
+  }
+
+  async input(containerId: string, epoch: bigint, data: Uint8Array): Promise<void> {
+    const record = this.#records.get(containerId);
+    requireInputTarget(record ? this.#observe(record) : null, epoch);
+    writeInput(this.#folder(containerId), data);
   }
 
   onChange(listener: (containerId: string) => void): () => void {
@@ -256,6 +302,15 @@ export class ExecRuntime implements ContainerRuntime {
     const folder = this.#folder(spec.containerId);
     await mkdir(this.#workFolder(spec.containerId), { recursive: true, mode: 0o700 });
     return makeVolumeFolders(spec, join(folder, "volumes"), this.#options.sharedDir);
+  }
+
+  async #configure(spec: WorkloadSpec, permit: () => Promise<void>): Promise<void> {
+    const { equipment, containerId, containerName } = spec;
+    const volume = spec.volumes.find(({ name }) => name === equipment?.volume);
+    if (!volume || (equipment?.configFiles ?? []).length === 0) return;
+    const { node, sharedDir } = this.#options;
+    const root = volumeFolder(containerId, volume, join(this.#folder(containerId), "volumes"), sharedDir);
+    await applyConfig(spec, new FolderFiles(root, containerName), { env: spec.env, address: node.address, permit });
   }
 
   #makeCgroups(spec: WorkloadSpec): string[] {
@@ -342,7 +397,7 @@ export class ExecRuntime implements ContainerRuntime {
   async #discard(record: ExecRecord): Promise<void> {
     await this.#killAll(record);
     await this.#forget(record.containerId);
-    await rm(gatePath(this.#folder(record.containerId)), { force: true });
+    await removeGate(this.#folder(record.containerId));
   }
 
   async #forget(containerId: string): Promise<void> {
@@ -386,24 +441,5 @@ function startupOf(spec: WorkloadSpec): string {
   throw new RuntimeFault(
     "unsupported_runtime",
     `container ${spec.containerName} has no startup command for the exec runtime: give its egg one, or place it on a docker node`,
-  );
-}
-
-/** A signal name that this platform knows; SIGTERM for an empty one. */
-function signalName(name: string): NodeJS.Signals {
-  const full = name === "" ? "SIGTERM" : name.startsWith("SIG") ? name : `SIG${name}`;
-  if (/^SIG(TERM|INT|QUIT|HUP|USR1|USR2|KILL|STOP|CONT|WINCH|ABRT|ALRM|PIPE)$/.test(full))
-    return full as NodeJS.Signals;
-  return "SIGTERM";
-}
-
-function asFault(error: unknown, what: string): RuntimeFault {
-  if (error instanceof RuntimeFault) return error;
-  const full = (error as { code?: unknown }).code === "ENOSPC";
-  const reason = error instanceof Error ? error.message : String(error);
-  return new RuntimeFault(
-    full ? "disk_full" : "runtime_error",
-    `${what}: ${reason}${full ? "; make room on the file system of the data folder" : ""}`,
-    { cause: error },
   );
 }

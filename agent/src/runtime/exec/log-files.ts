@@ -14,6 +14,16 @@ const TAIL_BYTES_MAX = 4 << 20;
 
 type Stream = RuntimeLogLine["stream"];
 
+/** How long each output file is, in bytes: where what a copy writes begins. */
+export type LogSizes = { readonly stdout: number; readonly stderr: number };
+
+export async function logSizes(folder: string): Promise<LogSizes> {
+  return {
+    stdout: await sizeOf(join(folder, LOG_FILES.stdout)),
+    stderr: await sizeOf(join(folder, LOG_FILES.stderr)),
+  };
+}
+
 /**
  * Moves output files that have grown above their bound aside, to `<name>.1`. The process goes on writing to the same open
  * file, so it is copied and cut: what is written between the two is lost.
@@ -30,19 +40,25 @@ export async function rotateLogFiles(folder: string, bytesMax = LOG_FILE_BYTES_M
 /**
  * The last lines of both outputs, then with `follow` what is added. Within one output lines are in order; which of two
  * outputs wrote first is not known from files, so the tail gives standard output before standard error; nor is when, so its
- * lines carry no time. Reads no further than the reader takes.
+ * lines carry no time. With `sinceStart` instead of the tail everything from `copyBegan` on, of which a rotation may have
+ * taken the beginning. Reads no further than the reader takes.
  */
 export async function* readLogFiles(
   folder: string,
   request: LogRequest,
   wall: WallClock,
   timers: Timers,
+  copyBegan: LogSizes = { stdout: 0, stderr: 0 },
 ): AsyncGenerator<RuntimeLogLine> {
-  await rotateLogFiles(folder);
+  if (!request.sinceStart) await rotateLogFiles(folder);
   const followers: LogFollower[] = [];
   const tails: RuntimeLogLine[] = [];
   for (const [stream, name] of Object.entries(LOG_FILES) as [Stream, string][]) {
     const path = join(folder, name);
+    if (request.sinceStart) {
+      followers.push(new LogFollower(path, stream, copyBegan[stream]));
+      continue;
+    }
     const sizeBytes = await sizeOf(path);
     const lines = await lastLines(path, sizeBytes, request.tailLines);
     if (lines.length < request.tailLines) {
@@ -52,7 +68,7 @@ export async function* readLogFiles(
     followers.push(new LogFollower(path, stream, sizeBytes));
   }
   yield* tails.slice(Math.max(0, tails.length - request.tailLines));
-  while (request.follow && !request.signal.aborted) {
+  while ((request.follow || request.sinceStart) && !request.signal.aborted) {
     let found = false;
     for (const follower of followers) {
       for (const text of await follower.read()) {
@@ -61,7 +77,9 @@ export async function* readLogFiles(
         if (request.signal.aborted) return;
       }
     }
-    if (!found) await timers.sleep(FOLLOW_POLL_MS, request.signal);
+    if (found) continue;
+    if (!request.follow) return;
+    await timers.sleep(FOLLOW_POLL_MS, request.signal);
   }
 }
 

@@ -3,6 +3,8 @@ import type { BootClock, Timers } from "../../clock/clock.ts";
 import {
   type ContainerRuntime,
   type ContainerUsage,
+  InputFault,
+  type InstallRequest,
   type LogRequest,
   type ObservedContainer,
   RuntimeFault,
@@ -10,6 +12,7 @@ import {
   type RuntimeLogLine,
   type StartRequest,
 } from "../container-runtime.ts";
+import { requireInputTarget } from "../input-target.ts";
 
 /** Output lines kept per container; the oldest go first. */
 const LINES_MAX = 1_000;
@@ -25,6 +28,7 @@ type Copy = {
   /** Exit code of health commands. */
   health: number;
   lines: string[];
+  isInstall?: boolean;
 };
 
 /**
@@ -38,15 +42,29 @@ export class SimulatedRuntime implements ContainerRuntime {
   /** How long a preparation takes; it can be cut. */
   prepareMs = 0;
   engineUp = true;
+  /** What runs ignores the signal of a stop, and waits for SIGKILL. */
+  stubborn = false;
+  /** No process reads its input. */
+  inputFull = false;
+  /** What changes is told to nobody, as when an engine's events are lost. */
+  silent = false;
   readonly calls: string[] = [];
   /** The next starts fail with this, until it is null again. */
   failStarts: { readonly code: RuntimeFaultCode; readonly message: string } | null = null;
+  /** So many of the next readings of output break at once, as when the engine is restarted. */
+  breakLogs = 0;
+  /** How long an install script runs, and what it ends with. */
+  installMs = 0;
+  installExit = 0;
+  /** A cut does not reach a script that runs: it goes on, as when the engine is away at that moment. */
+  installsUncut = false;
   /** What health commands of new copies answer. */
   healthOfNew = 0;
   readonly #clock: BootClock;
   readonly #timers: Timers;
   readonly #copies = new Map<string, Copy>();
   readonly #volumes = new Set<string>();
+  readonly #installed = new Set<string>();
   readonly #listeners = new Set<(containerId: string) => void>();
 
   constructor(clock: BootClock, timers: Timers) {
@@ -72,6 +90,14 @@ export class SimulatedRuntime implements ContainerRuntime {
   leaveCreated(spec: WorkloadSpec, epoch: bigint, session: bigint): void {
     const fresh = { state: "created", exitCode: null, startedMs: 0, health: this.healthOfNew } as const;
     this.#copies.set(spec.containerId, { spec, epoch, session, ...fresh, lines: [] });
+  }
+
+  /** Leaves the ended copy of a script, as an agent does that dies while it runs; 0 has filled the volume. */
+  leaveInstalled(spec: WorkloadSpec, epoch: bigint, session: bigint, exitCode: number): void {
+    this.leaveCreated(spec, epoch, session);
+    const copy = this.#copies.get(spec.containerId);
+    if (copy) Object.assign(copy, { state: "exited", exitCode, isInstall: true });
+    if (exitCode === 0) this.#installed.add(spec.containerId);
   }
 
   /** What that agent had asked for comes true late; nothing happens when the copy is gone. */
@@ -105,6 +131,27 @@ export class SimulatedRuntime implements ContainerRuntime {
     if (spec.volumes.length > 0) this.#volumes.add(spec.containerId);
   }
 
+  async install({ spec, epoch, session, cut, again, release }: InstallRequest): Promise<void> {
+    const id = spec.containerId;
+    if (this.#installed.has(id) && !again) return;
+    this.#call(`install ${id} ${epoch}`);
+    this.#volumes.add(id);
+    this.leaveCreated(spec, epoch, session);
+    try {
+      await release();
+      await this.#timers.sleep(this.installMs, cut);
+      const isCut = cut?.aborted === true || !this.#copies.has(id);
+      if (isCut) throw new RuntimeFault("install_failed", `the install script of ${spec.containerName} was cut`);
+      if (this.installExit !== 0) {
+        const ended = `ended with exit code ${this.installExit}`;
+        throw new RuntimeFault("install_failed", `the install script of ${spec.containerName} ${ended}`);
+      }
+      this.#installed.add(id);
+    } finally {
+      if (!this.installsUncut) this.#copies.delete(id);
+    }
+  }
+
   async start({ spec, epoch, session, release }: StartRequest): Promise<void> {
     const id = spec.containerId;
     this.#call(`start ${id} ${epoch}`);
@@ -128,8 +175,15 @@ export class SimulatedRuntime implements ContainerRuntime {
     this.#tell(id);
   }
 
-  async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
-    this.#call(`stop ${containerId} ${signal} ${graceMs}`);
+  async stop(
+    containerId: string,
+    signal: string,
+    graceMs: number,
+    cut?: AbortSignal,
+    command: string = "",
+  ): Promise<void> {
+    this.#call(`stop ${containerId} ${command || signal} ${graceMs}`);
+    if (this.stubborn && graceMs > 0) await this.#timers.sleep(graceMs, cut);
     if (this.#copies.get(containerId)?.state === "created") this.#copies.delete(containerId);
     this.crash(containerId, 143);
   }
@@ -137,7 +191,10 @@ export class SimulatedRuntime implements ContainerRuntime {
   async remove(containerId: string, removeVolumes: boolean): Promise<void> {
     this.#call(`remove ${containerId} ${removeVolumes}`);
     this.#copies.delete(containerId);
-    if (removeVolumes) this.#volumes.delete(containerId);
+    if (removeVolumes) {
+      this.#volumes.delete(containerId);
+      this.#installed.delete(containerId);
+    }
     this.#tell(containerId);
   }
 
@@ -163,7 +220,11 @@ export class SimulatedRuntime implements ContainerRuntime {
   async *logs(containerId: string, request: LogRequest): AsyncGenerator<RuntimeLogLine> {
     const copy = this.#copies.get(containerId);
     if (!copy) throw new RuntimeFault("runtime_error", `container ${containerId} is not on this node`);
-    let next = Math.max(0, copy.lines.length - request.tailLines);
+    if (this.breakLogs > 0) {
+      this.breakLogs -= 1;
+      throw new RuntimeFault("runtime_error", `the log of container ${containerId} ended`);
+    }
+    let next = request.sinceStart ? 0 : Math.max(0, copy.lines.length - request.tailLines);
     for (;;) {
       const text = copy.lines[next];
       if (text !== undefined) {
@@ -175,6 +236,14 @@ export class SimulatedRuntime implements ContainerRuntime {
         await this.#timers.sleep(FOLLOW_POLL_MS, request.signal);
       }
     }
+  }
+
+  async input(containerId: string, epoch: bigint, data: Uint8Array): Promise<void> {
+    this.#requireEngine();
+    requireInputTarget(this.#observe(containerId), epoch);
+    const copy = this.#copies.get(containerId);
+    if (this.inputFull) throw new InputFault("input_full", "its process does not read its input");
+    copy?.lines.push(...Buffer.from(data).toString().split("\n").slice(0, -1));
   }
 
   onChange(listener: (containerId: string) => void): () => void {
@@ -197,13 +266,13 @@ export class SimulatedRuntime implements ContainerRuntime {
   }
 
   #tell(containerId: string): void {
-    for (const listener of this.#listeners) listener(containerId);
+    if (!this.silent) for (const listener of this.#listeners) listener(containerId);
   }
 
   #observe(containerId: string): ObservedContainer | null {
     const copy = this.#copies.get(containerId);
     if (!copy) return null;
-    const { epoch, session, state, exitCode, spec, startedMs } = copy;
+    const { epoch, session, state, exitCode, spec, startedMs, isInstall = false } = copy;
     const running = state === "running";
     return {
       containerId,
@@ -212,6 +281,7 @@ export class SimulatedRuntime implements ContainerRuntime {
       ha: spec.ha,
       state,
       exitCode,
+      isInstall,
       detail: state === "exited" ? `ended with exit code ${exitCode}` : "",
       upMs: running ? Math.max(1, this.#clock.nowMs() - startedMs) : 0,
     };

@@ -1,0 +1,10 @@
+import { InputFault, type ObservedContainer } from "./container-runtime.ts";
+
+/** Refuses with InputFault unless this is the running copy of that epoch: what was typed for one copy must not reach another. */
+export function requireInputTarget(observed: ObservedContainer | null, epoch: bigint): void {
+  if (observed?.state !== "running") {
+    throw new InputFault("not_running", "the container does not run on this node: start it, or look where it runs now");
+  }
+  if (observed.epoch === epoch) return;
+  throw new InputFault("stale_epoch", `it was written for copy ${epoch}, and copy ${observed.epoch} runs: look again`);
+}
