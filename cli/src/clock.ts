@@ -4,6 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface Clock {
   /** Milliseconds on a clock that never steps; only differences mean something. */
   nowMs(): number;
+  /** Milliseconds since 1970 on the wall clock. */
+  wallMs(): number;
   /** Resolves after `ms`; rejects with an AbortError at once when the signal fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Calls back once after `ms` unless the returned function is called first. */
@@ -15,6 +17,7 @@ export interface Clock {
 /** The machine's own clock. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
   sleep: async (ms, signal) => {
     await delay(ms, undefined, signal === undefined ? {} : { signal });
   },

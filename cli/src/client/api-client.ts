@@ -1,12 +1,15 @@
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import {
+  AccessService,
   AlertService,
+  AuditService,
   ClusterService,
   ContainerService,
   EggService,
   EventService,
   HealthService,
+  JobService,
   MigrationService,
   NodeService,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
@@ -26,8 +29,12 @@ export interface ApiClient {
   readonly events: Client<typeof EventService>;
   readonly health: Client<typeof HealthService>;
   readonly alerts: Client<typeof AlertService>;
+  readonly access: Client<typeof AccessService>;
+  readonly audit: Client<typeof AuditService>;
+  readonly jobs: Client<typeof JobService>;
   /** The same services for calls that stream: they have no time limit of their own. */
   readonly streams: {
+    readonly audit: Client<typeof AuditService>;
     readonly containers: Client<typeof ContainerService>;
     readonly events: Client<typeof EventService>;
   };
@@ -36,12 +43,14 @@ export interface ApiClient {
 /** Opens no connection yet. Calls are bounded to 30 s and 16 MiB a message; streams to 16 MiB a message. */
 export function createApiClient(access: CoordinatorAccess): ApiClient {
   const signIn: Interceptor = (next) => async (request) => {
-    request.header.set("Authorization", `Bearer ${access.token}`);
+    if (access.token !== undefined) request.header.set("Authorization", `Bearer ${access.token}`);
+    else if (access.session !== undefined) request.header.set("Cookie", access.session);
     return await next(request);
   };
   const options = {
     baseUrl: access.url,
     httpVersion: "1.1" as const,
+    ...(access.ca === undefined ? {} : { nodeOptions: { ca: access.ca } }),
     readMaxBytes: messageBytesMax,
     interceptors: [signIn],
   };
@@ -57,6 +66,13 @@ export function createApiClient(access: CoordinatorAccess): ApiClient {
     events: createClient(EventService, calls),
     health: createClient(HealthService, calls),
     alerts: createClient(AlertService, calls),
-    streams: { containers: createClient(ContainerService, streams), events: createClient(EventService, streams) },
+    access: createClient(AccessService, calls),
+    audit: createClient(AuditService, calls),
+    jobs: createClient(JobService, calls),
+    streams: {
+      audit: createClient(AuditService, streams),
+      containers: createClient(ContainerService, streams),
+      events: createClient(EventService, streams),
+    },
   };
 }

@@ -13,18 +13,54 @@ export function apiFailure(error: unknown, url: string): CliFailure {
     const field = detail.field === "" ? "" : ` (field ${detail.field})`;
     return new CliFailure(code, `${detail.message}${field}`, detail.nextStep, error);
   }
-  if (connectError.code === Code.Unavailable || isSocketError(connectError.cause)) {
+  if (isCertificateProblem(connectError.cause) || isCertificateProblem(error)) return untrusted(error, url);
+  if (connectError.code === Code.Unavailable || isSocketError(connectError.cause)) return unanswered(error, url);
+  if (connectError.code === Code.Unauthenticated) {
     return new CliFailure(
-      exitCode.unavailable,
-      `the coordinator at ${url} does not answer: ${connectError.rawMessage}`,
-      "see that it runs (a local one: npm start), then try again",
+      code,
+      `${url} refused the token: ${connectError.rawMessage}`,
+      "check LORMAS_TOKEN, or sign in: lormas login",
       error,
     );
   }
-  if (connectError.code === Code.Unauthenticated) {
-    return new CliFailure(code, `${url} refused the token: ${connectError.rawMessage}`, "check LORMAS_TOKEN", error);
-  }
   return new CliFailure(code, `${url} answered: ${connectError.rawMessage}`, "", error);
+}
+
+/** The code of the closed set (docs/api-errors.md) that a call failed with, and the field at fault; undefined: none was said. */
+export function errorDetailOf(error: unknown): { readonly code: string; readonly field: string } | undefined {
+  return ConnectError.from(error).findDetails(ErrorDetailSchema)[0];
+}
+
+/** What a connection's failure means for a person who asked for something beside the API. */
+export function connectionFailure(error: unknown, url: string): CliFailure {
+  if (error instanceof CliFailure) return error;
+  return isCertificateProblem(error) ? untrusted(error, url) : unanswered(error, url);
+}
+
+function unanswered(error: unknown, url: string): CliFailure {
+  const reason = error instanceof ConnectError ? error.rawMessage : error instanceof Error ? error.message : error;
+  return new CliFailure(
+    exitCode.unavailable,
+    `the coordinator at ${url} does not answer: ${reason}`,
+    "see that it runs (a local one: npm start), then try again",
+    error,
+  );
+}
+
+function untrusted(error: unknown, url: string): CliFailure {
+  const reason = error instanceof ConnectError ? error.rawMessage : error instanceof Error ? error.message : error;
+  return new CliFailure(
+    exitCode.refused,
+    `the certificate of ${url} is not trusted: ${reason}`,
+    "name the authority that made it: --ca-file FILE (LORMAS_CA_FILE), or lormas login --ca-file FILE",
+    error,
+  );
+}
+
+/** What Node says of certificates: codes of OpenSSL's verification, and its own ERR_TLS_…. */
+function isCertificateProblem(cause: unknown): boolean {
+  if (!(cause instanceof Error && "code" in cause && typeof cause.code === "string")) return false;
+  return /^(ERR_TLS_CERT|CERT_|.*_CERT(IFICATE)?(_|$)|.*SELF_SIGNED|UNABLE_TO_)/.test(cause.code);
 }
 
 function isSocketError(cause: unknown): boolean {

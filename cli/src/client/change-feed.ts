@@ -8,11 +8,11 @@ const retriesMax = 150;
 
 /**
  * Every change after sequence number `after`, then each new one, none missing and none twice. A stream that breaks is
- * opened again from the last number seen, for up to 30 s without success; then, or when the coordinator refuses, the
+ * opened again from the last number seen or told of, for up to 30 s without success; then, or when the coordinator refuses, the
  * error is thrown. Ends when the signal fires.
  */
 export async function* followChanges(
-  api: ApiClient,
+  api: Pick<ApiClient, "streams">,
   clock: Clock,
   after: bigint | undefined,
   signal: AbortSignal | undefined,
@@ -29,6 +29,8 @@ export async function* followChanges(
         if (message.case === "opened") {
           last ??= message.value.asOf;
           onOpen();
+        } else if (message.case === "progress") {
+          last = message.value.asOf;
         } else if (message.case === "change") {
           last = message.value.event?.sequence ?? last;
           yield message.value;
@@ -42,6 +44,6 @@ export async function* followChanges(
         code === Code.Unavailable || code === Code.Aborted || code === Code.Unknown || code === Code.Internal;
       if (!isBroken || failures > retriesMax) throw error;
     }
-    await clock.sleep(retryMs);
+    await clock.sleep(retryMs, signal).catch(() => undefined); // Over: the loop sees it.
   }
 }

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CliFailure } from "../cli-failure.ts";
 import { exitCode } from "../exit-code.ts";
 import { DataDir } from "../up/data-dir.ts";
-import { chooseDataDir, findCoordinator } from "./coordinator-access.ts";
+import { ContextStore } from "./context-store.ts";
+import { type AccessFlags, chooseDataDir, findCoordinator as find } from "./coordinator-access.ts";
 
 let directory: string;
 let dataDir: DataDir;
@@ -15,6 +16,10 @@ beforeEach(() => {
   mkdirSync(join(directory, "run"));
   dataDir = new DataDir(directory);
 });
+
+const store = () => new ContextStore({ XDG_CONFIG_HOME: directory });
+const findCoordinator = (flags: AccessFlags, env: NodeJS.ProcessEnv, local: DataDir) =>
+  find(flags, env, local, store());
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -73,5 +78,51 @@ describe("finding the coordinator", () => {
     expect(chooseDataDir({}, {}, "/repo").path).toBe("/repo/.lormas");
     expect(chooseDataDir({}, { LORMAS_DATA_DIR: "/data" }, "/repo").path).toBe("/data");
     expect(chooseDataDir({ dataDir: "/flag" }, { LORMAS_DATA_DIR: "/data" }, "/repo").path).toBe("/flag");
+  });
+});
+
+describe("stored contexts", () => {
+  const credential = { kind: "token", secret: "context-token" } as const;
+
+  it("give the coordinator and its token: the one named, else the current one", () => {
+    startLocal();
+    store().put("prod", { url: "https://prod.example", credential, ca: "PEM" }, true);
+    const prod = { url: "https://prod.example", token: "context-token", ca: "PEM" };
+    expect(findCoordinator({}, {}, dataDir)).toEqual(prod);
+    store().put("test", { url: "https://test.example", credential }, false);
+    expect(findCoordinator({}, {}, dataDir)).toEqual(prod);
+    expect(findCoordinator({}, { LORMAS_CONTEXT: "test" }, dataDir).url).toBe("https://test.example");
+    expect(findCoordinator({ context: "prod" }, { LORMAS_CONTEXT: "test" }, dataDir)).toEqual(prod);
+    expect(findCoordinator({ context: "local" }, {}, dataDir).token).toBe("local-token");
+  });
+
+  it("stand behind an address, and behind a data dir that is named", () => {
+    startLocal();
+    store().put("prod", { url: "https://prod.example", credential }, true);
+    expect(findCoordinator({ dataDir: directory }, {}, dataDir).token).toBe("local-token");
+    expect(findCoordinator({}, { LORMAS_DATA_DIR: directory }, dataDir).token).toBe("local-token");
+    const elsewhere = { LORMAS_URL: "https://two.example", LORMAS_TOKEN: "t" };
+    expect(findCoordinator({}, elsewhere, dataDir).url).toBe("https://two.example");
+    const both = failureOf(() => findCoordinator({ context: "prod", url: "https://x" }, {}, dataDir));
+    expect(both.code).toBe(exitCode.usage);
+  });
+
+  it("never get another coordinator's token, nor is theirs sent elsewhere", () => {
+    startLocal();
+    store().put("prod", { url: "https://prod.example", credential }, true);
+    expect(findCoordinator({}, { LORMAS_TOKEN: "for-another" }, dataDir).token).toBe("context-token");
+    expect(failureOf(() => findCoordinator({ url: "https://prod.example" }, {}, dataDir)).code).toBe(exitCode.refused);
+    store().put("bare", { url: "https://bare.example" }, false);
+    const bare = failureOf(() => findCoordinator({ context: "bare" }, {}, dataDir));
+    expect(bare.nextStep).toBe("lormas login --context bare");
+  });
+
+  it("send a session as a cookie, not as a token", () => {
+    const session = { kind: "session", secret: "lormas.session_token=x.y", email: "a@b.c" } as const;
+    store().put("mine", { url: "https://prod.example", credential: session }, true);
+    expect(findCoordinator({}, {}, dataDir)).toEqual({
+      url: "https://prod.example",
+      session: "lormas.session_token=x.y",
+    });
   });
 });

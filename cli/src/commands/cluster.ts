@@ -5,6 +5,7 @@ import {
   type GroupVoter,
   type HeartbeatProfile,
   NPlusOnePolicy,
+  PlacementStrategy,
   VoterState,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import {
@@ -15,18 +16,23 @@ import {
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
+import { sendNamed } from "../client/named-request.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
+import { plainText } from "../output/plain-text.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
-import { boundText, nPlusOneWord, secondsText, timeText } from "../output/wording.ts";
+import { boundText, nPlusOneWord, placementWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { withPrefix } from "./id-prefix.ts";
+import { collected } from "./repeated-option.ts";
+import { showView, type ViewOptions, watchable } from "./view.ts";
 
 const columns: Column<Cluster>[] = [
   { title: "NAME", value: (cluster) => cluster.name },
   { title: "HEALTHY", value: (cluster) => `${cluster.healthyNodeCount}/${cluster.nodeCount}`, right: true },
   { title: "PROFILE", value: (cluster) => cluster.heartbeatPolicy?.profile ?? "" },
-  { title: "MOVES BY ITSELF", value: movesText },
+  { title: "MOVES BY ITSELF", value: movesText, state: true },
   { title: "TO OTHER CLUSTERS", value: (cluster) => (cluster.allowOtherClusters ? "yes" : "no") },
   { title: "N+1", value: (cluster) => nPlusOneWord(cluster.nPlusOne) },
   { title: "FAILOVER WITHIN", value: (cluster) => failoverText(cluster.failoverBoundMs), right: true },
@@ -54,24 +60,37 @@ const profileColumns: Column<HeartbeatProfile>[] = [
 /** `lormas cluster …`. */
 export function addClusterCommands(program: Command, context: CliContext): void {
   const group = program.command("cluster").description("named groups of nodes");
-  apiCommand(group, "ls", "list clusters", "lormas cluster ls -o json").action(async (options: ApiOptions) => {
-    const api = context.api(options);
-    const clusters = await allPages(async (page) => {
-      const answer = await api.clusters.listClusters(page);
-      return { things: answer.clusters, nextPageToken: answer.nextPageToken };
+  watchable(apiCommand(group, "ls", "list clusters", "lormas cluster ls -o json")).action(
+    async (options: ViewOptions) => {
+      await showView(context, options, async (api) => {
+        const clusters = await allPages(async (page) => {
+          const answer = await api.clusters.listClusters(page);
+          return { things: answer.clusters, nextPageToken: answer.nextPageToken };
+        });
+        const response = create(ListClustersResponseSchema, { clusters });
+        return {
+          json: (indent) => jsonText(ListClustersResponseSchema, response, indent),
+          lines: (screen) => tableLines(columns, clusters, screen.columns, screen.colors),
+        };
+      });
+    },
+  );
+  watchable(
+    apiCommand(
+      group,
+      "show <cluster>",
+      "show one cluster: policy, bound, who votes (name or id)",
+      "lormas cluster show local",
+    ),
+  ).action(async (given: string, options: ViewOptions) => {
+    await showView(context, options, async (api) => {
+      const { cluster } = await withPrefix(api, "cluster", given, "loose", (id) => api.clusters.getCluster({ id }));
+      const found = required(cluster, given);
+      return {
+        json: (indent) => jsonText(ClusterSchema, found, indent),
+        lines: (screen) => clusterLines(found, screen.columns),
+      };
     });
-    if (options.output === "json") {
-      context.print(jsonText(ListClustersResponseSchema, create(ListClustersResponseSchema, { clusters }), true));
-    } else for (const line of tableLines(columns, clusters, context.columns())) context.print(line);
-  });
-  apiCommand(
-    group,
-    "show <cluster>",
-    "show one cluster: policy, bound, who votes (name or id)",
-    "lormas cluster show local",
-  ).action(async (id: string, options: ApiOptions) => {
-    const { cluster } = await context.api(options).clusters.getCluster({ id });
-    print(context, options, cluster, id);
   });
   apiCommand(group, "profiles", "the heartbeat profiles with their bounds", "lormas cluster profiles").action(
     async (options: ApiOptions) => {
@@ -83,7 +102,9 @@ export function addClusterCommands(program: Command, context: CliContext): void 
   withSettings(
     apiCommand(group, "create <name>", "make a cluster", "lormas cluster create hall-2 --profile fast"),
   ).action(async (name: string, options: SettingOptions) => {
-    const { cluster } = await context.api(options).clusters.createCluster({ name, ...settings(options) });
+    const { cluster } = await sendNamed(context, (requestId) =>
+      context.api(options).clusters.createCluster({ name, ...settings(options), requestId }),
+    );
     print(context, options, cluster, name);
   });
   withLimits(
@@ -93,22 +114,26 @@ export function addClusterCommands(program: Command, context: CliContext): void 
         "update <cluster>",
         "change what is given of a cluster",
         "lormas cluster update local --profile fast",
-      ),
+      ).option("--etag <etag>", "only if it still is what it was under this etag (cluster show -o json)", ""),
     ),
-  ).action(async (id: string, options: SettingOptions & LimitOptions) => {
+  ).action(async (given: string, options: SettingOptions & LimitOptions & { etag: string }) => {
     const migrationLimits = limits(options);
     const change = { ...settings(options), ...(migrationLimits && { migrationLimits }) };
     if (Object.keys(change).length === 0) {
       throw new CliFailure(exitCode.usage, "nothing is to be changed", "lormas cluster update --help");
     }
-    const { cluster } = await context.api(options).clusters.updateCluster({ id, ...change });
-    print(context, options, cluster, id);
+    const api = context.api(options);
+    const { cluster } = await withPrefix(api, "cluster", given, "strict", (id) =>
+      api.clusters.updateCluster({ id, ...change, etag: options.etag }),
+    );
+    print(context, options, cluster, given);
   });
   apiCommand(group, "rm <cluster>", "remove a cluster without nodes", "lormas cluster rm hall-2").action(
-    async (id: string, options: ApiOptions) => {
-      await context.api(options).clusters.deleteCluster({ id });
+    async (given: string, options: ApiOptions) => {
+      const api = context.api(options);
+      await withPrefix(api, "cluster", given, "strict", (id) => api.clusters.deleteCluster({ id }));
       if (options.output === "json") context.print("{}");
-      else context.print(`${id} is removed`);
+      else context.print(`${given} is removed`);
     },
   );
   apiCommand(
@@ -135,10 +160,13 @@ interface SettingOptions extends ApiOptions {
   readonly intervalMs?: number;
   readonly leaseMs?: number;
   readonly killMs?: number;
+  readonly voteMs?: number;
+  readonly unhealthyMs?: number;
   readonly autoMigrate?: boolean;
   readonly otherClusters?: boolean;
   readonly survival?: boolean;
   readonly nPlusOne?: keyof typeof N_PLUS_ONE;
+  readonly placement?: keyof typeof PLACEMENT;
 }
 
 function withSettings(command: Command): Command {
@@ -148,6 +176,16 @@ function withSettings(command: Command): Command {
     .option("--interval-ms <ms>", "custom: between two heartbeats", milliseconds)
     .option("--lease-ms <ms>", "custom: the lease L", milliseconds)
     .option("--kill-ms <ms>", "custom: the kill time K", milliseconds)
+    .option(
+      "--vote-ms <ms>",
+      "custom: how long a majority of votes lets a node run on (default: half the lease)",
+      milliseconds,
+    )
+    .option(
+      "--unhealthy-ms <ms>",
+      "custom: missing heartbeats until a node is unhealthy (default: 3 intervals)",
+      milliseconds,
+    )
     .option("--auto-migrate <yes|no>", "HA containers of a dead node move by themselves", yesOrNo)
     .option("--other-clusters <yes|no>", "containers may move to nodes of other clusters", yesOrNo)
     .option(
@@ -160,6 +198,11 @@ function withSettings(command: Command): Command {
         "--n-plus-one <policy>",
         "what a wish gets after which some node's death would leave an HA container without a place",
       ).choices(Object.keys(N_PLUS_ONE)),
+    )
+    .addOption(
+      new Option("--placement <strategy>", "fill nodes evenly, or one after the other; priority comes first").choices(
+        Object.keys(PLACEMENT),
+      ),
     );
 }
 
@@ -193,7 +236,7 @@ const count = (max: number) => (text: string) => {
 };
 
 function settings(options: SettingOptions) {
-  const { description, autoMigrate, otherClusters, survival, nPlusOne } = options;
+  const { description, autoMigrate, otherClusters, survival, nPlusOne, placement } = options;
   const policy = policyChoice(options);
   return {
     ...(description === undefined ? {} : { description }),
@@ -202,22 +245,25 @@ function settings(options: SettingOptions) {
     ...(otherClusters === undefined ? {} : { allowOtherClusters: otherClusters }),
     ...(survival === undefined ? {} : { survival }),
     ...(nPlusOne === undefined ? {} : { nPlusOne: N_PLUS_ONE[nPlusOne] }),
+    ...(placement === undefined ? {} : { placement: PLACEMENT[placement] }),
   };
 }
 
-type Choice = Pick<PolicyChoice, "profile"> & Partial<Pick<PolicyChoice, "intervalMs" | "leaseMs" | "killMs">>;
+type Figure = "intervalMs" | "leaseMs" | "killMs" | "voteMs" | "unhealthyMs";
+type Choice = Pick<PolicyChoice, "profile"> & Partial<Pick<PolicyChoice, Figure>>;
 
-function policyChoice({ profile, intervalMs, leaseMs, killMs }: SettingOptions): Choice | undefined {
+function policyChoice(options: SettingOptions): Choice | undefined {
+  const { profile, intervalMs, leaseMs, killMs, voteMs, unhealthyMs } = options;
   const figures = {
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(leaseMs === undefined ? {} : { leaseMs }),
     ...(killMs === undefined ? {} : { killMs }),
+    ...(voteMs === undefined ? {} : { voteMs }),
+    ...(unhealthyMs === undefined ? {} : { unhealthyMs }),
   };
   if (profile === undefined && Object.keys(figures).length === 0) return undefined;
   return { profile: profile ?? "custom", ...figures };
 }
-
-const collected = (value: string, before: string[]): string[] => [...before, value];
 
 function milliseconds(text: string): number {
   if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError("Give whole milliseconds.");
@@ -232,20 +278,30 @@ const yesOrNo = eitherOf("yes", "no");
 const onOrOff = eitherOf("on", "off");
 
 function print(context: CliContext, options: ApiOptions, cluster: Cluster | undefined, id: string): void {
-  if (cluster === undefined) throw new CliFailure(exitCode.notFound, `there is no cluster ${id}`, "lormas cluster ls");
-  if (options.output === "json") return context.print(jsonText(ClusterSchema, cluster, true));
-  for (const line of factLines(clusterFacts(cluster))) context.print(line);
+  const found = required(cluster, id);
+  if (options.output === "json") return context.print(jsonText(ClusterSchema, found, true));
+  for (const line of clusterLines(found, context.columns())) context.print(line);
+}
+
+function required(cluster: Cluster | undefined, id: string): Cluster {
+  if (cluster !== undefined) return cluster;
+  throw new CliFailure(exitCode.notFound, `there is no cluster ${id}`, "lormas cluster ls");
+}
+
+function clusterLines(cluster: Cluster, width: number | undefined): string[] {
   const { group, suspension } = cluster;
-  if (group && group.voters.length > 0) {
-    context.print("");
-    for (const line of tableLines(voterColumns, group.voters, context.columns())) context.print(line);
-  }
-  if (suspension) {
-    context.print("");
-    context.print(`Automatic migration is suspended since ${timeText(suspension.since)}.`);
-    context.print(suspension.explanation);
-    context.print(`Next: ${suspension.nextStep}`);
-  }
+  return [
+    ...factLines(clusterFacts(cluster)),
+    ...(group && group.voters.length > 0 ? ["", ...tableLines(voterColumns, group.voters, width)] : []),
+    ...(suspension
+      ? [
+          "",
+          `Automatic migration is suspended since ${timeText(suspension.since)}.`,
+          plainText(suspension.explanation),
+          plainText(`Next: ${suspension.nextStep}`),
+        ]
+      : []),
+  ];
 }
 
 function clusterFacts(cluster: Cluster): [string, string][] {
@@ -259,6 +315,7 @@ function clusterFacts(cluster: Cluster): [string, string][] {
     ["Moves by itself", movesText(cluster)],
     ["To other clusters", cluster.allowOtherClusters ? "yes" : "no"],
     ["N+1", nPlusOneWord(cluster.nPlusOne)],
+    ["Placement", placementWord(cluster.placement)],
     [
       "Policy",
       policy
@@ -322,3 +379,4 @@ function voterText(voter: GroupVoter): string {
 }
 
 const N_PLUS_ONE = { off: NPlusOnePolicy.OFF, warn: NPlusOnePolicy.WARN, refuse: NPlusOnePolicy.REFUSE } as const;
+const PLACEMENT = { spread: PlacementStrategy.SPREAD, binpack: PlacementStrategy.BINPACK } as const;

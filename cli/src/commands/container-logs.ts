@@ -6,6 +6,7 @@ import { plainText } from "../output/plain-text.ts";
 import { wholeNumber } from "../output/quantity.ts";
 import { clockText } from "../output/wording.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { withPrefix } from "./id-prefix.ts";
 
 interface LogsOptions extends ApiOptions {
   readonly follow?: boolean;
@@ -27,19 +28,25 @@ export function addContainerLogsCommand(group: Command, context: CliContext): vo
     .option("-f, --follow", "go on with what comes, until Ctrl-C")
     .option("--tail <lines>", "how many of the last lines first, up to 10,000", wholeNumber(0, 10_000), 100)
     .option("-t, --timestamps", "begin each line with its time")
-    .action(async (id: string, options: LogsOptions) => {
-      const lines = context.api(options).streams.containers.streamLogs({
-        id,
-        tailLines: options.tail,
-        follow: options.follow === true,
-      });
+    .action(async (given: string, options: LogsOptions) => {
+      const api = context.api(options);
+      // A stream tells only at its first line that nothing has this name.
+      const { container } = await withPrefix(api, "container", given, "loose", (id) =>
+        api.containers.getContainer({ id }),
+      );
+      const request = { id: container?.id ?? given, tailLines: options.tail, follow: options.follow === true };
+      const signal = context.interrupted();
       const onTerminal = context.columns() !== undefined;
-      for await (const line of lines) {
-        if (options.output === "json") context.print(jsonText(StreamLogsResponseSchema, line, false));
-        else {
-          const time = options.timestamps === true ? `${clockText(line.at)} ` : "";
-          context.print(`${time}${onTerminal ? plainText(line.text) : line.text}`);
+      try {
+        for await (const line of api.streams.containers.streamLogs(request, { signal })) {
+          if (options.output === "json") context.print(jsonText(StreamLogsResponseSchema, line, false));
+          else {
+            const time = options.timestamps === true ? `${clockText(line.at)} ` : "";
+            context.print(`${time}${onTerminal ? plainText(line.text) : line.text}`);
+          }
         }
+      } catch (error) {
+        if (!signal.aborted) throw error;
       }
     });
 }

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Egg, EggSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type Egg, type EggCategory, EggSchema, type EggVariable } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ListEggsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
@@ -10,6 +10,8 @@ import { type Column, factLines, tableLines } from "../output/table.ts";
 import { resourcesText, secondsText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { addEggExport } from "./egg-export.ts";
+import { addEggImport } from "./egg-import.ts";
 
 const columns: Column<Egg>[] = [
   { title: "EGG", value: (egg) => egg.id },
@@ -25,12 +27,14 @@ export function addEggCommands(program: Command, context: CliContext): void {
   const group = program.command("egg").description("templates for containers");
   apiCommand(group, "ls", "list eggs", "lormas egg ls").action(async (options: ApiOptions) => {
     const api = context.api(options);
+    let categories: EggCategory[] = [];
     const eggs = await allPages(async (page) => {
       const answer = await api.eggs.listEggs(page);
+      categories = answer.categories;
       return { things: answer.eggs, nextPageToken: answer.nextPageToken };
     });
     if (options.output === "json") {
-      context.print(jsonText(ListEggsResponseSchema, create(ListEggsResponseSchema, { eggs }), true));
+      context.print(jsonText(ListEggsResponseSchema, create(ListEggsResponseSchema, { eggs, categories }), true));
     } else for (const line of tableLines(columns, eggs, context.columns())) context.print(line);
   });
   apiCommand(group, "show <egg>", "show one egg", "lormas egg show hello-http").action(
@@ -39,6 +43,15 @@ export function addEggCommands(program: Command, context: CliContext): void {
       if (egg === undefined) throw new CliFailure(exitCode.notFound, `there is no egg ${id}`, "lormas egg ls");
       if (options.output === "json") context.print(jsonText(EggSchema, egg, true));
       else for (const line of factLines(eggFacts(egg))) context.print(line);
+    },
+  );
+  addEggImport(group, context);
+  addEggExport(group, context);
+  apiCommand(group, "rm <egg>", "remove an egg of which there are no containers", "lormas egg rm paper").action(
+    async (id: string, options: ApiOptions) => {
+      await context.api(options).eggs.deleteEgg({ id });
+      if (options.output === "json") context.print("{}");
+      else context.print(`${id} is removed`);
     },
   );
 }
@@ -52,18 +65,53 @@ function eggFacts(egg: Egg): [string, string][] {
     ["Version", egg.version],
     ["Runtimes", egg.runtimes.join(", ")],
     ["Image", egg.image],
+    ...(egg.images.length > 1 ? egg.images.map(({ name, image }): [string, string] => [`Image "${name}"`, image]) : []),
+    ...egg.startupCommands.map(({ name, command }): [string, string] => [`Command "${name}"`, command]),
     ...Object.entries(egg.startup).map(([runtime, line]): [string, string] => [`Startup (${runtime})`, line]),
     ["Health check", egg.healthCheck],
     ["Starts within", secondsText(egg.startBudgetMs)],
-    ["Stops by", `${egg.stopSignal}, SIGKILL after ${secondsText(egg.stopGraceMs)}`],
+    [
+      "Stops by",
+      `${egg.stopCommand === "" ? egg.stopSignal : `"${egg.stopCommand}"`}, SIGKILL after ${secondsText(egg.stopGraceMs)}`,
+    ],
     ["Resources", resourcesText(egg.defaultResources)],
+    ["Constraints", egg.constraints.join("; ")],
+    ["Architectures", egg.architectures.join(", ")],
     ...egg.ports.map((port): [string, string] => [`Port ${port.name}`, `${port.containerPort}/${port.protocol}`]),
     ...egg.volumes.map((volume): [string, string] => [`Volume ${volume.name}`, `${volume.path} (${volume.kind})`]),
-    ...egg.variables.map((variable): [string, string] => [
-      variable.name,
-      `${variable.description}${variable.defaultValue === "" ? "" : ` (default ${variable.defaultValue})`}${
-        variable.required ? " (required)" : ""
-      }`,
-    ]),
+    ...panelFacts(egg),
+    ...egg.variables.map((variable): [string, string] => [variable.name, variableText(variable)]),
   ];
+}
+
+function panelFacts({ panel }: Egg): [string, string][] {
+  if (panel === undefined) return [];
+  return [
+    ["Author", panel.author],
+    ["Uuid", panel.uuid],
+    ["Exported at", panel.exportedAt],
+    ["Update URL", panel.updateUrl],
+    ["Tags", panel.tags.join(", ")],
+    ["Features", panel.features.join(", ")],
+    ["Denied files", panel.fileDenylist.join(", ")],
+    ["Done when it prints", panel.done.join(" | ")],
+    ["Stop command", panel.stop],
+    ...panel.configFiles.map(({ path, parser, replacements }): [string, string] => [
+      "Config file",
+      `${path} (${parser}, ${replacements} values)`,
+    ]),
+    [
+      "Install script",
+      panel.installScriptBytes === 0
+        ? ""
+        : `${panel.installScriptBytes} bytes, for ${panel.installEntrypoint} in ${panel.installImage}`,
+    ],
+  ];
+}
+
+function variableText({ name, displayName, description, defaultValue, required, rules }: EggVariable): string {
+  const title = displayName === "" || displayName === name ? "" : `${displayName}: `;
+  const fallback = defaultValue === "" ? "" : ` (default ${defaultValue})`;
+  const checks = rules.length === 0 ? "" : ` (rules ${rules.join("|")})`;
+  return `${title}${description}${fallback}${required ? " (required)" : ""}${checks}`;
 }

@@ -9,6 +9,7 @@ import { plainText } from "../output/plain-text.ts";
 import { wholeNumber } from "../output/quantity.ts";
 import { timeText } from "../output/wording.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { withPrefix } from "./id-prefix.ts";
 
 interface EventsOptions extends ApiOptions {
   readonly follow?: boolean;
@@ -26,12 +27,16 @@ export function addEventsCommand(program: Command, context: CliContext): void {
     .option("--node <node>", "only events of this node (name or id)")
     .action(async (options: EventsOptions) => {
       const api = context.api(options);
-      const past = await api.events.listEvents({
-        container: options.container ?? "",
-        node: options.node ?? "",
-        pageSize: options.limit,
-        latest: true,
-      });
+      const list = (container: string) =>
+        withPrefix(
+          api,
+          "node",
+          options.node ?? "",
+          "loose",
+          (node) => api.events.listEvents({ container, node, pageSize: options.limit, latest: true }),
+          "node",
+        );
+      const past = await withPrefix(api, "container", options.container ?? "", "loose", list, "container");
       const follow = options.follow === true;
       if (options.output === "json" && !follow) {
         context.print(jsonText(ListEventsResponseSchema, create(ListEventsResponseSchema, past), true));
@@ -42,7 +47,7 @@ export function addEventsCommand(program: Command, context: CliContext): void {
       for (const event of past.events) show(event);
       if (!follow) return;
       const isWanted = await eventFilter(context, options);
-      for await (const change of followChanges(api, context.clock, past.asOf, undefined)) {
+      for await (const change of followChanges(api, context.clock, past.asOf, context.interrupted())) {
         if (change.event !== undefined && isWanted(change.event)) show(change.event);
       }
     });
@@ -52,8 +57,11 @@ export function addEventsCommand(program: Command, context: CliContext): void {
 async function eventFilter(context: CliContext, options: EventsOptions): Promise<(event: Event) => boolean> {
   const api = context.api(options);
   const { container: containerName, node: nodeName } = options;
-  const container = containerName && (await api.containers.getContainer({ id: containerName })).container?.id;
-  const node = nodeName && (await api.nodes.getNode({ id: nodeName })).node?.id;
+  const getContainer = (id: string) => api.containers.getContainer({ id });
+  const getNode = (id: string) => api.nodes.getNode({ id });
+  const container =
+    containerName && (await withPrefix(api, "container", containerName, "loose", getContainer)).container?.id;
+  const node = nodeName && (await withPrefix(api, "node", nodeName, "loose", getNode)).node?.id;
   return (event) =>
     (container === undefined || event.containerId === container) && (node === undefined || event.nodeId === node);
 }

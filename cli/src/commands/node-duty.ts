@@ -4,43 +4,43 @@ import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import type { ApiClient } from "../client/api-client.ts";
-import { followChanges } from "../client/change-feed.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
-import { durationSeconds, wholeNumber } from "../output/quantity.ts";
+import { durationSeconds } from "../output/quantity.ts";
 import { tableLines } from "../output/table.ts";
 import { dutyWord, timeText } from "../output/wording.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { withPrefix } from "./id-prefix.ts";
+import { untilOver, type WaitOptions, waitable } from "./wait.ts";
 
 type Answer = { readonly node?: Node | undefined; readonly warnings?: readonly string[] };
-interface WaitOptions extends ApiOptions {
-  readonly wait?: boolean;
-  readonly timeout: number;
-}
 interface MaintenanceOptions extends WaitOptions {
   readonly duration?: number;
   readonly failback?: boolean;
   readonly end?: boolean;
 }
 
+/** How long --wait waits unless told, seconds. */
 const WAIT_DEFAULT_S = 3_600;
-const WAIT_MAX_S = 86_400;
 
 /** `lormas node cordon|uncordon|drain|maintenance`. */
 export function addNodeDutyCommands(group: Command, context: CliContext): void {
   apiCommand(group, "cordon <node>", "let it take nothing new; what it has stays", "lormas node cordon node-1").action(
-    async (id: string, options: ApiOptions) =>
-      show(context, options, await context.api(options).nodes.cordonNode({ id })),
+    async (given: string, options: ApiOptions) => {
+      const api = context.api(options);
+      show(context, options, await withPrefix(api, "node", given, "loose", (id) => api.nodes.cordonNode({ id })));
+    },
   );
   apiCommand(
     group,
     "uncordon <node>",
     "let it take containers again; ends a drain or a maintenance",
     "lormas node uncordon node-1",
-  ).action(async (id: string, options: ApiOptions) =>
-    show(context, options, await context.api(options).nodes.uncordonNode({ id })),
-  );
+  ).action(async (given: string, options: ApiOptions) => {
+    const api = context.api(options);
+    show(context, options, await withPrefix(api, "node", given, "loose", (id) => api.nodes.uncordonNode({ id })));
+  });
   waitable(
     apiCommand(
       group,
@@ -48,8 +48,11 @@ export function addNodeDutyCommands(group: Command, context: CliContext): void {
       "cordon it and move every HA container away; standard ones stay",
       "lormas node drain node-1 --wait",
     ),
-  ).action(async (id: string, options: WaitOptions) => {
-    const answer = await context.api(options).nodes.drainNode({ id });
+    "it is empty",
+    WAIT_DEFAULT_S,
+  ).action(async (given: string, options: WaitOptions) => {
+    const api = context.api(options);
+    const answer = await withPrefix(api, "node", given, "strict", (id) => api.nodes.drainNode({ id }));
     await showOrWait(context, options, answer);
   });
   waitable(
@@ -59,27 +62,27 @@ export function addNodeDutyCommands(group: Command, context: CliContext): void {
       "drain it, then expect it to go away; --end puts it back into service",
       "lormas node maintenance node-1 --duration 2h --failback",
     ),
+    "it is empty",
+    WAIT_DEFAULT_S,
   )
     .option("--duration <time>", "in service again by itself after this long (90s, 30m, 2h, 1d)", durationSeconds)
     .option("--failback", "bring back at the end what this maintenance has moved away")
     .option("--end", "end the maintenance now")
-    .action(async (id: string, options: MaintenanceOptions) => {
-      const { nodes } = context.api(options);
+    .action(async (given: string, options: MaintenanceOptions) => {
+      const api = context.api(options);
       if (options.end === true) {
         if (options.duration !== undefined || options.failback === true) {
           throw new CliFailure(exitCode.usage, "--end takes neither --duration nor --failback", "leave them out");
         }
-        return show(context, options, await nodes.endMaintenance({ id }));
+        const ended = await withPrefix(api, "node", given, "loose", (id) => api.nodes.endMaintenance({ id }));
+        return show(context, options, ended);
       }
       const { duration = 0, failback = false } = options;
-      await showOrWait(context, options, await nodes.startMaintenance({ id, durationSeconds: duration, failback }));
+      const answer = await withPrefix(api, "node", given, "strict", (id) =>
+        api.nodes.startMaintenance({ id, durationSeconds: duration, failback }),
+      );
+      await showOrWait(context, options, answer);
     });
-}
-
-function waitable(command: Command): Command {
-  return command
-    .option("--wait", "show the progress until it is empty; exit code 7 when the time is up first")
-    .option("--timeout <seconds>", "how long --wait waits", wholeNumber(1, WAIT_MAX_S), WAIT_DEFAULT_S);
 }
 
 function warn(context: CliContext, { warnings = [] }: Answer): void {
@@ -118,29 +121,20 @@ const isAbandoned = ({ duty }: Node): boolean =>
 
 /** Follows the node until it is empty, its drain is called off, or the time is up; prints what changes. */
 async function untilEmpty(context: CliContext, api: ApiClient, first: Node, options: WaitOptions): Promise<Node> {
-  const timeUp = new AbortController();
-  const cancel = context.clock.after(options.timeout * 1_000, () => timeUp.abort());
-  let node = first;
   let said = "";
-  const tell = (): void => {
-    const lines = options.output === "json" ? [] : dutyLines(node, context.columns());
-    const text = lines.join("\n");
-    if (text !== said) for (const line of lines) context.print(line);
-    said = text;
-  };
-  tell();
-  if (isEmpty(node)) {
-    cancel();
-    return node;
-  }
-  for await (const change of followChanges(api, context.clock, first.asOf, timeUp.signal)) {
-    if (change.node?.id !== first.id) continue;
-    node = change.node;
-    tell();
-    // Without the end of the stream its connection would keep the process alive.
-    if (isEmpty(node) || isAbandoned(node)) timeUp.abort();
-  }
-  cancel();
+  const node = await untilOver<Node>(context, api, {
+    first,
+    asOf: first.asOf,
+    timeoutSeconds: options.timeout,
+    of: (change) => (change.node?.id === first.id ? change.node : undefined),
+    isOver: (now) => isEmpty(now) || isAbandoned(now),
+    tell: (now) => {
+      const lines = options.output === "json" ? [] : dutyLines(now, context.columns());
+      const text = lines.join("\n");
+      if (text !== said) for (const line of lines) context.print(line);
+      said = text;
+    },
+  });
   if (isEmpty(node) || isAbandoned(node)) return node;
   return (await api.nodes.getNode({ id: first.id })).node ?? node;
 }

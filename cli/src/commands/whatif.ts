@@ -5,13 +5,15 @@ import type { CliContext } from "../cli-context.ts";
 import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
 import { type Column, tableLines } from "../output/table.ts";
-import { boundText } from "../output/wording.ts";
-import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { boundText, timeText } from "../output/wording.ts";
+import { apiCommand } from "./api-command.ts";
+import { withPrefix } from "./id-prefix.ts";
+import { showView, type ViewOptions, watchable } from "./view.ts";
 
 const nodeColumns: Column<WhatIf>[] = [
   { title: "IF IT DIES", value: (node) => node.nodeName },
   { title: "CLUSTER", value: (node) => node.clusterName },
-  { title: "N+1", value: (node) => (node.holds ? "holds" : "lost") },
+  { title: "N+1", value: (node) => (node.holds ? "holds" : "lost"), state: true },
   {
     title: "MOVE",
     value: (node) => String(node.containerCount - node.withoutPlaceCount - node.waitingCount),
@@ -45,19 +47,27 @@ const containerColumns: Column<WhatIfContainer>[] = [
 
 /** `lormas whatif`. */
 export function addWhatIfCommand(program: Command, context: CliContext): void {
-  apiCommand(
-    program,
-    "whatif [node]",
-    "what would become of the HA containers if a node died now: of one node, or of each in short. MOVE: they would start elsewhere; NO PLACE: no other node has room; WAIT FOR IT: they do not move by themselves",
-    "lormas whatif node-1",
-  ).action(async (node: string | undefined, options: ApiOptions) => {
-    const answer = await context.api(options).nodes.whatIf({ node: node ?? "" });
-    if (options.output === "json") return context.print(jsonText(WhatIfResponseSchema, answer, true));
-    const lines =
-      node === undefined
-        ? tableLines(nodeColumns, answer.nodes, context.columns())
-        : tableLines(containerColumns, answer.nodes[0]?.containers ?? [], context.columns());
-    for (const line of lines) context.print(line);
-    context.print(plainText(answer.summary));
+  watchable(
+    apiCommand(
+      program,
+      "whatif [node]",
+      "what would become of the HA containers if a node died now: of one node, or of each in short. MOVE: they would start elsewhere; NO PLACE: no other node has room; WAIT FOR IT: they do not move by themselves",
+      "lormas whatif node-1",
+    ),
+  ).action(async (given: string | undefined, options: ViewOptions) => {
+    await showView(context, options, async (api) => {
+      const answer = await withPrefix(api, "node", given ?? "", "loose", (node) => api.nodes.whatIf({ node }), "node");
+      return {
+        json: (indent) => jsonText(WhatIfResponseSchema, answer, indent),
+        lines: ({ columns, colors }) => [
+          ...(given === undefined
+            ? tableLines(nodeColumns, answer.nodes, columns, colors)
+            : tableLines(containerColumns, answer.nodes[0]?.containers ?? [], columns, colors)),
+          plainText(answer.summary),
+          // An older coordinator does not say.
+          ...(answer.asOf === undefined ? [] : [`as of ${timeText(answer.asOf)}`]),
+        ],
+      };
+    });
   });
 }

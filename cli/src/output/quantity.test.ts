@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
-import { collectPair, collectPort, parseBytes, parseCpu, wholeNumber } from "./quantity.ts";
+import { collectPair, collectPort, moment, parseBytes, parseCpu, wholeNumber } from "./quantity.ts";
 
 describe("amounts as people type them", () => {
   it("reads bytes with decimal and binary units", () => {
@@ -23,6 +23,15 @@ describe("amounts as people type them", () => {
     const port = wholeNumber(1, 65535);
     expect(port("65535")).toBe(65535);
     for (const bad of ["0", "65536", "1.5", "", "1 "]) expect(() => port(bad), bad).toThrow(InvalidArgumentError);
+  });
+
+  it("reads moments, before now or as they are written", () => {
+    const nowMs = Date.UTC(2026, 10, 21, 12);
+    expect(moment("2h")(nowMs)).toEqual(new Date(nowMs - 7_200_000));
+    expect(moment("30d")(nowMs)).toEqual(new Date(nowMs - 30 * 86_400_000));
+    expect(moment("2026-11-21T11:30:00Z")(nowMs)).toEqual(new Date("2026-11-21T11:30:00Z"));
+    for (const bad of ["", "0s", "2", "yesterday", "2026-13-45"])
+      expect(() => moment(bad), bad).toThrow(InvalidArgumentError);
   });
 
   it("collects NAME=VALUE pairs, = in the value included", () => {

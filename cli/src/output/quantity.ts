@@ -39,6 +39,22 @@ export function durationSeconds(text: string): number {
   throw new InvalidArgumentError('it is a length of time such as "90s", "30m", "2h" or "1d", at most a year.');
 }
 
+/** A moment that may hang on when it is asked for, milliseconds since 1970. */
+export type Moment = (nowMs: number) => Date;
+
+/** A commander parser for moments: "2h" or "30d" ago, or as ISO 8601 writes them. */
+export function moment(text: string): Moment {
+  if (/^\d+[smhd]$/.test(text)) {
+    const seconds = durationSeconds(text);
+    return (nowMs) => new Date(nowMs - seconds * 1_000);
+  }
+  const at = /^\d{4}-\d\d-\d\d/.test(text) ? new Date(text) : new Date(Number.NaN);
+  if (!Number.isNaN(at.getTime())) return () => at;
+  throw new InvalidArgumentError(
+    'it is a length of time such as "2h" or "30d", or a moment such as "2026-11-21T11:30:00Z".',
+  );
+}
+
 /** A commander parser for whole numbers from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

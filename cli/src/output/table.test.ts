@@ -49,6 +49,16 @@ describe("a table", () => {
     expect(tableLines(shape, [{ name: "a\u001b[2J\nb", count: 1 }], undefined)[1]).toBe("ab        1");
   });
 
+  it("colours states when it has colours, with every column where it stood", () => {
+    const states = [{ title: "STATUS", value: () => "running", state: true }, ...shape];
+    const rows = [{ name: "running", count: 7 }];
+    const plain = tableLines(states, rows, undefined);
+    const colored = tableLines(states, rows, undefined, true);
+    expect(colored[1]).toContain("\u001b[32mrunning\u001b[0m  running");
+    expect(colored.map(plainText)).toEqual(plain);
+    expect(factLines([["Is", "failed"]], true)).toEqual(["Is  \u001b[31mfailed\u001b[0m"]);
+  });
+
   it("leaves facts without a value out", () => {
     expect(
       factLines([

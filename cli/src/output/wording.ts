@@ -23,8 +23,11 @@ import {
   NodeStatusSchema,
   type NPlusOnePolicy,
   NPlusOnePolicySchema,
+  type PlacementStrategy,
+  PlacementStrategySchema,
   type Resources,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type JobState, JobStateSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 
 /** A protobuf enum's value as a word: HEALTHY → "healthy". A number that this CLI does not know yet stays a number. */
 function word(schema: DescEnum, value: number): string {
@@ -36,10 +39,12 @@ export const dutyWord = (value: DutyState) =>
   value === DutyState.MAINTENANCE ? "in maintenance" : word(DutyStateSchema, value).replaceAll("_", " ");
 export const alertSeverityWord = (value: AlertSeverity) => word(AlertSeveritySchema, value);
 export const alertStateWord = (value: AlertState) => word(AlertStateSchema, value);
+export const placementWord = (value: PlacementStrategy) => word(PlacementStrategySchema, value);
 export const nPlusOneWord = (value: NPlusOnePolicy) => word(NPlusOnePolicySchema, value);
 export const containerStatusWord = (value: ContainerStatus) => word(ContainerStatusSchema, value);
 export const containerTypeWord = (value: ContainerType) => word(ContainerTypeSchema, value);
 export const desiredStateWord = (value: DesiredState) => word(DesiredStateSchema, value);
+export const jobStateWord = (value: JobState) => word(JobStateSchema, value);
 export const outcomeWord = (value: MigrationOutcome) => word(MigrationOutcomeSchema, value);
 export const triggerWord = (value: MigrationTrigger) => word(MigrationTriggerSchema, value);
 

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { NodeStatus, VoterState, type VotingGroup } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { CliContext } from "../cli-context.ts";
@@ -30,7 +31,8 @@ export interface UpOptions {
 /** Environment that is the supervisor's own and not its children's. */
 const ownVariables = ["LORMAS_LIFELINE_FD", "LORMAS_ANCESTORS", "LORMAS_HOST_MARK", "LORMAS_JOIN_TOKEN"];
 /** Environment of the coordinator that agents have no business with. */
-const coordinatorVariables = /^(DATABASE_URL|LORMAS_(ADMIN|TOKEN|URL|HTTP|AGENT_LISTEN)|PG[A-Z]+$)/;
+const coordinatorVariables =
+  /^(DATABASE_URL|LORMAS_(ADMIN|TOKEN|URL|HTTP|AGENT_LISTEN|SECRET_KEY|OTHER_SECRET_KEYS)|PG[A-Z]+$)/;
 
 /** Runs coordinator and local fleet until a stop signal, or until whoever started this process is gone. */
 export async function runUp(context: CliContext, options: UpOptions): Promise<ExitCode> {
@@ -38,13 +40,14 @@ export async function runUp(context: CliContext, options: UpOptions): Promise<Ex
   const dataDir = DataDir.prepare(context.dataDir(options).path);
   const lock = DataDirLock.take(dataDir);
   const claim = process.platform === "linux" ? await LoopbackClaim.take() : undefined;
+  const nodes = planNodes(options.nodes, claim?.prefix);
   const supervisor = new Supervisor({
     dataDir,
     clock,
     coordinator: coordinatorProgram(context, options, dataDir),
     agent: (node, ready, joinToken) => agentProgram(context, options, dataDir, node, ready, joinToken),
-    nodes: planNodes(options.nodes, claim?.prefix),
-    connect: (ready) => localFleet(context, ready, dataDir),
+    nodes,
+    connect: (ready) => localFleet(context, ready, dataDir, nodes),
     newMark: () => context.randomHex(16),
     say: print,
     bounds: defaultBounds,
@@ -167,22 +170,42 @@ function agentProgram(
   };
 }
 
-function localFleet(context: CliContext, ready: CoordinatorReady, dataDir: DataDir): LocalFleet {
+function localFleet(
+  context: CliContext,
+  ready: CoordinatorReady,
+  dataDir: DataDir,
+  plan: readonly NodePlan[],
+): LocalFleet {
   const cluster = context.env["LORMAS_CLUSTER"] || "local";
-  const api = createApiClient(findCoordinator({ url: ready.httpUrl, tokenFile: dataDir.adminToken }, {}, dataDir));
+  const api = createApiClient(
+    findCoordinator({ url: ready.httpUrl, tokenFile: dataDir.adminToken }, {}, dataDir, context.contexts),
+  );
   return {
     createJoinToken: async () => (await api.nodes.createJoinToken({ cluster })).token,
     nodes: async () => {
       const { nodes } = await api.nodes.listNodes({ pageSize: 1000 });
       const group = nodes.length > 1 ? (await api.clusters.getCluster({ id: cluster })).cluster?.group : undefined;
+      const own = namesById(dataDir, plan);
       return nodes.map((node) => ({
         id: node.id,
-        name: node.name,
+        name: own.get(node.id) ?? node.name,
         healthy: node.status === NodeStatus.HEALTHY && (nodes.length === 1 || failsOver(group, node.id)),
         heardAt: node.lastHeartbeat === undefined ? "" : `${node.lastHeartbeat.seconds}.${node.lastHeartbeat.nanos}`,
       }));
     },
   };
+}
+
+/** Which agent is which node, of those that are enrolled: somebody may have renamed it since. */
+function namesById(dataDir: DataDir, plan: readonly NodePlan[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { name } of plan) {
+    const file = join(dataDir.node(name), "node.json");
+    if (!existsSync(file)) continue;
+    const { nodeId } = JSON.parse(readFileSync(file, "utf8")) as { nodeId?: unknown };
+    if (typeof nodeId === "string") names.set(nodeId, name);
+  }
+  return names;
 }
 
 /**

@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { EggService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { Command } from "commander";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { CliContext } from "../cli-context.ts";
+import { CliFailure } from "../cli-failure.ts";
+import type { ApiClient } from "../client/api-client.ts";
+import { ContextStore } from "../client/context-store.ts";
+import { systemClock } from "../clock.ts";
+import { Asker } from "../terminal/ask.ts";
+import { addEggCommands } from "./egg.ts";
+
+let directory: string;
+let asked: { content: string; dryRun: boolean; replace: boolean; category: string; id: string }[];
+let removed: string[];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "lormas-egg-"));
+  asked = [];
+  removed = [];
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const transport = createRouterTransport(({ service }) => {
+  service(EggService, {
+    importEgg({ content, dryRun, replace, category, id }) {
+      asked.push({ content, dryRun, replace, category, id });
+      if (content === "taken") throw new ConnectError("There is an egg already.", Code.AlreadyExists);
+      if (content === "denied") throw new ConnectError("You may not.", Code.PermissionDenied);
+      const finding = { level: EggFindingLevel.NOT_USED, path: "config.stop", message: "kept, not used yet" };
+      return { egg: { id: content, category: "Imported" }, format: "ptdl_v2", syntax: "json", findings: [finding] };
+    },
+    exportEgg: ({ id, format }) => ({
+      content: `{"name":"${id}"}\n`,
+      format: format || "ptdl_v2",
+      syntax: "json",
+      extraFields: format === "ptdl_v1" ? ["images"] : [],
+    }),
+    deleteEgg({ id }) {
+      removed.push(id);
+      return {};
+    },
+  });
+});
+
+const notAsked = (): never => expect.fail("not asked for here");
+
+/** Runs `lormas egg …`; what it prints, what it warns of, and how it ends. */
+async function egg(...args: string[]): Promise<{ out: string[]; warned: string[]; failure: CliFailure | null }> {
+  const out: string[] = [];
+  const warned: string[] = [];
+  const context: CliContext = {
+    clock: systemClock,
+    env: {},
+    repository: directory,
+    version: "0.0.0",
+    print: (line) => out.push(line),
+    warn: (line) => warned.push(line),
+    columns: () => undefined,
+    rows: () => undefined,
+    colors: () => false,
+    write: notAsked,
+    onResize: notAsked,
+    interrupted: notAsked,
+    get stdin() {
+      return notAsked();
+    },
+    leave: notAsked,
+    randomHex: () => "",
+    ask: new Asker(process.stdin, process.stderr, systemClock),
+    contexts: new ContextStore({ XDG_CONFIG_HOME: directory }),
+    dataDir: notAsked,
+    access: notAsked,
+    // The commands of eggs ask nothing but the service of eggs.
+    api: () => ({ url: "http://test", eggs: createClient(EggService, transport) }) as unknown as ApiClient,
+  };
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+  addEggCommands(program, context);
+  try {
+    await program.parseAsync(["egg", ...args], { from: "user" });
+    return { out, warned, failure: null };
+  } catch (thrown) {
+    if (!(thrown instanceof CliFailure)) throw thrown;
+    return { out, warned, failure: thrown };
+  }
+}
+const file = (name: string, content: string): string => {
+  writeFileSync(join(directory, name), content);
+  return join(directory, name);
+};
+
+test("one egg's import tells what became of it and every finding", async () => {
+  const path = file("a.json", "paper");
+  const { out, failure } = await egg("import", path, "--dry-run", "--replace", "--category", "Games", "--id", "mine");
+  expect(failure).toBeNull();
+  expect(asked).toEqual([{ content: "paper", dryRun: true, replace: true, category: "Games", id: "mine" }]);
+  expect(out).toEqual([
+    "paper would be imported from ptdl_v2 (json) into Imported",
+    "LEVEL     WHERE        FINDING",
+    "not used  config.stop  kept, not used yet",
+  ]);
+});
+
+test("one egg's import is the API's answer as JSON, and its failure the command's", async () => {
+  const { out } = await egg("import", file("a.json", "paper"), "-o", "json");
+  expect(JSON.parse(out.join(""))).toMatchObject({
+    egg: { id: "paper" },
+    format: "ptdl_v2",
+    findings: [{ level: "EGG_FINDING_LEVEL_NOT_USED", path: "config.stop" }],
+  });
+  const { failure, out: nothing } = await egg("import", file("b.json", "taken"));
+  expect([failure?.code, nothing]).toEqual([6, []]);
+});
+
+test("a directory's import does all it can, lists every outcome and ends with a failure when one failed", async () => {
+  file("a.json", "paper");
+  file("b.json", "taken");
+  file("c.yaml", "forge");
+  const { out, failure } = await egg("import", directory);
+  expect(asked.map(({ content }) => content)).toEqual(["paper", "taken", "forge"]);
+  expect(out.map((line) => line.replace(directory, "").split(/ {2,}/)).slice(1)).toMatchObject([
+    ["/a.json", "paper", "ptdl_v2", "0", "0", "1", "imported"],
+    ["/b.json", "-", "-", "-", "-", "-", expect.stringMatching(/^failed: .*There is an egg already/)],
+    ["/c.yaml", "forge", "ptdl_v2", "0", "0", "1", "imported"],
+  ]);
+  expect([failure?.code, failure?.message]).toEqual([6, "1 of 3 eggs could not be imported"]);
+  const { out: json } = await egg("import", directory, "-o", "json");
+  expect(JSON.parse(json.join(""))).toMatchObject({
+    eggs: [{ egg: { id: "paper" } }, { error: expect.stringContaining("already") }, { egg: { id: "forge" } }],
+  });
+});
+
+test("an import ends at the first egg when nobody may, and --id is for one egg", async () => {
+  file("a.json", "denied");
+  file("b.json", "paper");
+  expect((await egg("import", directory)).failure?.code).toBe(4);
+  expect(asked).toHaveLength(1);
+  file("a.json", "paper");
+  expect((await egg("import", directory, "--id", "one")).failure?.code).toBe(2);
+  expect(asked).toHaveLength(1);
+});
+
+test("an export is printed or written to a file, and says what its format has no place for", async () => {
+  expect((await egg("export", "paper")).out).toEqual(['{"name":"paper"}']);
+  const path = join(directory, "out.json");
+  const { out, warned } = await egg("export", "paper", "--format", "ptdl_v1", "-f", path);
+  expect(readFileSync(path, "utf8")).toBe('{"name":"paper"}\n');
+  expect([out, warned]).toEqual([
+    [`${path} has paper in ptdl_v1 (json)`],
+    ["ptdl_v1 has no place for images: kept under the key lormas"],
+  ]);
+  expect((await egg("export", "paper", "-f", join(directory, "no", "x"))).failure?.message).toContain(
+    "cannot be written",
+  );
+});
+
+test("an egg is removed by its id", async () => {
+  expect((await egg("rm", "paper")).out).toEqual(["paper is removed"]);
+  expect(removed).toEqual(["paper"]);
+});

@@ -1,0 +1,73 @@
+import { create } from "@bufbuild/protobuf";
+import { type Job, JobSchema, ListJobsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { Command } from "commander";
+import type { CliContext } from "../cli-context.ts";
+import { CliFailure } from "../cli-failure.ts";
+import { exitCode } from "../exit-code.ts";
+import { jsonText } from "../output/json-output.ts";
+import { wholeNumber } from "../output/quantity.ts";
+import { type Column, factLines, tableLines } from "../output/table.ts";
+import { jobStateWord, timeText } from "../output/wording.ts";
+import { allPages } from "./all-pages.ts";
+import { apiCommand } from "./api-command.ts";
+import { showView, type ViewOptions, watchable } from "./view.ts";
+
+const columns: Column<Job>[] = [
+  { title: "ASKED", value: (job) => timeText(job.createdAt) },
+  { title: "CONTAINER", value: (job) => job.containerName },
+  { title: "JOB", value: (job) => job.kind },
+  { title: "STATE", value: (job) => jobStateWord(job.state), state: true },
+  { title: "BY", value: (job) => job.requestedBy },
+  { title: "ENDED", value: (job) => timeText(job.endedAt) },
+  { title: "ERROR", value: (job) => job.error },
+  { title: "ID", value: (job) => job.id },
+];
+
+/** `lormas job …`. */
+export function addJobCommands(program: Command, context: CliContext): void {
+  const group = program.command("job").description("what was asked of containers, and how it ended");
+  watchable(apiCommand(group, "ls", "list jobs, newest first", "lormas job ls --container web"))
+    .alias("list")
+    .option("--container <container>", "only those of this container (its id, or the name that it has or had)")
+    .option("--active", "only those under way")
+    .option("--filter <filter>", "only those that fit, such as 'kind = migrate AND state = failed' (docs/api.md)", "")
+    .option("--limit <count>", "at most this many", wholeNumber(1, 100_000), 100)
+    .action(async (options: ViewOptions & { container?: string; active?: boolean; filter: string; limit: number }) => {
+      await showView(context, options, async (api) => {
+        const { container = "", active = false, filter } = options;
+        const jobs = await allPages(async (page) => {
+          const answer = await api.jobs.listJobs({ ...page, container, activeOnly: active, filter });
+          return { things: answer.jobs, nextPageToken: answer.nextPageToken };
+        }, options.limit);
+        return {
+          json: (indent) => jsonText(ListJobsResponseSchema, create(ListJobsResponseSchema, { jobs }), indent),
+          lines: (screen) => tableLines(columns, jobs, screen.columns, screen.colors),
+        };
+      });
+    });
+  watchable(apiCommand(group, "show <job>", "show one job (id)", "lormas job show ID")).action(
+    async (id: string, options: ViewOptions) => {
+      await showView(context, options, async (api) => {
+        const { job } = await api.jobs.getJob({ id });
+        if (job === undefined) throw new CliFailure(exitCode.notFound, `there is no job ${id}`, "lormas job ls");
+        return {
+          json: (indent) => jsonText(JobSchema, job, indent),
+          lines: ({ colors }) => factLines(jobFacts(job), colors),
+        };
+      });
+    },
+  );
+}
+
+function jobFacts(job: Job): [string, string][] {
+  return [
+    ["Id", job.id],
+    ["Job", job.kind],
+    ["Container", job.containerName],
+    ["Asked by", job.requestedBy],
+    ["Asked", timeText(job.createdAt)],
+    ["State", jobStateWord(job.state)],
+    ["Ended", timeText(job.endedAt)],
+    ["Error", job.error],
+  ];
+}
