@@ -16,7 +16,7 @@ import { clock } from "../live/clock.svelte.ts";
  * The way to the API: the origin that served this page, and no other. The session cookie goes along by itself, since
  * fetch sends it to its own origin by default. Every answer's date corrects the page's clock.
  */
-const transport = createConnectTransport({
+export const transport = createConnectTransport({
   baseUrl: "/",
   async fetch(input, init) {
     const response = await fetch(input, init);

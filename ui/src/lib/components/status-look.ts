@@ -8,6 +8,7 @@ import {
   MigrationOutcome,
   MigrationStatus,
   MigrationTrigger,
+  type Node,
   NodeStatus,
   VoterState,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
@@ -88,6 +89,9 @@ const newer: Look = { tone: "unknown", word: "unknown" };
 /** A node's status. A value that a newer coordinator invented is "unknown". */
 export const voterLook = (state: VoterState): Look => voterLooks[state] ?? newer;
 export const nodeLook = (status: NodeStatus): Look => nodeLooks[status] ?? newer;
+/** The same, or that it is no part of the fleet before somebody has let it in. */
+export const joinedLook = ({ status, approval }: Pick<Node, "status" | "approval">): Look =>
+  approval === undefined ? nodeLook(status) : { tone: "warn", word: "awaits approval" };
 /** What operators have decided about a node. */
 export const dutyLook = (state: DutyState): Look => dutyLooks[state] ?? newer;
 /** How bad an alert is, and whether somebody has taken it on. */

@@ -26,6 +26,7 @@ export function whyNot(container: Container, action: ContainerAction): string | 
     return "It is being moved; wait until that has ended, or cancel it.";
   switch (action) {
     case "start":
+      if (container.suspension) return `It is suspended: ${container.suspension.reason}`;
       return container.desiredState === DesiredState.RUNNING && container.status !== ContainerStatus.FAILED
         ? "It is wanted to run already."
         : null;

@@ -34,6 +34,13 @@ describe("what is offered", () => {
     expect(offered({ status: ContainerStatus.FAILED })).toEqual(["start", "stop", "delete", "migrate"]);
   });
 
+  test("is no start while it is suspended, and why", () => {
+    const suspension = { by: "user:ann", reason: "unpaid" };
+    const stopped = { desiredState: DesiredState.STOPPED, status: ContainerStatus.STOPPED, suspension };
+    expect(offered(stopped)).toEqual(["delete"]);
+    expect(whyNot(container(stopped), "start")).toBe("It is suspended: unpaid");
+  });
+
   test("is nothing while it is moved or removed", () => {
     expect(offered({ migrationStatus: MigrationStatus.MIGRATING })).toEqual([]);
     expect(offered({ status: ContainerStatus.REMOVING })).toEqual([]);

@@ -114,7 +114,18 @@ describe("the request", () => {
       createStopped: false,
       allowDataLoss: false,
       restartPriority: RestartPriority.NORMAL,
+      constraints: [],
+      architectures: [],
     });
+  });
+
+  test("asks of a node what stands in the lines, without the empty ones", () => {
+    const form = { ...good(), constraints: " zone=a\n\ngpu exists\n", architectures: "amd64, ,arm64," };
+    expect(toCreateRequest(form, egg)).toMatchObject({
+      constraints: ["zone=a", "gpu exists"],
+      architectures: ["amd64", "arm64"],
+    });
+    expect(hasField("constraints", egg) && hasField("architectures", egg)).toBe(true);
   });
 
   test("says who goes first, and after how many crashes it moves, where that is asked and makes sense", () => {

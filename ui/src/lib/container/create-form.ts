@@ -19,6 +19,10 @@ export type CreateForm = {
   priority: keyof typeof PRIORITIES;
   /** HA only; empty: what the server says. */
   crashesBeforeMove: string;
+  /** What it demands of a node's labels beside what its egg does, one a line. */
+  constraints: string;
+  /** CPU architectures with commas between them; empty: the egg's. */
+  architectures: string;
 };
 
 /** Who goes first where not everybody can, as a person chooses it. */
@@ -70,6 +74,8 @@ export function emptyForm(): CreateForm {
     allowDataLoss: false,
     priority: "normal",
     crashesBeforeMove: "",
+    constraints: "",
+    architectures: "",
   };
 }
 
@@ -137,7 +143,7 @@ export function formField(serverField: string): string {
 /** True when the form has an input for that field, so that a refusal can be shown beside it. */
 export function hasField(field: string, egg: Egg | undefined): boolean {
   if (["name", "egg_id", "preferred_cluster", "type", "allow_data_loss"].includes(field)) return true;
-  if (["restart_priority", "crashes_before_move"].includes(field)) return true;
+  if (["restart_priority", "crashes_before_move", "constraints", "architectures"].includes(field)) return true;
   if (["resources.cpu_millis", "resources.memory_bytes", "resources.disk_bytes"].includes(field)) return true;
   const [map, key] = field.split(/\.(.*)/s);
   if (map === "environment") return egg?.variables.some(({ name }) => name === key) ?? false;
@@ -169,8 +175,18 @@ export function toCreateRequest(form: CreateForm, egg: Egg): MessageInitShape<ty
     createStopped: form.createStopped,
     allowDataLoss: form.ha && form.allowDataLoss && keepsLocalData(egg),
     restartPriority: PRIORITIES[form.priority],
+    constraints: parts(form.constraints, "\n"),
+    architectures: parts(form.architectures, ","),
     ...(form.ha && form.crashesBeforeMove.trim() !== "" && { crashesBeforeMove: Number(form.crashesBeforeMove) }),
   };
+}
+
+/** What stands between separators, without what is empty. */
+function parts(text: string, separator: string): string[] {
+  return text
+    .split(separator)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 /** A default as it is typed; none is left empty. */

@@ -1,4 +1,5 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { customs } from "./customs.ts";
 
 /** Milliseconds since 1970 of a timestamp of the API; undefined stays undefined. */
 export function toMs(at: Timestamp): number;
@@ -49,12 +50,10 @@ function pair(big: number, bigUnit: string, small: number, smallUnit: string): s
   return small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`;
 }
 
-/** The moment in full, in the reader's own zone with its offset, for titles. */
+/** The moment in full with its zone, in the language and the zone that the reader chose, else the browser's. */
 export function formatMoment(ms: number): string {
-  return new Intl.DateTimeFormat(undefined, {
-    dateStyle: "medium",
-    timeStyle: "long",
-  }).format(ms);
+  const { locale, timeZone } = customs();
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long", timeZone }).format(ms);
 }
 
 /** The time of day to the millisecond, in the reader's zone: "14:03:22.417". */
@@ -64,5 +63,6 @@ export function formatClock(ms: number): string {
     minute: "2-digit",
     second: "2-digit",
     fractionalSecondDigits: 3,
+    timeZone: customs().timeZone,
   }).format(ms);
 }

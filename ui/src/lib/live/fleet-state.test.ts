@@ -61,6 +61,26 @@ describe("the fleet state", () => {
     expect(sequences(state)).toEqual([5n, 6n, 7n, 8n]);
   });
 
+  test("takes the next event that is for us, where those between are not, and stops where one of ours is missing", () => {
+    const listed = at(7n);
+    const { state, gap } = reduceFleet(listed, [change(12n, { follows: 7n }), change(20n, { follows: 12n })]);
+    expect(gap).toBeNull();
+    expect(state.asOf).toBe(20n);
+    expect(sequences(state)).toEqual([12n, 20n]);
+    expect(reduceFleet(state, [change(31n, { follows: 25n })]).gap).toEqual({ after: 20n, got: 31n });
+  });
+
+  test("goes on from where the watch said that it was, and never back", () => {
+    const { state, gap } = reduceFleet(at(7n), [
+      { kind: "progress", asOf: 500n },
+      { kind: "progress", asOf: 400n },
+    ]);
+    expect([gap, state.asOf, sequences(state)]).toEqual([null, 500n, []]);
+    // What it tells then follows what it told before, which is further back.
+    const later = reduceFleet(state, [change(501n, { follows: 7n })]);
+    expect([later.gap, later.state.asOf]).toEqual([null, 501n]);
+  });
+
   test("stops at a gap and keeps what lay before it", () => {
     const { state, gap } = reduceFleet(at(7n), [
       change(8n, { container: container("a", 8n) }),

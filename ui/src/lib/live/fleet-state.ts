@@ -12,7 +12,7 @@ export const removedMax = 500;
 
 /** What the dashboard knows of the fleet. Never changed in place: a new state is a new object. */
 export type FleetState = {
-  /** Every event up to this sequence number is contained; watch from here. */
+  /** Every event up to this sequence number that is for us is contained; watch from here. */
   readonly asOf: bigint;
   readonly nodes: ReadonlyMap<string, Node>;
   readonly containers: ReadonlyMap<string, Container>;
@@ -38,6 +38,7 @@ export type FleetSnapshot = {
 /** One thing that came in: from the watch stream, or as the answer to a call of this page. */
 export type FleetInput =
   | { readonly kind: "change"; readonly change: Change }
+  | { readonly kind: "progress"; readonly asOf: bigint }
   | { readonly kind: "health"; readonly sample: HealthSample }
   | { readonly kind: "container"; readonly container: Container }
   | { readonly kind: "migration"; readonly migration: Migration }
@@ -89,6 +90,9 @@ export function reduceFleet(
         if (gap !== null) return { state: draft.finish(), gap };
         break;
       }
+      case "progress":
+        draft.progress(input.asOf);
+        break;
       case "health":
         draft.health(input.sample);
         break;
@@ -131,10 +135,12 @@ class FleetDraft {
     this.#removed = new Map(state.removed);
   }
 
-  change({ event, node, container, migration, alert }: Change): FleetGap | null {
+  change({ event, node, container, migration, alert, follows }: Change): FleetGap | null {
     if (event === undefined) return null;
-    if (event.sequence > this.#asOf + 1n) return { after: this.#asOf, got: event.sequence };
-    if (event.sequence === this.#asOf + 1n) {
+    // Numbers are missing where what happened in between is not for us; a coordinator that does not say so leaves none out.
+    const before = follows === 0n ? event.sequence - 1n : follows;
+    if (before > this.#asOf) return { after: this.#asOf, got: event.sequence };
+    if (event.sequence > this.#asOf) {
       this.#asOf = event.sequence;
       const newest = this.#events.at(-1);
       if (newest === undefined || newest.sequence < event.sequence) this.#events.push(event);
@@ -146,6 +152,11 @@ class FleetDraft {
     if (migration !== undefined) this.migration(migration);
     if (alert !== undefined) this.alert(alert);
     return null;
+  }
+
+  /** What happened up to there and was not shown is not for us. */
+  progress(asOf: bigint): void {
+    if (asOf > this.#asOf) this.#asOf = asOf;
   }
 
   alert(alert: Alert): void {

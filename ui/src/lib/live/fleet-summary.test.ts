@@ -3,6 +3,7 @@ import {
   ContainerSchema,
   ContainerStatus,
   ContainerType,
+  NodeApprovalSchema,
   NodeSchema,
   NodeStatus,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
@@ -39,5 +40,20 @@ test("what failed comes before what only needs a look, and each names its reason
     "bad d: given up; start it to try again.",
     "warn n1 does not send heartbeats.",
     "warn c: No room.",
+  ]);
+});
+
+test("who waits to be let in, and what does not fit its node any more, is named, and the first is no node yet", () => {
+  const approval = create(NodeApprovalSchema, { keyFingerprint: "SHA256:k" });
+  const unmetDemand = "zone=b is demanded, the node's zone does not meet it";
+  const { nodes, concerns } = summarize(
+    [create(NodeSchema, { id: "n", name: "host-9", status: NodeStatus.PENDING, approval })],
+    [create(ContainerSchema, { id: "c", name: "web", status: ContainerStatus.RUNNING, unmetDemand })],
+    [],
+  );
+  expect(nodes).toBe(0);
+  expect(concerns.map(({ text }) => text)).toEqual([
+    "host-9 waits to be let in.",
+    "web is where it would not be placed now: zone=b is demanded, the node's zone does not meet it.",
   ]);
 });

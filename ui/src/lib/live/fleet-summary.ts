@@ -39,7 +39,9 @@ export function summarize(
   const concerns: Concern[] = [];
   for (const node of nodes) {
     const href = `/nodes/${encodeURIComponent(node.id)}`;
-    if (node.status === NodeStatus.DEAD) concerns.push({ tone: "bad", text: `${node.name} is dead.`, href });
+    if (node.approval) {
+      concerns.push({ tone: "warn", text: `${node.name} waits to be let in.`, href });
+    } else if (node.status === NodeStatus.DEAD) concerns.push({ tone: "bad", text: `${node.name} is dead.`, href });
     else if (node.status === NodeStatus.UNHEALTHY) {
       concerns.push({ tone: "warn", text: `${node.name} does not send heartbeats.`, href });
     } else if (node.status === NodeStatus.HEALTHY && !node.guarded) {
@@ -47,7 +49,12 @@ export function summarize(
     }
   }
   for (const container of containers) {
-    if (!troubled.has(container.status)) continue;
+    if (!troubled.has(container.status)) {
+      if (container.unmetDemand === "") continue;
+      const text = `${container.name} is where it would not be placed now: ${container.unmetDemand}.`;
+      concerns.push({ tone: "warn", text, href: `/containers/${encodeURIComponent(container.id)}` });
+      continue;
+    }
     const reason = container.statusReason === "" ? statusText(container.status) : container.statusReason;
     concerns.push({
       tone: container.status === ContainerStatus.FAILED ? "bad" : "warn",
@@ -57,7 +64,7 @@ export function summarize(
   }
   concerns.sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
   return {
-    nodes: nodes.length,
+    nodes: nodes.filter(({ approval }) => approval === undefined).length,
     healthyNodes: nodes.filter(({ status }) => status === NodeStatus.HEALTHY).length,
     containers: containers.length,
     runningContainers: containers.filter(({ status }) => status === ContainerStatus.RUNNING).length,

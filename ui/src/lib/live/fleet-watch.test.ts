@@ -149,6 +149,20 @@ describe("the fleet watch", () => {
     expect(source.lists).toBe(1);
   });
 
+  test("resumes from where the watch said that it was, and takes that for a sign of life", async () => {
+    const { source, clock, seen } = await begin();
+    for (let page = 1n; page <= 3n; page += 1n) {
+      await clock.forward(silenceMs - 1_000);
+      source.say({ case: "progress", value: { asOf: 10n + page * 500n } });
+    }
+    await clock.forward(60);
+    expect(source.watches).toEqual([10n]);
+    expect([seen.state.asOf, seen.connection?.phase]).toEqual([1_510n, "open"]);
+    source.fail(new ConnectError("gone", Code.Unavailable));
+    await clock.forward(300);
+    expect([source.watches, source.lists]).toEqual([[10n, 1_510n], 1]);
+  });
+
   test("waits longer after every failed attempt, and no longer than its bound", async () => {
     const { source, clock, seen } = await begin();
     const waits: number[] = [];

@@ -148,6 +148,9 @@ export class FleetWatch {
       case "change":
         this.#push({ kind: "change", change: message.value });
         break;
+      case "progress":
+        this.#push({ kind: "progress", asOf: message.value.asOf });
+        break;
       case "health":
         this.#push({ kind: "health", sample: message.value });
         break;

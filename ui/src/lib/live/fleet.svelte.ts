@@ -15,6 +15,9 @@ const byName = (a: { name: string }, b: { name: string }) => collator.compare(a.
 const byWeight = (a: Alert, b: Alert) => b.severity - a.severity || (toMs(b.openedAt) ?? 0) - (toMs(a.openedAt) ?? 0);
 const byStart = (a: Migration, b: Migration) => (toMs(b.startedAt) ?? 0) - (toMs(a.startedAt) ?? 0);
 
+/** A session that is refused this soon after it was taken for good is over, whatever else says that it is not. */
+const refusedAgainMs = 10_000;
+
 /** What every page reads: the fleet as it is now, and how far that can be relied on. One per tab. */
 class Fleet {
   #state = $state.raw<FleetState>(emptyFleet);
@@ -78,9 +81,14 @@ class Fleet {
     return this.#clusters.find((cluster) => cluster.id === id);
   }
 
-  /** Begins to watch; the answer ends it. A refused session is told once. */
-  start(onRefused: (error: ApiError) => void): () => void {
+  /**
+   * Begins to watch; the answer ends it. A refused session is told, and whoever is told says whether it goes on: a session may have
+   * been replaced by another one of the same person. What is refused again at once is over.
+   */
+  start(onRefused: (error: ApiError, again: boolean) => Promise<boolean>): () => void {
     const stop = new AbortController();
+    let looked = stop.signal;
+    let goneOnMs = Number.NEGATIVE_INFINITY;
     const watch = new FleetWatch(
       fleetSource,
       { read: () => clock.read(), sleep, after, random },
@@ -94,11 +102,21 @@ class Fleet {
         onConnection: (connection) => {
           this.#connection = connection;
         },
-        onRefused,
+        onRefused: (error) => {
+          const again = clock.read() - goneOnMs < refusedAgainMs;
+          void onRefused(error, again).then((goesOn) => {
+            if (!goesOn || looked.aborted) return;
+            goneOnMs = clock.read();
+            void watch.run(looked);
+          });
+        },
       },
     );
     this.#watch = watch;
-    const release = whileLookedAt((signal) => void watch.run(AbortSignal.any([signal, stop.signal])));
+    const release = whileLookedAt((signal) => {
+      looked = AbortSignal.any([signal, stop.signal]);
+      void watch.run(looked);
+    });
     return () => {
       stop.abort();
       release();
