@@ -2,7 +2,7 @@ import { shortOf } from "./batch/batch-minima.ts";
 import { BatchTally } from "./batch/batch-tally.ts";
 import { runBatch } from "./batch/run-batch.ts";
 import type { SeedResult } from "./batch/seed-result.ts";
-import { type SimulateOptions, simulateOptions, USAGE } from "./batch/simulate-options.ts";
+import { replayCommand, type SimulateOptions, simulateOptions, USAGE } from "./batch/simulate-options.ts";
 import { FAULT_KINDS, faultText } from "./faults/fault.ts";
 import { timeline } from "./report/timeline.ts";
 import { runStory, type StoryOutcome } from "./story/run-story.ts";
@@ -23,7 +23,7 @@ process.exitCode = options.replay ? await replay(options) : await batch(options)
 
 async function replay(wanted: SimulateOptions): Promise<number> {
   const outcome = await runStory({ ...wanted, seed: wanted.from, logged: true });
-  tell(outcome);
+  tell(wanted, outcome, wanted.keep);
   return outcome.violation === null ? 0 : 1;
 }
 
@@ -32,7 +32,9 @@ async function batch(wanted: SimulateOptions): Promise<number> {
   const beganMs = performance.now();
   await runBatch(wanted, tally);
   console.log(tally.table(performance.now() - beganMs));
-  for (const { seed, violation } of tally.violations) console.log(`seed ${seed}: ${violation}`);
+  for (const { seed, violation } of tally.violations) {
+    console.log(`seed ${seed}: ${violation}\n  again: ${replayCommand(wanted, seed, wanted.keep)}`);
+  }
   const [first] = tally.violations;
   if (first) {
     if (!wanted.brief) await explain(wanted, first);
@@ -53,16 +55,18 @@ async function explain(wanted: SimulateOptions, { seed }: SeedResult): Promise<v
     runsMax: SHRINK.runsMax,
     enough: () => performance.now() > endMs,
   });
-  tell(await runStory({ ...story, keep, logged: true }), keep);
+  const shortest = await runStory({ ...story, keep, logged: true });
+  tell(wanted, shortest, keep);
 }
 
-function tell({ seed, lines, plan, violation, digest, events, profile }: StoryOutcome, keep?: readonly number[]): void {
+function tell(wanted: SimulateOptions, outcome: StoryOutcome, keep: readonly number[] | null): void {
+  const { seed, lines, plan, violation, digest, events, profile } = outcome;
   console.log(timeline(lines, TIMELINE_LINES));
   console.log(`\nseed ${seed}, profile ${profile}: ${violation ?? "every promise was kept"}`);
   if (keep) {
-    console.log(`\nshortest schedule found (${keep.length} of ${plan.length} faults):`);
+    console.log(`\n${keep.length} of ${plan.length} faults:`);
     for (const index of keep) if (plan[index]) console.log(`  ${index}: ${faultText(plan[index])}`);
-    console.log(`replay: npm run simulate -- --seed ${seed} --keep ${keep.join(",")}`);
   }
+  console.log(`again: ${replayCommand(wanted, seed, keep)}`);
   console.log(`${events} events, sha256 ${digest}`);
 }

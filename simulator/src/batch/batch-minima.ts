@@ -7,7 +7,7 @@ export const MINIMA_PER_1000_SEEDS: Partial<Readonly<Record<RunCount, number>>> 
   "migrations completed": 2_000,
   "commands refused": 300,
   "messages repeated": 500,
-  "migrations cancelled": 20,
+  "migrations cancelled": 15,
   overrides: 10,
   "moves by fence hook": 120,
   "guard kills": 1_000,

@@ -20,13 +20,27 @@ export const USAGE = `npm run simulate -- [options]
   --from S         the first of them (1); "commit" takes it from the hash of the present commit
   --seed S         replay this seed alone: its timeline and the hash of everything that happened
   --keep 0,3,7     with --seed: only these faults of its schedule
-  --nodes N        nodes of a fleet (5); random: 2 to 6, by the seed
+  --nodes N        nodes of a fleet (5); random: 1 to 6, by the seed
   --faults all|KIND,KIND   kinds of faults (all): ${FAULT_KINDS.join(", ")}
   --scenes NAME,NAME   only these scenes of faults, one after another: ${SCENE_NAMES.join(", ")}
   --lasting KIND,KIND  one of these befalls a node for good; without it, in some runs: ${LASTING_KINDS.join(", ")}
-  --profile P      ${Object.keys(STORY_POLICIES).join(", ")} or random (default)
+  --profile P      ${Object.keys(STORY_POLICIES).join(", ")} or random, by the seed (random)
   --workers N      processes (2)
   --brief          tell of what was broken, without looking for its shortest schedule`;
+
+/** The command that plays one seed of a batch again: what it was drawn from is said, where that is not what the command has. */
+export function replayCommand(batch: SimulateOptions, seed: number, keep: readonly number[] | null): string {
+  const { nodes, profile, kinds, scenes, lasting } = batch;
+  const listed = (name: string, values: readonly string[] | null): string =>
+    values === null ? "" : ` --${name} "${values.join(",")}"`;
+  return [
+    `npm run simulate -- --seed ${seed} --nodes ${nodes} --profile ${profile}`,
+    listed("faults", kinds.length === FAULT_KINDS.length ? null : kinds),
+    listed("scenes", scenes),
+    listed("lasting", lasting),
+    keep === null ? "" : ` --keep ${keep.join(",")}`,
+  ].join("");
+}
 
 const BOUNDS = { seeds: [1, 10_000_000], from: [0, 2_000_000_000], nodes: [1, 50], workers: [1, 64] } as const;
 
@@ -44,7 +58,7 @@ export function simulateOptions(args: readonly string[]): SimulateOptions | { re
         faults: { type: "string", default: "all" },
         scenes: { type: "string" },
         lasting: { type: "string" },
-        profile: { type: "string", default: "default" },
+        profile: { type: "string", default: "random" },
         workers: { type: "string", default: "2" },
         brief: { type: "boolean", default: false },
       },

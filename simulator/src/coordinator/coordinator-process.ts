@@ -8,9 +8,12 @@ import { PlaneCounters } from "@lormas/coordinator/agents/plane-counters.ts";
 import { PLANE_LIMITS } from "@lormas/coordinator/agents/plane-limits.ts";
 import { RefusalLog } from "@lormas/coordinator/agents/refusal-log.ts";
 import { StreamFailures } from "@lormas/coordinator/agents/stream-failures.ts";
+import { commandTo } from "@lormas/coordinator/agents/wire-mapping.ts";
 import type { DecisionStore } from "@lormas/coordinator/runtime/decision-store.ts";
 import type { FenceHook } from "@lormas/coordinator/runtime/fence-hook.ts";
 import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
+import { Keyring } from "@lormas/coordinator/secrets/keyring.ts";
+import { KEY_BYTES, MasterKey } from "@lormas/coordinator/secrets/master-key.ts";
 import type { Accept, Connection } from "../network/connection.ts";
 import type { SimulatedProcess } from "../process/simulated-process.ts";
 import { processLog } from "../report/process-log.ts";
@@ -48,9 +51,20 @@ export class CoordinatorProcess {
       uuid: () => random.uuid(),
       bytes: (count: number) => Uint8Array.from({ length: count }, () => random.below(256)),
     };
-    const streams = new AgentStreams(PLANE_LIMITS, clock, source, counters, (peer) => this.#cut(peer));
+    // Nothing in this fleet is secret, and the ring opens nothing.
+    const keyring = new Keyring(new MasterKey(Buffer.alloc(KEY_BYTES)));
+    const streams = new AgentStreams(
+      PLANE_LIMITS,
+      clock,
+      source,
+      counters,
+      (_, command) => commandTo(command, (spec, key) => keyring.openWorkload(spec, key)),
+      (peer) => this.#cut(peer),
+    );
     const newId = source.uuid;
-    this.runtime = new FleetRuntime({ store, link: streams, clock, log, newId, instance, leaderTtlMs, fenceHook });
+    this.runtime = new FleetRuntime({
+      ...{ store, link: streams, keyring, clock, log, newId, instance, leaderTtlMs, fenceHook },
+    });
     const services: StreamServiceParts = {
       intake: this.runtime.intake,
       streams,

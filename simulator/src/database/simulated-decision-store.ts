@@ -91,13 +91,13 @@ export class SimulatedDecisionStore implements DecisionStore {
     });
   }
 
-  flushHealth(term: number, samples: readonly HealthSample[]): Promise<void> {
+  flushHealth(term: number, samples: Iterable<HealthSample>): Promise<void> {
     return this.#withSession(async (session) => {
       const held = await session.ask<boolean>("select for key share", (answer) =>
         this.#begin(session, "key share", answer, (fleet) => fleet.leadership?.term === term),
       );
       if (!held) throw new StaleTermError(term);
-      await this.#commit(session, (fleet) => fleet.storeHealth(samples));
+      await this.#commit(session, (fleet) => fleet.storeHealth([...samples]));
     });
   }
 

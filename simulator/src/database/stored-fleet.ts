@@ -69,6 +69,7 @@ export class StoredFleet {
       this.containers.delete(id);
       this.holdings.delete(id);
     }
+    for (const { id } of changes.removedNodes) this.nodes.delete(id);
     for (const { facts, snapshot, duty } of changes.nodes) {
       // What is not a column is not stored either.
       const stored = { ...facts, runtimeReady: true };

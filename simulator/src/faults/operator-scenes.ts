@@ -28,6 +28,15 @@ export const OPERATOR_SCENES = {
     { kind: "wish", wish: "delete", after: [0.2, 2], lasts: [0, 0] },
     { kind: "crash agent", after: [0, 1.5], lasts: [0, 0] },
   ],
+  "a container changes its type between two copies": [
+    { kind: "wish", wish: "stop", after: [0, 1.5], lasts: [0, 0] },
+    { kind: "cut node", after: [0, 1.5], lasts: [1, 8] },
+    { kind: "wish", wish: "change type", after: [0.5, 4], lasts: [0, 0] },
+    { kind: "wish", wish: "change type", after: [2, 6], lasts: [0, 0] },
+    { kind: "wish", wish: "start", after: [2, 6], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [4, 8], lasts: [0, 0] },
+    { kind: "crash leader", after: [0.1, 5], lasts: [0.1, 1] },
+  ],
   "most hosts lose power, and a person gives his word": [
     { kind: "power off", after: [0, 0.3], lasts: [3, 7] },
     { kind: "power off", after: [0, 0.3], lasts: [3, 7], victim: 1 },

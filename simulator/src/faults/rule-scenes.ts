@@ -82,6 +82,15 @@ export const RULE_SCENES = {
     { kind: "wish", wish: "migrate", after: [0, 0.3], lasts: [0, 0], victim: 1 },
     { kind: "wish", wish: "restart", after: [0, 0.3], lasts: [0, 0], victim: 2 },
   ],
+  "a start waits in the engine and the guard is stopped": [
+    { kind: "stop engine", on: "start", after: [0, 0], lasts: [3, 4.5] },
+    { kind: "pause guard", on: "start", after: [0, 0], lasts: [5, 6] },
+    { kind: "cut node", on: "start", after: [0, 0], lasts: [5, 7] },
+    { kind: "wish", wish: "create", after: [0, 0.3], lasts: [0, 0] },
+    { kind: "wish", wish: "create", after: [0, 0.3], lasts: [0, 0] },
+    { kind: "wish", wish: "migrate", after: [0, 0.3], lasts: [0, 0], victim: 1 },
+    { kind: "wish", wish: "restart", after: [0, 0.3], lasts: [0, 0], victim: 2 },
+  ],
   "an agent dies with a start in the engine": [
     { kind: "slow engine", after: [0, 0], lasts: [1, 3] },
     { kind: "crash agent", on: "start", after: [0, 0], lasts: [0, 0] },

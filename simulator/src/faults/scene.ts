@@ -5,6 +5,7 @@ import { CONTROL_PLANE_SCENES } from "./control-plane-scenes.ts";
 import type { CueName } from "./cue.ts";
 import type { Fault, FaultKind } from "./fault.ts";
 import { OPERATOR_SCENES } from "./operator-scenes.ts";
+import { PROOF_SCENES } from "./proof-scenes.ts";
 import { REPEAT_SCENES } from "./repeat-scenes.ts";
 import { RULE_SCENES } from "./rule-scenes.ts";
 
@@ -108,6 +109,7 @@ const SCENES = {
     { kind: "crash leader", after: [0, 4], lasts: [0.1, 1] },
   ],
   ...RULE_SCENES,
+  ...PROOF_SCENES,
   ...CONTROL_PLANE_SCENES,
   ...OPERATOR_SCENES,
   ...REPEAT_SCENES,

@@ -1,3 +1,5 @@
+import { unmetDemand } from "@lormas/coordinator/domain/placement/node-demands.ts";
+import { NO_RESOURCES, plus, type Resources } from "@lormas/coordinator/domain/resources.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { CLOCK_RATE_ERROR_MAX } from "@lormas/lease/lease-policy.ts";
 import type { StoredFleet } from "../database/stored-fleet.ts";
@@ -11,6 +13,8 @@ const COUNTED: Readonly<Record<string, RunCount>> = {
   "migration.cancelled": "migrations cancelled",
   "cluster.override": "overrides",
 };
+
+const RESOURCES = ["cpuMillis", "memoryBytes", "diskBytes"] as const satisfies readonly (keyof Resources)[];
 
 export type CommitWatchParts = {
   readonly fleet: StoredFleet;
@@ -54,6 +58,7 @@ export class CommitWatch {
       if (counted) counts[counted] += 1;
     }
     if (changes.holdings.length > 0) this.#checkRoom();
+    this.#checkDemands(changes);
   }
 
   /** W alone could not have allowed it yet, on any clock. */
@@ -76,19 +81,34 @@ export class CommitWatch {
     }
   }
 
+  /** Who is given a node in this commit is given one that has what it demands, as it is labelled in the same commit. */
+  #checkDemands({ events, nodes, containers }: DecisionChanges): void {
+    const { fleet, counts, fail } = this.#parts;
+    const changed = new Set(nodes.map(({ facts }) => facts.id));
+    for (const { type, nodeId, containerId } of events) {
+      if (type !== "container.placed" && type !== "migration.target_chosen") continue;
+      const context = containers.find(({ facts }) => facts.id === containerId)?.snapshot.context;
+      const node = fleet.nodes.get(nodeId ?? "");
+      // One that changes with it may have been labelled after that, in another decision of the same commit.
+      if (!context?.demands || !node || changed.has(node.facts.id)) continue;
+      counts["placements by demand"] += 1;
+      const unmet = unmetDemand(context.demands, node.facts);
+      if (unmet) fail(`${context.name} was given ${node.facts.name}: ${unmet[1]}`);
+    }
+  }
+
   #checkRoom(): void {
     const { fleet, fail } = this.#parts;
-    const promised = new Map<string, number>();
+    const promised = new Map<string, Resources>();
     for (const held of fleet.holdings.values()) {
       for (const { nodeId, holding } of held) {
-        promised.set(nodeId, (promised.get(nodeId) ?? 0) + holding.resources.cpuMillis);
+        promised.set(nodeId, plus(promised.get(nodeId) ?? NO_RESOURCES, holding.resources));
       }
     }
-    for (const [nodeId, cpuMillis] of promised) {
+    for (const [nodeId, sum] of promised) {
       const facts = fleet.nodes.get(nodeId)?.facts;
-      if (facts && cpuMillis > facts.capacity.cpuMillis) {
-        fail(`${facts.name} has promised ${cpuMillis} of its ${facts.capacity.cpuMillis} CPU millis`);
-      }
+      if (!facts || RESOURCES.every((kind) => sum[kind] <= facts.capacity[kind])) continue;
+      fail(`${facts.name} has promised ${JSON.stringify(sum)} of its ${JSON.stringify(facts.capacity)}`);
     }
   }
 }

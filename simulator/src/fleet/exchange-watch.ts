@@ -19,6 +19,7 @@ type NodeExchange = {
   readonly arrivedMs: Float64Array;
   exchangedMs: number | null;
   ackedMs: number;
+  ackedSession: bigint;
   /** The run of the agent that said hello last, and the highest number that arrived since it first did. */
   incarnation: string;
   highest: number;
@@ -46,6 +47,11 @@ export class ExchangeWatch {
     return this.#nodes.get(nodeId)?.ackedMs ?? 0;
   }
 
+  /** The session of that acknowledgement: in another one than the agent's it grants nothing. */
+  ackedSession(nodeId: string): bigint {
+    return this.#nodes.get(nodeId)?.ackedSession ?? 0n;
+  }
+
   /** True time since the newest heartbeat arrived whose acknowledgement has reached the agent; null before the first. */
   sinceExchangeMs(nodeId: string): number | null {
     const exchangedMs = this.#nodes.get(nodeId)?.exchangedMs ?? null;
@@ -66,6 +72,7 @@ export class ExchangeWatch {
       if (outage && nowMs - this.#ackedMs >= outage.atLeastMs) outage.ended(this.#ackedMs);
       this.#ackedMs = nowMs;
       node.ackedMs = nowMs;
+      node.ackedSession = inner.value.session;
       const place = Number(inner.value.sequence) % REMEMBERED;
       if (node.sequences[place] === Number(inner.value.sequence)) {
         node.exchangedMs = Math.max(node.exchangedMs ?? 0, node.arrivedMs[place] ?? 0);
@@ -102,6 +109,7 @@ export class ExchangeWatch {
         arrivedMs: new Float64Array(REMEMBERED),
         exchangedMs: null,
         ackedMs: 0,
+        ackedSession: 0n,
         incarnation: "",
         highest: 0,
       };

@@ -64,7 +64,7 @@ export class MajoritySight {
   before(node: NodeHost, hardEndMs: number): Sight {
     const againMs = slowest(this.#intervalMaxMs) + ASKING_MS;
     return this.#see(node, {
-      // A question that was asked in vain a moment before is open for less than v/2 = L/4; the next comes an interval later.
+      // A question that was asked in vain a moment before is open for less than L/4; the next comes an interval later.
       votersMs: hardEndMs - slowest(this.#leaseMaxMs / 4) - againMs,
       // A new agent asks at once.
       servesMs: hardEndMs - ASKING_MS,
@@ -90,10 +90,11 @@ export class MajoritySight {
     if (agent.servesSinceMs > since.servesMs) return UNCLEAR;
     if (!agentProcess.wasNeverStopped && agentProcess.runningSinceMs > since.runsMs) return UNCLEAR;
     // One that was stopped takes, once it goes on, what its agent has long given up: until the next acknowledgement its deadline
-    // may be later than the one that its agent knows of, and asks for votes until.
-    const foundMs = guardProcess.wasNeverStopped
-      ? since.guardMs - GUARD_FOUND_MS
-      : Math.min(since.guardMs, exchanges.ackedMs(node.nodeId)) - GUARD_BELIEVED_MS;
+    // may be later than the one that its agent knows of, and asks for votes until. Its successor has the deadline from it.
+    const foundMs =
+      guardProcess.wasNeverStopped && !node.guardsRecordOfStopped
+        ? since.guardMs - GUARD_FOUND_MS
+        : Math.min(since.guardMs, exchanges.ackedMs(node.nodeId)) - GUARD_BELIEVED_MS;
     if (guardProcess.runningSinceMs > foundMs) return UNCLEAR;
     // Another set, whose votes began to count only with it; or one that the journal has and the agent has not taken up yet.
     if (asked.voters !== membership.voters) return UNCLEAR;

@@ -1,6 +1,7 @@
 import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import { lifeState } from "@lormas/coordinator/domain/container/container-status.ts";
 import { DEFAULT_LIMITS, type MigrationLimits } from "@lormas/coordinator/domain/migration/migration-limits.ts";
+import type { NodeDemands } from "@lormas/coordinator/domain/placement/node-demands.ts";
 import { Refusal } from "@lormas/coordinator/domain/refusal.ts";
 import type { ClusterChange } from "@lormas/coordinator/runtime/cluster-wishes.ts";
 import { migrationId } from "@lormas/coordinator/runtime/deterministic-id.ts";
@@ -19,6 +20,11 @@ const ANSWER_MS = 5_000;
 const ASKED_TWICE_OF = 7;
 /** Of wishes about a container, one of so many is about one that is being moved, where there is one. */
 const ABOUT_MOVING_OF = 3;
+/** With one wish of so many somebody labels a node as well, with a zone that some containers are kept out of, or another. */
+const LABELLED_OF = 6;
+/** Of the containers, those that are kept out of zone b. */
+const PICKY = 0.25;
+const OUT_OF_B: NodeDemands = { constraints: [{ key: "zone", operator: "not_in", values: ["b"] }], architectures: [] };
 const BY = "operator";
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 /** States of a container's life in which somebody may be tempted to start it. */
@@ -29,11 +35,13 @@ export class Operator {
   readonly told = new ToldPeople();
   readonly #fleet: SimulatedFleet;
   readonly #random: SeededRandom;
+  readonly #demands: SeededRandom;
   #created = 0;
 
   constructor(fleet: SimulatedFleet) {
     this.#fleet = fleet;
     this.#random = fleet.random("operator");
+    this.#demands = fleet.random("demands");
   }
 
   /** Enrols every node and starts its agent once that is acknowledged. */
@@ -51,6 +59,7 @@ export class Operator {
 
   /** One wish, about what `pick` chooses; what is refused is left. */
   wish(wish: Wish, pick: number): void {
+    if (pick % LABELLED_OF === 0) this.#label(this.#nodeOf(pick).nodeId, pick % (2 * LABELLED_OF) === 0 ? "b" : "a");
     this.#wish(wish, pick);
     if (pick % ASKED_TWICE_OF === 0 && wish !== "create") this.#wish(wish, pick);
   }
@@ -70,6 +79,11 @@ export class Operator {
       });
       await operators.uncordon(nodeId, BY);
     });
+  }
+
+  /** No container is kept out of it any more. */
+  takeLabelsAway(nodeId: string): void {
+    this.#label(nodeId, null);
   }
 
   /** The cluster takes care of itself again, whatever was wished for it before. */
@@ -145,12 +159,16 @@ export class Operator {
         return this.#want(containerId, "running");
       case "stop":
         return this.#want(containerId, "stopped");
+      case "kill":
+        return this.#want(containerId, "stopped", ({ operations }) => operations.kill(containerId, BY));
       case "delete": {
         const { containers } = this.told;
         const place = containers.indexOf(containerId);
         if (place >= 0) containers.splice(place, 1);
         return this.#want(containerId, "removed");
       }
+      case "change type":
+        return this.#changeType(containerId);
       case "restart":
         return this.#ask(({ operations }) => operations.restart(containerId, BY));
       case "migrate":
@@ -170,11 +188,32 @@ export class Operator {
     }
   }
 
-  #want(containerId: string, desired: Desired): void {
+  #label(nodeId: string, zone: string | null): void {
+    const labels = zone === null ? { set: {}, remove: ["zone"] } : { set: { zone }, remove: [] };
+    this.#ask(({ operators }) => operators.update(nodeId, { labels }, BY));
+  }
+
+  /** Standard becomes HA, and the reverse; refused unless no copy can run. */
+  #changeType(containerId: string): void {
+    this.#ask(async ({ operations, state }) => {
+      const container = state.container(containerId);
+      if (!container) return;
+      const { environment, spec } = container.facts;
+      const { ha, resources } = container.snapshot.context;
+      const remake = { ha: !ha, environment, resources, spec, before: { ha, resources, environment } };
+      await operations.updateContainer(containerId, { tuning: {}, remake }, BY);
+    });
+  }
+
+  #want(
+    containerId: string,
+    desired: Desired,
+    ask = ({ operations }: FleetRuntime): Promise<unknown> => operations.setDesired(containerId, desired, BY),
+  ): void {
     if (!this.#fleet.leader()) return;
     const granted = this.told.wants(containerId, desired);
-    this.#ask(async ({ operations }) => {
-      await operations.setDesired(containerId, desired, BY);
+    this.#ask(async (runtime) => {
+      await ask(runtime);
       granted();
     });
   }
@@ -245,6 +284,7 @@ export class Operator {
       },
       desired: random.chance(0.95) ? "running" : "stopped",
       allowDataLoss: false,
+      ...(this.#demands.chance(PICKY) ? { demands: OUT_OF_B } : {}),
     };
   }
 

@@ -20,6 +20,7 @@ export const RUN_COUNTS = [
   "nodes that survived by votes",
   "votes granted",
   "operator actions",
+  "placements by demand",
 ] as const;
 
 export type RunCount = (typeof RUN_COUNTS)[number];

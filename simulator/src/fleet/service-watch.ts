@@ -40,6 +40,8 @@ export class ServiceWatch {
     const { exchanges, fail } = this.#parts;
     // Without a lease in this boot nobody has served it yet.
     if (node.deadlineMs === null) return;
+    // Until what is left of the old session has been removed, which an engine may hold up, what is acknowledged grants nothing.
+    if (node.agent?.session !== exchanges.ackedSession(node.nodeId)) return;
     const ackedMs = exchanges.ackedMs(node.nodeId);
     if (this.#wellSinceMs(node) > ackedMs) return;
     const sinceMs = Math.round(node.deadlineMs - ackedMs);

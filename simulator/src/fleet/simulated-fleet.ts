@@ -131,6 +131,7 @@ export class SimulatedFleet {
       autoMigrate: true,
       allowOtherClusters: false,
       nPlusOne: "off" as const,
+      placement: "spread" as const,
       description: "",
       createdAtMs: 0,
       limits: DEFAULT_LIMITS,

@@ -3,10 +3,12 @@ const CONTAINER_WISHES = [
   "start",
   "start again",
   "stop",
+  "kill",
   "restart",
   "migrate",
   "migrate to",
   "cancel migration",
+  "change type",
   "delete",
 ] as const;
 export type ContainerWish = (typeof CONTAINER_WISHES)[number];

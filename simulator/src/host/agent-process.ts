@@ -5,6 +5,7 @@ import type { JournalFile } from "@lormas/agent/journal/journal-file.ts";
 import { NodeAgent } from "@lormas/agent/node/node-agent.ts";
 import type { PeerPlane } from "@lormas/agent/peers/peer-plane.ts";
 import type { CoordinatorClient } from "@lormas/agent/session/coordinator-client.ts";
+import type { Enforcement } from "@lormas/agent/session/enforcement.ts";
 import type { SeededRandom } from "@lormas/chance/seeded-random.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Logger } from "pino";
@@ -31,8 +32,7 @@ export type AgentProcessParts = {
   readonly journalFile: JournalFile;
   readonly door: GuardDoor;
   readonly engine: ContainerEngine;
-  /** One pass of the agent's own hands over every HA container. */
-  readonly enforce: () => void;
+  readonly enforcement: Enforcement;
   readonly peers: PeerPlane;
   /** Opens connection number `turn` of this run: each goes to the next coordinator. */
   readonly connect: (turn: number) => Connection;
@@ -71,6 +71,12 @@ export class AgentProcess {
     return this.#journal?.state.membership ?? null;
   }
 
+  /** The session that its journal has; 0 before the first, and one that it has closed. */
+  get session(): bigint {
+    const state = this.#journal?.state;
+    return state && state.session > state.closedSession ? state.session : 0n;
+  }
+
   /** Votes that this run was given by peers. */
   get votes(): number {
     return this.#agent?.voteCounts.asked?.votes ?? 0;
@@ -106,7 +112,7 @@ export class AgentProcess {
       runtime: new EngineRuntime({ engine, process, clock }),
       journal,
       guard,
-      enforce: this.#parts.enforce,
+      enforcement: this.#parts.enforcement,
       connect: () => clientOf(this.#parts.connect(dials++)),
       peers: this.#parts.peers,
       measure: () => Promise.resolve({ capacity, usage: NOTHING }),

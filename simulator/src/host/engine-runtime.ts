@@ -1,5 +1,7 @@
 import {
   type ContainerRuntime,
+  InputFault,
+  type InstallRequest,
   type ObservedContainer,
   RuntimeFault,
   type StartRequest,
@@ -47,6 +49,11 @@ export class EngineRuntime implements ContainerRuntime {
     engine.pulled(containerId);
   }
 
+  /** The simulated fleet knows no volumes to fill, and its operators make no container with a script. */
+  async install({ spec }: InstallRequest): Promise<void> {
+    throw new RuntimeFault("unsupported_runtime", `container ${spec.containerName} has an install script`);
+  }
+
   async start({ spec, epoch, session, cut, release }: StartRequest): Promise<void> {
     const { engine } = this.#parts;
     const what = `container ${spec.containerName}`;
@@ -62,14 +69,14 @@ export class EngineRuntime implements ContainerRuntime {
     }
   }
 
-  async stop(containerId: string, signal: string, graceMs: number): Promise<void> {
+  async stop(containerId: string, signal: string, graceMs: number, cut?: AbortSignal): Promise<void> {
     const { engine } = this.#parts;
     for (const { engineId, state } of await this.#find(containerId)) {
       if (state === "created") await this.#remove(engineId);
       if (state !== "running") continue;
       if (graceMs > 0) {
         await this.#call("kill", CALL_MS, () => engine.kill(engineId, signal || "SIGTERM"));
-        if (await this.#ended(engineId, graceMs)) continue;
+        if (await this.#ended(engineId, graceMs, cut)) continue;
       }
       await this.#call("kill", CALL_MS, () => engine.kill(engineId, "SIGKILL"));
       if (await this.#ended(engineId, KILL_MS)) continue;
@@ -100,6 +107,10 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async *logs(): AsyncGenerator<never> {}
+
+  async input(): Promise<void> {
+    throw new InputFault("no_input", "nothing that is simulated reads an input");
+  }
 
   onChange(listener: (containerId: string) => void): () => void {
     const { engine, process } = this.#parts;
@@ -139,10 +150,16 @@ export class EngineRuntime implements ContainerRuntime {
     return this.#call("remove", START_MS, () => this.#parts.engine.remove(engineId));
   }
 
-  #ended(engineId: number, withinMs: number): Promise<boolean> {
+  #ended(engineId: number, withinMs: number, cut?: AbortSignal): Promise<boolean> {
     const { engine, process } = this.#parts;
     return new Promise((resolve) => {
       const cancel = process.after(withinMs, () => resolve(false));
+      const cutShort = () => {
+        cancel();
+        resolve(false);
+      };
+      cut?.addEventListener("abort", cutShort, { once: true });
+      if (cut?.aborted) cutShort();
       process.emit(() =>
         engine.call("quick", () =>
           engine.whenEnded(engineId, () =>

@@ -62,6 +62,7 @@ export class NodeHost {
   readonly #runDirOnDisk: boolean;
   #agent: AgentProcess | null = null;
   #guard: GuardProcess | null = null;
+  #recordOfStoppedGuard = false;
   #boots = 1;
   #processes = 0;
   #powered = true;
@@ -107,6 +108,14 @@ export class NodeHost {
     return this.#guard?.process ?? null;
   }
 
+  /**
+   * Its guard has taken over the record of one that had been stopped, which holds what its agent may have given up long ago:
+   * until the next acknowledgement the deadline in it may be later than the one that the agent knows of.
+   */
+  get guardsRecordOfStopped(): boolean {
+    return this.#recordOfStoppedGuard;
+  }
+
   /** The node has its identity: from now on an agent can serve it. */
   enrolled(): void {
     this.#parked = false;
@@ -146,9 +155,15 @@ export class NodeHost {
       journalFile: this.disk.fileOf(process),
       door: this.#doorOf(process),
       engine: this.engine,
-      enforce: () => {
-        const { fresh } = this.engine.killHa(false);
-        if (fresh > 0) this.#parts.onKill(fresh);
+      enforcement: {
+        kill: () => {
+          const { fresh } = this.engine.killHa(true);
+          if (fresh > 0) this.#parts.onKill(fresh);
+        },
+        thaw: () => {
+          this.engine.thaw();
+          return true;
+        },
       },
       peers: this.#parts.peers(process),
       connect: (turn) => {
@@ -218,6 +233,9 @@ export class NodeHost {
   #startGuard(): void {
     // A living guard has the socket, stopped or not: the new one sees that and ends.
     if (!this.#powered || this.#guard?.process.alive) return;
+    const before = this.#guard?.process;
+    this.#recordOfStoppedGuard =
+      this.#guardFile !== null && (this.#recordOfStoppedGuard || before?.wasStopped === true);
     const process = this.#process("guard");
     const { clock, log, onKill } = this.#parts;
     const lines = processLog(log, process.name);

@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { restartedVotes } from "./proof-mutants.ts";
 
 const POLICY = "lease/src/lease-policy.ts";
 const AGENT = "lease/src/agent-lease.ts";
@@ -45,7 +46,7 @@ export const leaseMutants: readonly Mutant[] = [
         find: "voteMs: choice.voteMs ?? Math.floor(choice.leaseMs / 2),",
         replace: "voteMs: choice.leaseMs * 2,",
       },
-      { file: POLICY, find: "if (votesOverMs > longestWaitMs) {", replace: "if (votesOverMs < 0) {" },
+      { file: POLICY, find: "if (votesOverMs > leaseOverMs) {", replace: "if (votesOverMs < 0) {" },
     ],
   },
   {
@@ -59,14 +60,6 @@ export const leaseMutants: readonly Mutant[] = [
     rule: "A grant counts from the sending of the heartbeat, not from the arrival of its acknowledgement",
     ground: { scenes: ["acknowledgements on their way"], nodes: 3, profile: "default" },
     edits: [
-      {
-        file: "agent/src/session/lease-keeper.ts",
-        find: "const granted = grantOf(this.#lease, sequence);\n    if (!granted) return;",
-        replace:
-          "const counted = grantOf(this.#lease, sequence);\n    if (!counted) return;\n" +
-          "    const late = this.#clock.nowMs() - (this.#lease.sent.find((one) => one.sequence === sequence)?.sentMs ?? 0);\n" +
-          "    const granted = { softEndMs: counted.softEndMs + late, hardEndMs: counted.hardEndMs + late };",
-      },
       {
         file: AGENT,
         find: "const grant = grantOf(lease, sequence);\n  if (!answered",
@@ -135,23 +128,7 @@ export const leaseMutants: readonly Mutant[] = [
     name: "vote-after-restart",
     rule: "A restarted agent gives no vote until what it may have held has run out",
     ground: { scenes: ["a voter restarts while it is asked"], nodes: 3, profile: "dense" },
-    edits: [
-      {
-        file: GIVER,
-        find: "return { silentUntilMs: remembered.softEndMs };",
-        replace: "return { silentUntilMs: nowMs };",
-      },
-      {
-        file: GIVER,
-        find: "return { silentUntilMs: nowMs + stretched(membership.policy.leaseMs) };",
-        replace: "return { silentUntilMs: nowMs };",
-      },
-      {
-        file: GIVER,
-        find: "if (lease.softEndMs !== null && nowMs < lease.softEndMs) {",
-        replace: "if (lease.grantedFromMs !== null && nowMs < (lease.softEndMs ?? 0)) {",
-      },
-    ],
+    edits: restartedVotes,
   },
   {
     name: "no-majority-for-death",

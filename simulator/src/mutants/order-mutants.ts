@@ -1,3 +1,4 @@
+import { lateStartsRun } from "./host-mutants.ts";
 import type { Mutant, MutantEdit } from "./mutant.ts";
 
 const GATE = "agent/src/executor/command-gate.ts";
@@ -8,6 +9,10 @@ const NODE = "coordinator/src/domain/node/node-machine.ts";
 const INTAKE = "coordinator/src/runtime/fleet-intake.ts";
 const STREAMS = "coordinator/src/agents/agent-streams.ts";
 const MOVE = "coordinator/src/domain/migration/migration-region.ts";
+const MOVE_ACTIONS = "coordinator/src/domain/migration/migration-actions.ts";
+const REFUSALS = "coordinator/src/runtime/container-refusals.ts";
+const LIFE = "coordinator/src/domain/container/life-region.ts";
+const CHOICE = "coordinator/src/domain/placement/choose-node.ts";
 
 /** A goodbye that was long on its way is heard although its sender has been followed by another run: one guard of several. */
 const oldStreamsAreHeard: readonly MutantEdit[] = [
@@ -74,11 +79,13 @@ export const orderMutants: readonly Mutant[] = [
   {
     name: "starts-without-lease",
     rule: "An HA container starts only before the soft end of a lease",
+    ground: { scenes: ["an image comes late"], nodes: 3, profile: "fast" },
     edits: [
+      ...lateStartsRun,
       {
         file: GATE,
-        find: "command.action.value.spec?.ha && !view.mayStart) {",
-        replace: "command.action.value.spec?.ha && view.leaving) {",
+        find: "action.value.spec?.ha && !view.mayStart) {",
+        replace: "action.value.spec?.ha && view.leaving) {",
       },
       {
         file: RELEASE,
@@ -106,6 +113,18 @@ export const orderMutants: readonly Mutant[] = [
         file: "agent/src/guard/guard.ts",
         find: "this.#found = found;",
         replace: "this.#found = found;\n      if (found === 0) this.#hands.thaw();",
+      },
+    ],
+  },
+  {
+    name: "agent-kills-without-freezing",
+    rule: "One of agent and guard alive is enough: the agent freezes as well what it kills",
+    ground: { scenes: ["a start waits in the engine and the guard is stopped"], nodes: 3, profile: "fast" },
+    edits: [
+      {
+        file: "agent/src/session/lease-keeper.ts",
+        find: "this.#enforcement.kill();",
+        replace: "this.#enforcement.kill();\n        this.#enforcement.thaw();",
       },
     ],
   },
@@ -225,6 +244,98 @@ export const orderMutants: readonly Mutant[] = [
         file: INTAKE,
         find: "    this.#ports.sendPending(nodeId);\n",
         replace: "",
+      },
+    ],
+  },
+  {
+    name: "outcome-not-read-back",
+    rule: "An unknown outcome is read back before anything else is decided",
+    ground: { scenes: ["answers of the database are lost while nodes die"], nodes: 3, profile: "fast" },
+    edits: [
+      {
+        file: "coordinator/src/runtime/decision-loop.ts",
+        find: "this.#broken = true;\n      this.#ports.onBroken(error);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "dead-source-awaited",
+    rule: "A planned move whose source dies becomes a failover",
+    ground: { scenes: ["containers are moved"], lasting: ["power off"], nodes: 3, profile: "fast" },
+    edits: [
+      {
+        file: MOVE,
+        find: '{ guard: "isSource", actions: [noteSourceDead] },\n] as const;',
+        replace: '{ guard: "isSource" },\n] as const;',
+      },
+    ],
+  },
+  {
+    name: "epoch-not-raised",
+    rule: "Every placement has an epoch one above the last",
+    ground: { scenes: ["containers are moved"], lasting: ["power off"], nodes: 3, profile: "fast" },
+    edits: [
+      {
+        file: "coordinator/src/domain/container/life-actions.ts",
+        find: "const epoch = context.lastEpoch + 1;",
+        replace: "const epoch = Math.max(1, context.lastEpoch);",
+      },
+      {
+        file: MOVE_ACTIONS,
+        find: "? context.lastEpoch + 1\n      : kind",
+        replace: "? context.lastEpoch\n      : kind",
+      },
+      {
+        file: MOVE_ACTIONS,
+        find: "Math.max(context.lastEpoch, move.sourceEpoch + 1)",
+        replace: "Math.max(context.lastEpoch, move.sourceEpoch)",
+      },
+    ],
+  },
+  {
+    name: "stale-start-released",
+    rule: "A start that has become stale while it was carried out starts nothing",
+    ground: { scenes: ["an image comes late"], nodes: 3, profile: "fast" },
+    edits: [
+      {
+        file: RELEASE,
+        find: "requireGood();\n  if (group) await guard.register(group);\n  requireGood();",
+        replace: "if (by === null) requireGood();\n  if (group) await guard.register(group);",
+      },
+    ],
+  },
+  {
+    name: "placed-without-room",
+    rule: "Nothing is placed where the room for it is not free",
+    ground: { scenes: ["a node is away for long"], nodes: 2, profile: "fast" },
+    edits: [
+      {
+        file: CHOICE,
+        find: "const wanted = holdsRoom ? NO_RESOURCES : asked;",
+        replace: "const wanted = holdsRoom ? asked : NO_RESOURCES;",
+      },
+      {
+        file: CHOICE,
+        find: "node.allocated[name] + (node.holdsRoom ? 0 : resources[name]) > node.capacity[name];",
+        replace: "node.allocated[name] > node.capacity[name];",
+      },
+    ],
+  },
+  {
+    name: "type-changed-on-a-dead-node",
+    rule: "A standard container becomes HA only where no copy of it can run",
+    ground: { scenes: ["a container changes its type between two copies"], nodes: 3, profile: "fast" },
+    edits: [
+      {
+        file: REFUSALS,
+        find: "if (!snapshot.context.placement?.nodeDead) return;",
+        replace: "if (snapshot) return;",
+      },
+      {
+        file: LIFE,
+        find: 'REMAKE: { guard: "isOnNoDeadNode", actions: [remake] },',
+        replace: "REMAKE: { actions: [remake] },",
       },
     ],
   },

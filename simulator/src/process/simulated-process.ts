@@ -28,6 +28,7 @@ export class SimulatedProcess {
   readonly #atStop = new Set<() => void>();
   #state: "running" | "stopped" | "dead" = "running";
   #stopsInNextTurn = false;
+  #wasStopped = false;
   /** True time of the last beginning or end of its running. */
   #changedMs: number;
 
@@ -55,6 +56,11 @@ export class SimulatedProcess {
   /** True when it runs and has done so ever since it was started. */
   get wasNeverStopped(): boolean {
     return this.runningSinceMs === this.bornMs;
+  }
+
+  /** True when it has been stopped at some time, also one that is dead now. */
+  get wasStopped(): boolean {
+    return this.#wasStopped;
   }
 
   /** True time since which it does not run; infinite while it does. */
@@ -85,6 +91,7 @@ export class SimulatedProcess {
   /** SIGSTOP. With `midTurn` it first takes up one more thing, and what that makes it do is done only when it goes on. */
   stop(midTurn: boolean): void {
     if (!this.running) return;
+    this.#wasStopped = true;
     this.#changedMs = this.#parts.time.nowMs();
     if (midTurn) this.#stopsInNextTurn = true;
     else this.#state = "stopped";

@@ -69,6 +69,10 @@ export function restProblems(fleet: SimulatedFleet, operator: Operator, lost: Re
       problems.push(`${name} is not in service`);
       operator.putIntoService(nodeId);
     }
+    if (node && Object.keys(node.facts.labels).length > 0) {
+      problems.push(`${name} is labelled`);
+      operator.takeLabelsAway(nodeId);
+    }
     if (node && !node.snapshot.text.includes('"value":"healthy"')) problems.push(`${name} is not healthy`);
     const pending = stored.pendingOf(nodeId);
     if (pending.length > 0) problems.push(`${name} has ${pending.length} commands without a result: ${pending[0]}`);

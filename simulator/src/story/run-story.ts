@@ -9,7 +9,7 @@ import type { RunCounts } from "../fleet/run-counts.ts";
 import { SimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { LogLine } from "../report/run-log.ts";
 import { restProblems } from "./rest-check.ts";
-import { STORY_POLICIES, type StoryPolicyName } from "./story-policies.ts";
+import { policyOfSeed, STORY_POLICIES, type StoryPolicyName } from "./story-policies.ts";
 
 export type StoryOptions = {
   readonly seed: number;
@@ -52,7 +52,7 @@ const FIRST_CONTAINERS = 10;
 /** Whoever wants the first containers asks again when nobody leads. */
 const ASK_AGAIN_MS = 200;
 /** Fleets of chance: two voters, and majorities of odd and even numbers of them. */
-const NODES_MIN = 2;
+const NODES_MIN = 1;
 const NODES_MAX = 6;
 /** What operators change a policy to. */
 const OTHER_POLICIES: readonly LeasePolicy[] = [LEASE_PROFILES.fast, LEASE_PROFILES.default, LEASE_PROFILES.large];
@@ -128,6 +128,5 @@ function calmOf(seed: number): number {
 
 function policyOf({ seed, profile }: StoryOptions): LeasePolicy {
   if (profile !== "random") return STORY_POLICIES[profile];
-  const policies = Object.values(STORY_POLICIES);
-  return policies[Math.abs(seed * 7 + 3) % policies.length] ?? STORY_POLICIES.default;
+  return policyOfSeed(seed);
 }
