@@ -219,7 +219,11 @@ async function refusing<T>(act: () => Promise<T>): Promise<T> {
 
 /** The lab that is meant: the one that is named, else the only one that a person has made. */
 function chosen(id: string | undefined): LabRecord {
-  const labs = labRecords()
+  const all = labRecords();
+  if (all.some((record) => record.id === id && !runsProduct(record))) {
+    throw new LabRefusal(`lab ${id} is a Docker Swarm of the bench, whose hosts take no faults: see npm run lab -- ls`);
+  }
+  const labs = all
     .filter(runsProduct)
     .filter((record) => (id === undefined ? record.kind === "hand" : record.id === id));
   const [only] = labs;

@@ -9,6 +9,7 @@ export const twoDeaths: Scenario = {
     const first = story.home("web");
     await story.fault(`the power of ${first.name} goes`, () => first.powerOff());
     await story.failOver("web");
+    await story.moved();
     await story.votersAre(3);
     const second = story.home("web");
     await story.fault(`the power of ${second.name} goes`, () => second.powerOff());

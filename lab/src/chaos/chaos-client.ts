@@ -106,8 +106,7 @@ export class ChaosClient {
         return;
       }
       this.refused += 1;
-      // Deleted by a call whose answer was lost, or never created.
-      if (code === Code.NotFound && told.wanted === null) told.acknowledged("gone");
+      if (code === Code.NotFound && told.wanted === null) told.absent();
       else if (code === Code.NotFound) this.lost.push(told.name);
     }
   }

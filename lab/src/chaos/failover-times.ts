@@ -13,9 +13,9 @@ export type Moved = {
 export type FailoverTime = { readonly container: string; readonly fault: string; readonly tookMs: number };
 
 /** Faults that take a node away from one moment to the next, so that the bound counts from there. */
-const SUDDEN: ReadonlySet<string> = new Set(["power-off", "cut"]);
+export const SUDDEN: ReadonlySet<string> = new Set(["power-off", "cut"]);
 /** So long before the fault nothing else may have happened: what is not whole yet is outside the bound. */
-const CALM_MS = 15_000;
+export const CALM_MS = 15_000;
 
 /**
  * Failovers that the shown bound is about: the node went at once, and nothing else was or had just been wrong, from CALM_MS before

@@ -89,7 +89,8 @@ export class HostNetwork {
 
   #attach({ namespace, address }: NetworkHost): void {
     this.#namespace(namespace);
-    this.#onSwitch("link", "add", namespace, "type", "veth", "peer", "name", "eth0", "netns", namespace);
+    const card = ["name", "eth0", "address", macOf(address), "netns", namespace];
+    this.#onSwitch("link", "add", namespace, "type", "veth", "peer", ...card);
     this.#onSwitch("link", "set", namespace, "master", "br0", "up");
     bounded("ip", "-n", namespace, "link", "set", "lo", "up");
     bounded("ip", "-n", namespace, "address", "add", `${address}/24`, "dev", "eth0");
@@ -113,7 +114,7 @@ export class HostNetwork {
     this.#onSwitch("link", "set", host.namespace, "up");
   }
 
-  /** Gives a host whose power is off a new network card: no rule, connection or neighbour of the old one is left. */
+  /** Makes the card of a host whose power is off anew: no rule, connection or neighbour that it had is left, but its MAC. */
   replace(host: NetworkHost): void {
     removeNamespace(host.namespace);
     attempted("ip", "-n", this.#switch, "link", "delete", host.namespace);
@@ -139,6 +140,15 @@ function removeNamespace(name: string): void {
 }
 
 /** A subnet of the range for benchmarks (RFC 2544), which nothing else uses, that no other network of ours has. */
+/**
+ * The MAC of a host's card, the same after every boot, as with a real one: the others remember where an address is for up to a
+ * minute, and would send into the void for as long to a host that is back with another.
+ */
+function macOf(address: string): string {
+  const octets = address.split(".").map((octet) => Number(octet).toString(16).padStart(2, "0"));
+  return ["02", "00", ...octets].join(":");
+}
+
 function freeSubnet(): string {
   const taken = bounded("ip", "-o", "-4", "address", "show");
   for (const third of randomBytes(64)) {

@@ -1,4 +1,5 @@
 import { Lab } from "../lab.ts";
+import { labProblem, thisMachine } from "../lab-needs.ts";
 import { removeAbandonedLabs } from "../state/lab-removal.ts";
 import type { Scenario } from "./scenario.ts";
 import { type Figures, Story } from "./story.ts";
@@ -9,6 +10,8 @@ export type Played = { readonly log: string; readonly figures: Figures };
 /** Tells a scenario on a lab of its own, which is gone afterwards however it went. Throws when a promise was broken. */
 export async function play(scenario: Scenario): Promise<Played> {
   const { title, hosts = 3, clocks = false, overlap = { maxMs: 0, because: "" } } = scenario;
+  const problem = labProblem(thisMachine());
+  if (problem !== null) throw new Error(problem);
   await removeAbandonedLabs();
   const lab = await Lab.up({ hosts, kind: "test", clocks });
   try {

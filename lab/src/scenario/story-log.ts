@@ -69,7 +69,13 @@ export class StoryLog {
     key: "nodeId" | "containerId",
     words: Readonly<Record<string, string>>,
   ): void {
-    const said = events.filter((event) => event[key] === id).flatMap((event) => words[event.type] ?? []);
+    const all = events.filter((event) => event[key] === id).flatMap((event) => words[event.type] ?? []);
+    // A node that is silent for a moment, as while its agent starts anew on a busy machine, is without consequence.
+    const said = all.filter((word, at) => !isMoment(all, at) && !(word === "runs" && isMoment(all, at - 1)));
     if (said.length > 0) this.tell(`${name}: ${said.join(", ")}`);
   }
+}
+
+function isMoment(words: readonly string[], at: number): boolean {
+  return words[at] === "unknown" && words[at + 1] === "runs";
 }

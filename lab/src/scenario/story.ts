@@ -1,4 +1,4 @@
-import { type Container, ContainerStatus, ContainerType, type Event } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type Container, ContainerStatus, ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { LEASE_PROFILES, type LeasePolicy, waitMs } from "@lormas/lease/lease-policy.ts";
 import type { LabHost } from "../hosts/lab-host.ts";
 import type { Lab } from "../lab.ts";
@@ -6,6 +6,7 @@ import { until } from "../until.ts";
 import type { Copy } from "../witness/copy-runs.ts";
 import { Witness } from "../witness/witness.ts";
 import { witnessEgg } from "../witness/witness-egg.ts";
+import { eventsAfter } from "./events-after.ts";
 import type { Scenario } from "./scenario.ts";
 import { StoryLog } from "./story-log.ts";
 import { heldBy, unsettled } from "./unsettled.ts";
@@ -17,7 +18,6 @@ const READY_MS = 90_000;
 const SETTLE_MS = 120_000;
 /** Between the end of a process and the last beat that it might have written, and the look at it. */
 const LOOK_MS = 300;
-const EVENTS_PAGE = 1_000;
 
 /** What a story measured. */
 export type Figures = {
@@ -74,6 +74,14 @@ export class Story {
     await until(`${count} voters have held their leases for the whole of W`, READY_MS, () =>
       votersHold(this.lab, count),
     );
+  }
+
+  /** Waits until no migration is under way. */
+  async moved(): Promise<void> {
+    await until("no migration is under way", READY_MS, async () => {
+      const { migrations } = await this.lab.api().migrations.listMigrations({ activeOnly: true });
+      return migrations.length === 0;
+    });
   }
 
   /** Creates HA containers, and waits until each runs. */
@@ -249,7 +257,7 @@ export class Story {
   async #tellCourse(): Promise<void> {
     const { nodes } = await this.lab.api().nodes.listNodes({});
     const containers = await this.#listed();
-    this.log.events(await this.#events(), {
+    this.log.events(await eventsAfter(this.lab, this.#firstEvent), {
       nodes: new Map(nodes.map(({ id, name }) => [id, name])),
       containers: new Map(containers.map(({ id, name }) => [id, name])),
     });
@@ -265,16 +273,5 @@ export class Story {
     return containers
       .filter(({ name }) => this.#containers.includes(name))
       .sort((a, b) => a.name.localeCompare(b.name));
-  }
-
-  async #events(): Promise<Event[]> {
-    const all: Event[] = [];
-    for (let after = this.#firstEvent; ; ) {
-      const { events } = await this.lab.api().events.listEvents({ after, pageSize: EVENTS_PAGE });
-      all.push(...events);
-      const last = events.at(-1);
-      if (!last || events.length < EVENTS_PAGE) return all;
-      after = last.sequence;
-    }
   }
 }

@@ -52,6 +52,10 @@ export class CoordinatorService extends HostService {
         LORMAS_DATA_DIR: this.dataDir,
         LORMAS_HTTP_LISTEN: `${this.#host.network.address}:${HTTP_PORT}`,
         LORMAS_AGENT_LISTEN: this.agentAddress,
+        // The network is the lab's own, and its faults are to be seen, not TLS.
+        LORMAS_PUBLIC_TLS: "off",
+        // Its programs watch by asking, from another address than the coordinator's.
+        LORMAS_API_CALLS_PER_SECOND: "0",
       });
     }
     await until(`the coordinator is ready; its log is ${join(this.#host.folder, LOG)}`, READY_MS, async () => {

@@ -23,6 +23,11 @@ export const SERVICES = {
 } as const satisfies Record<string, Recognised>;
 export type ServiceName = keyof typeof SERVICES;
 
+/** Nothing of a service runs that could be killed or stopped. */
+export class ServiceDown extends Error {
+  override readonly name = "ServiceDown";
+}
+
 /** One service of a host: found among the host's own processes whenever it is asked for, whoever has started it. */
 export class HostService {
   readonly name: ServiceName;
@@ -67,7 +72,7 @@ export class HostService {
 
   #some(): number[] {
     const { pids } = this;
-    if (pids.length === 0) throw new Error(`${this.#what()} does not run`);
+    if (pids.length === 0) throw new ServiceDown(`${this.#what()} does not run`);
     return pids;
   }
 

@@ -1,4 +1,4 @@
-// Puts the witness's egg into the database of env DATABASE_URL: eggs cannot be imported over the API yet.
+// Puts the witness's egg into the database of env DATABASE_URL, before anybody can sign in to import it.
 import { writeEggs } from "@lormas/coordinator/store/egg-rows.ts";
 import { openDatabase } from "@lormas/coordinator/store/open-database.ts";
 import { silentLog } from "@lormas/coordinator/store/store-log.ts";
