@@ -7,7 +7,10 @@ import type { Section } from "./frame/section.ts";
 import { guardMemory } from "./guard-memory/guard-memory.ts";
 import { heartbeats } from "./heartbeats/heartbeats.ts";
 import { labFailover } from "./lab-failover/lab-failover.ts";
+import { permissions } from "./permissions/permissions.ts";
 import { plannedMove } from "./planned-move/planned-move.ts";
+import { quiet } from "./quiet/quiet.ts";
+import { reads } from "./reads/reads.ts";
 import { start } from "./start/start.ts";
 import { storm } from "./storm/storm.ts";
 import { whatIf } from "./what-if/what-if.ts";
@@ -19,11 +22,14 @@ export const SECTIONS: readonly Section[] = [
   evacuation,
   crash,
   plannedMove,
+  quiet,
   heartbeats,
   storm,
   decisions,
   api,
+  reads,
   start,
   guardMemory,
+  permissions,
   whatIf,
 ];

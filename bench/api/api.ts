@@ -1,18 +1,16 @@
-import pg from "pg";
+import type pg from "pg";
 import type { BenchRun } from "../frame/bench-run.ts";
 import { percentile } from "../frame/percentile.ts";
 import { cpuSecondsOf, rssMbOf } from "../frame/process-usage.ts";
 import { atMost, beside, type Findings, plain, type Row, type Section } from "../frame/section.ts";
 import { ApiHost } from "./api-host.ts";
 import { notifyLatency, watchLatency } from "./event-latency.ts";
-import { storedFleet } from "./stored-fleet.ts";
+import { sampledFleet } from "./sampled-fleet.ts";
 
 const PAGE = 100;
 const PAGE_P99_MAX_MS = 30;
 const EVENT_P99_MAX_MS = 50;
 const EVENTS_PER_SECOND = 1_000;
-/** Containers that events are about. */
-const TOUCHED = 1_000;
 /** Calls that warm up before any are counted. */
 const WARM = 20;
 
@@ -26,22 +24,20 @@ export const api: Section = {
 };
 
 async function apiRun(bench: BenchRun): Promise<Findings> {
-  const { nodes, containers, seconds } = bench.sizes;
-  const url = await storedFleet(bench, nodes, containers);
-  bench.say(`${nodes} nodes and ${containers} containers are stored`);
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  bench.defer(() => client.end());
-  const sampled = await client.query<{ id: string; name: string }>(
-    `select id, name from container order by md5(name) limit ${TOUCHED}`,
-  );
-  const bare = await bareQueries(client, sampled.rows, seconds / 4);
+  const { seconds } = bench.sizes;
+  const { url, client, sampled } = await sampledFleet(bench);
+  const bare = await bareQueries(client, sampled, seconds / 4);
   const host = await ApiHost.start(bench, url);
   bench.say(`the API serves after ${(host.readyMs / 1_000).toFixed(1)} s`);
-  const calls = await apiCalls(host, sampled.rows, seconds / 4);
+  const calls = await apiCalls(host, sampled, seconds / 4);
+  const heldByReads = await host.held();
+  bench.say("every node's death is foretold while pages are read");
+  const foretold = await whileForetold(host, seconds);
+  const heldByForecasts = await host.held();
   const load = { perSecond: EVENTS_PER_SECOND, seconds };
-  const containerIds = sampled.rows.map(({ id }) => id);
+  const containerIds = sampled.map(({ id }) => id);
   const watched = await bench.part((part) => watchLatency(part, host, { ...load, containerIds }));
+  const heldByEvents = await host.held();
   const rssMb = rssMbOf(host.pid);
   const notified = await bench.part((part) => notifyLatency(part, url, load));
   return {
@@ -50,9 +46,20 @@ async function apiRun(bench: BenchRun): Promise<Findings> {
       ...callRows(`page of ${PAGE} nodes`, calls.nodes, bare.nodes),
       ...callRows("one container by id", calls.byId, bare.one),
       ...callRows("one container by name", calls.byName, bare.one),
+      plain("longest that the coordinator's thread was held meanwhile, CPU", heldByReads.longestMs, "ms"),
+      plain("while every node's death is foretold: page, p50", percentile(foretold.pagesMs, 0.5), "ms"),
+      atMost(
+        "while every node's death is foretold: page, p99",
+        percentile(foretold.pagesMs, 0.99),
+        "ms",
+        PAGE_P99_MAX_MS,
+      ),
+      plain("a forecast of every node meanwhile, p50", percentile(foretold.forecastsMs, 0.5), "ms"),
+      plain("longest that the thread was held meanwhile, CPU", heldByForecasts.longestMs, "ms"),
       plain("event, commit to subscriber, p50", percentile(watched.afterCommitMs, 0.5), "ms"),
       atMost("event, commit to subscriber, p99", percentile(watched.afterCommitMs, 0.99), "ms", EVENT_P99_MAX_MS),
       ...latency("event, decision to subscriber", watched.afterSubmitMs, notified, undefined, "PostgreSQL's NOTIFY"),
+      plain("longest that the thread was held while events came, CPU", heldByEvents.longestMs, "ms"),
       plain("start on the stored fleet until the API serves", host.readyMs, "ms"),
       plain("memory after that", rssMb, "MB"),
     ],
@@ -80,6 +87,17 @@ type Calls = { readonly tookMs: readonly number[]; readonly cpuMs: number };
 
 function callRows(figure: string, { tookMs, cpuMs }: Calls, bareMs: readonly number[], p99MaxMs?: number): Row[] {
   return [...latency(figure, tookMs, bareMs, p99MaxMs), plain(`${figure}, CPU of the coordinator`, cpuMs, "ms")];
+}
+
+/** Pages, one after another, while the host foretells every node's death again and again; how long each took. */
+async function whileForetold(host: ApiHost, seconds: number) {
+  const forecasts = host.foretell(seconds);
+  let pageToken = "";
+  const pagesMs = await repeated(seconds, async () => {
+    const page = await host.api.containers.listContainers({ pageSize: PAGE, pageToken });
+    pageToken = page.nextPageToken;
+  });
+  return { pagesMs, forecastsMs: await forecasts };
 }
 
 type Known = { readonly id: string; readonly name: string };

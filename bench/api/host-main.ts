@@ -1,18 +1,31 @@
 // The runtime and the public plane of a coordinator in one process, as run-coordinator.ts wires them, which also commits events
 // when it is told to: node host-main.ts ORDER.json, started by api-host.ts. Ends with its parent.
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { startPublicPlane } from "@lormas/coordinator/api/start-public-plane.ts";
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { FakeAgents } from "@lormas/coordinator/runtime/fake-agents.ts";
 import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
 import { systemClock } from "@lormas/coordinator/runtime/system-clock.ts";
+import { Keyring } from "@lormas/coordinator/secrets/keyring.ts";
+import { KEY_BYTES, MasterKey } from "@lormas/coordinator/secrets/master-key.ts";
 import { PostgresDecisionStore } from "@lormas/coordinator/store/decisions/postgres-decision-store.ts";
 import { openDatabase } from "@lormas/coordinator/store/open-database.ts";
 import { silentLog } from "@lormas/coordinator/store/store-log.ts";
+import { UsageBoard } from "@lormas/coordinator/usage/usage-board.ts";
 import pino from "pino";
 import { monotonicMs } from "../frame/monotonic-clock.ts";
-import { type EmitOrder, type Emitted, type HostOrder, type HostReady, SUBMITTED } from "./host-message.ts";
+import {
+  type EmitOrder,
+  type Emitted,
+  type ForetellOrder,
+  type Foretold,
+  type Held,
+  type HeldOrder,
+  type HostOrder,
+  type HostReady,
+  SUBMITTED,
+} from "./host-message.ts";
 
 const TICK_MS = 1;
 
@@ -34,9 +47,11 @@ const log = pino({ level: "error" }, process.stderr);
 const database = await openDatabase({ url: databaseUrl, log: silentLog });
 const store = new TimedStore(database);
 const link = new FakeAgents(systemClock);
+const keyring = new Keyring(new MasterKey(randomBytes(KEY_BYTES)));
 const runtime = new FleetRuntime({
   store,
   link,
+  keyring,
   clock: systemClock,
   log: silentLog,
   newId: randomUUID,
@@ -49,12 +64,14 @@ const plane = await startPublicPlane({
   listen: { host: "127.0.0.1", port: 0 },
   database,
   databaseUrl,
+  keyring,
   operations: runtime.operations,
   operators: runtime.operators,
   whatIf: runtime.whatIf,
   clusters: runtime.clusters,
   status: runtime,
   link,
+  usage: new UsageBoard(),
   createJoinToken: () => Promise.reject(new Error("nobody joins this fleet")),
   clock: systemClock,
   log,
@@ -63,7 +80,30 @@ const plane = await startPublicPlane({
   administrator: { email: "bench@lormas.local", password: null },
 });
 
-process.on("message", (order: EmitOrder) => void emit(order));
+let longestTurnMs = 0;
+let cpuBefore = process.threadCpuUsage();
+// What this thread has computed since the last turn of a timer: unlike the time that went by it does not depend on who else uses
+// the cores.
+setInterval(() => {
+  const { user, system } = process.threadCpuUsage(cpuBefore);
+  longestTurnMs = Math.max(longestTurnMs, (user + system) / 1_000);
+  cpuBefore = process.threadCpuUsage();
+}, TICK_MS);
+
+process.on("message", (order: EmitOrder | ForetellOrder | HeldOrder) => {
+  switch (order.type) {
+    case "emit":
+      return void emit(order);
+    case "foretell":
+      return void foretell(order);
+    case "held":
+      tell({ type: "held", longestMs: longestTurnMs });
+      longestTurnMs = 0;
+      return;
+    default:
+      order satisfies never;
+  }
+});
 process.on("disconnect", () => process.exit(0));
 tell({ type: "ready", url: plane.url });
 
@@ -85,6 +125,20 @@ async function emit({ perSecond, seconds, containerIds }: EmitOrder): Promise<vo
   tell({ type: "emitted", commits: store.commits });
 }
 
+/** As a fleet that changes all the time has it, without what its changes themselves cost. */
+async function foretell({ seconds }: ForetellOrder): Promise<void> {
+  const [node] = [...runtime.state.nodes()];
+  if (!node) throw new Error("there is no node to change");
+  const tookMs: number[] = [];
+  for (const endMs = performance.now() + seconds * 1_000; performance.now() < endMs; ) {
+    await runtime.operators.update(node.facts.id, { priority: tookMs.length % 2 === 0 ? 11 : 10 }, "bench");
+    const begunMs = performance.now();
+    await runtime.whatIf.all();
+    tookMs.push(performance.now() - begunMs);
+  }
+  tell({ type: "foretold", tookMs });
+}
+
 function decided(containerId: string): Promise<void> {
   const submittedMs = monotonicMs();
   return runtime.loop.submit((work) =>
@@ -100,6 +154,6 @@ function decided(containerId: string): Promise<void> {
   );
 }
 
-function tell(message: HostReady | Emitted): void {
+function tell(message: HostReady | Emitted | Foretold | Held): void {
   if (process.connected) process.send?.(message);
 }

@@ -6,6 +6,8 @@ import { CertificateAuthority } from "@lormas/coordinator/agents/pki/certificate
 import { FakeAgents } from "@lormas/coordinator/runtime/fake-agents.ts";
 import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
 import { systemClock } from "@lormas/coordinator/runtime/system-clock.ts";
+import { Keyring } from "@lormas/coordinator/secrets/keyring.ts";
+import { KEY_BYTES, MasterKey } from "@lormas/coordinator/secrets/master-key.ts";
 import { PostgresDecisionStore } from "@lormas/coordinator/store/decisions/postgres-decision-store.ts";
 import { startEmbeddedPostgres } from "@lormas/coordinator/store/embedded/embedded-postgres.ts";
 import { JoinTokenStore } from "@lormas/coordinator/store/join-token-store.ts";
@@ -86,6 +88,7 @@ export async function benchRuntime(
   const runtime = new FleetRuntime({
     store,
     link: agents,
+    keyring: new Keyring(new MasterKey(randomBytes(KEY_BYTES))),
     clock: systemClock,
     log: silentLog,
     newId: randomUUID,

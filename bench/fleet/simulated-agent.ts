@@ -236,7 +236,7 @@ export class SimulatedAgent {
     this.#connection = null;
     socket.destroy();
     this.#parts.told.lost(reason);
-    const limits = dialLimits(this.#lease.membership?.policy.leaseMs ?? null);
+    const limits = dialLimits(this.#lease.membership?.policy.leaseMs ?? null, true);
     this.#timer = setTimeout(() => this.dial(), backOffMs(this.#attempt, Math.random(), limits));
     this.#attempt += 1;
   }

@@ -8,13 +8,14 @@ test("without options everything is measured in full, and plots go to the docume
 });
 
 test("options choose sections, sizes and where results go", () => {
-  const argv = "--only start --json a.json --plots none --agents 10,20 --seconds 3 --runs 2 --profiles lan --nodes 5";
+  const argv =
+    "--only start --json a.json --plots none --agents 10,20 --seconds 3 --minutes 4 --runs 2 --profiles lan --nodes 5";
   expect(parsed(...argv.split(" "), "--containers", "50")).toEqual({
     list: false,
     only: ["start"],
     json: "a.json",
     plots: null,
-    sizes: { agents: [10, 20], seconds: 3, runs: 2, profiles: ["lan"], nodes: 5, containers: 50 },
+    sizes: { agents: [10, 20], seconds: 3, minutes: 4, runs: 2, profiles: ["lan"], nodes: 5, containers: 50 },
   });
   expect(parsed("--list").list).toBe(true);
 });

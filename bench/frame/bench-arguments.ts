@@ -6,6 +6,8 @@ export type BenchSizes = {
   readonly agents: readonly number[];
   /** Seconds for which a steady load is watched. */
   readonly seconds: number;
+  /** Minutes for which nothing befalls a fleet. */
+  readonly minutes: number;
   /** How often what happens once is done. */
   readonly runs: number;
   /** Heartbeat profiles. */
@@ -29,6 +31,7 @@ export type BenchArguments = {
 export const FULL_SIZES: BenchSizes = {
   agents: [1_000, 2_000, 5_000, 10_000],
   seconds: 20,
+  minutes: 30,
   runs: 10,
   profiles: ["lan", "fast", "default"],
   nodes: 10_000,
@@ -42,6 +45,7 @@ export const USAGE = `npm run bench -- [options]
   --plots FOLDER       where plots go (default docs/benchmarks); "none": nowhere
   --agents A,B         fleets of simulated agents (default ${FULL_SIZES.agents.join(",")})
   --seconds N          how long a steady load is watched (default ${FULL_SIZES.seconds})
+  --minutes N          how long a fleet is left in peace (default ${FULL_SIZES.minutes})
   --runs N             how often what happens once is done (default ${FULL_SIZES.runs})
   --profiles A,B       heartbeat profiles (default ${FULL_SIZES.profiles.join(",")})
   --nodes N            nodes in the store (default ${FULL_SIZES.nodes})
@@ -74,6 +78,7 @@ export function parseBenchArguments(argv: readonly string[], sections: readonly 
           ? FULL_SIZES.agents
           : namesOf("agents", values.agents).map((text) => numberOf("agents", text)),
       seconds: number("seconds", values.seconds, FULL_SIZES.seconds),
+      minutes: number("minutes", values.minutes, FULL_SIZES.minutes),
       runs: number("runs", values.runs, FULL_SIZES.runs),
       profiles: values.profiles === undefined ? FULL_SIZES.profiles : namesOf("profiles", values.profiles),
       nodes: number("nodes", values.nodes, FULL_SIZES.nodes),
@@ -94,6 +99,7 @@ function valuesOf(argv: readonly string[]) {
         plots: text,
         agents: text,
         seconds: text,
+        minutes: text,
         runs: text,
         profiles: text,
         nodes: text,

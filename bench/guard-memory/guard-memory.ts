@@ -10,11 +10,12 @@ import { GUARD_FLAGS, installGuardProgram } from "@lormas/agent/guard-client/gua
 import { ended, until } from "../frame/awaited.ts";
 import type { BenchRun } from "../frame/bench-run.ts";
 import { type Memory, memoryOf } from "../frame/process-usage.ts";
-import { beside, type Findings, plain, type Section } from "../frame/section.ts";
+import { atMost, beside, type Findings, plain, type Section } from "../frame/section.ts";
 
 const CONTAINERS = 200;
 /** Half an hour of the default profile. */
 const RENEWALS = 3_000;
+const RESIDENT_MAX_MB = 60;
 const LISTENS_MS = 10_000;
 /** After the last renewal, so that what a renewal left behind is gone. */
 const REST_MS = 1_000;
@@ -37,6 +38,7 @@ async function guardMemoryRun(bench: BenchRun): Promise<Findings> {
   return {
     rows: [
       against("resident (shared pages counted whole)", ({ rssMb }) => rssMb),
+      atMost("resident, bounded", guard.rssMb, "MB", RESIDENT_MAX_MB),
       against("resident (shared pages by share)", ({ pssMb }) => pssMb),
       against("private: what one more guard costs", ({ privateMb }) => privateMb),
       plain("threads", guard.threads, ""),

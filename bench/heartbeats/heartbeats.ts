@@ -20,7 +20,8 @@ const MEMORY_RATIO_MAX = 1.8;
 const FULL = { agents: 10_000, cpuPercent: 100, memoryMb: 2_560 };
 /** After the last agent was served: votes are settled, W has passed once, and what the handshakes left is collected. */
 const SETTLE_MS = 12_000;
-const GATHER_MS = 180_000;
+/** Beside the processes of the agents two cores make about 50 handshakes a second. */
+const GATHER_MS = 600_000;
 
 type Load = {
   readonly cpuPercent: number;
