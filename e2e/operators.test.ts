@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../lab/src/until.ts";
 import { Fleet } from "./fleet/fleet.ts";
@@ -76,6 +79,53 @@ test("a drain empties a node, a maintenance keeps its death quiet, and what it m
   );
 });
 
+test("a move is previewed before it is made, and a node is preferred by its priority", {
+  timeout: 120_000,
+}, async () => {
+  const home = await nodeOf("web-1");
+  const preview = await cli("container", "migrate", "web-1", "--preview");
+  expect(preview.stdout).toMatch(new RegExp(`From +${home}\\nTo +node-\\d\\n`));
+  expect(preview.stdout).toMatch(/Without service +at most \d+\.\d s \(stop \d+\.\d s \+ start \d+\.\d s\)/);
+  expect(await nodeOf("web-1")).toBe(home);
+
+  const { nodes } = await fleet.api().nodes.listNodes({});
+  const wanted = nodes.map(({ name }) => name).findLast((name) => name !== home) ?? "";
+  const said = await cli("node", "update", wanted, "--priority", "0");
+  expect(said.stdout).toContain(`${wanted} has priority 0`);
+  await cli("container", "migrate", "web-1", "--force");
+  await until("it is where the priority says", 60_000, async () =>
+    (await nodeOf("web-1")) === wanted ? true : undefined,
+  );
+  await cli("node", "update", wanted, "--priority", "10");
+  await cli("cluster", "update", "local", "--placement", "binpack");
+  expect((await cli("cluster", "show", "local")).stdout).toMatch(/Placement +binpack/);
+  await cli("cluster", "update", "local", "--placement", "spread");
+});
+
+test("a program's token may what its role may and no more, and nothing once it is revoked", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "lormas-token-")), "token");
+  const secret = (await cli("token", "create", "ci", "--role", "viewer", "--lifetime", "1h")).stdout.trim();
+  writeFileSync(file, secret, { mode: 0o600 });
+  const asProgram = (...args: string[]) => fleet.cli(...args, "--token-file", file);
+  expect((await asProgram("auth", "whoami")).stdout).toMatch(/Name +ci\nSigned in by +token\nRole +viewer\n/);
+  expect((await asProgram("container", "ls")).code).toBe(0);
+  const can = await asProgram("auth", "can-i", "container:stop");
+  expect([can.code, can.stdout]).toEqual([
+    1,
+    "no: token ci has the role viewer, which does not grant container:stop. These may: superadmin, operator, developer.\n",
+  ]);
+  const refused = await asProgram("container", "stop", "web-1");
+  expect(refused.code).toBe(4);
+  expect(refused.stderr).toContain("which does not grant container:stop");
+  expect(refused.stderr).toContain("superadmin, operator, developer");
+  const { stdout } = await cli("token", "ls");
+  expect(stdout).toMatch(/ci +viewer +lormas_\S{5} +token:admin/);
+  expect(stdout).not.toContain(secret);
+  await cli("token", "revoke", "ci");
+  expect((await asProgram("container", "ls")).code).toBe(4);
+  rmSync(dirname(file), { recursive: true });
+});
+
 test("a death is an alert until the node is back; whoever takes it on is named, and a receiver hears all of it", async () => {
   const victim = await nodeOf("web-2");
   await fleet.control.kill(victim);
@@ -102,5 +152,5 @@ test("what would cost N+1 is refused when the cluster says so, and the CLI says 
   }
   const refused = outcomes.find(({ code }) => code !== 0);
   expect(refused?.code).toBe(6);
-  expect(refused?.stderr).toMatch(/N\+1 does not hold: if node-\d dies, big-\d.* would be without a place/);
+  expect(refused?.stderr).toMatch(/N\+1 does not hold: if node-\d dies, .+ would be without a place/);
 });

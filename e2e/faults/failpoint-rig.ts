@@ -11,6 +11,7 @@ import { FOLDER_FILES, RECORDING } from "@lormas/wire/armed-folder.ts";
 import { FAILPOINT_VARIABLE } from "@lormas/wire/failpoints.ts";
 import { expect } from "vitest";
 import { until } from "../../lab/src/until.ts";
+import { AlertSink } from "../fleet/alert-sink.ts";
 import { BEATING, CopyRecords, offerBeatingEgg, overlaps } from "../fleet/beating-copy.ts";
 import { copiesOf } from "../fleet/fleet-processes.ts";
 import { ProcessFleet } from "../fleet/process-fleet.ts";
@@ -26,11 +27,15 @@ const ENDED: readonly MigrationOutcome[] = [
   MigrationOutcome.CANCELLED,
 ];
 
+/** Proves nothing of any host: W is waited for. */
+const FENCES_NOTHING = "#!/bin/sh\nexit 1\n";
+
 /** A fleet of real processes in which any failpoint can be armed, and what may be said of it afterwards. */
 export class FailpointRig {
   readonly fleet: ProcessFleet;
   readonly copies: CopyRecords;
   readonly #armFolder: string;
+  readonly #receiver: AlertSink;
   /** Where each epoch was journalled as started: "container epoch" to node names. */
   readonly #started = new Map<string, Set<string>>();
   /** By container: epochs whose copy was made to crash. */
@@ -39,8 +44,9 @@ export class FailpointRig {
   /** The container that runs are about; made anew when a run has failed. */
   #container: string | null = null;
 
-  private constructor(fleet: ProcessFleet, armFolder: string) {
+  private constructor(fleet: ProcessFleet, armFolder: string, receiver: AlertSink) {
     this.fleet = fleet;
+    this.#receiver = receiver;
     this.#armFolder = armFolder;
     this.copies = new CopyRecords(fleet.folder);
     fleet.onAgentEnd = (node) => this.#readJournal(node);
@@ -49,9 +55,24 @@ export class FailpointRig {
   /** A fleet of three nodes with one beating container. `armFolder` is made. */
   static async up(armFolder: string): Promise<FailpointRig> {
     mkdirSync(armFolder, { recursive: true });
-    const fleet = await ProcessFleet.up({ nodes: NODES, environment: { [FAILPOINT_VARIABLE]: `@${armFolder}` } });
+    const receiver = await AlertSink.open();
+    const hook = join(armFolder, "fence");
+    writeFileSync(hook, FENCES_NOTHING, { mode: 0o700 });
+    const fleet = await ProcessFleet.up({
+      nodes: NODES,
+      environment: {
+        [FAILPOINT_VARIABLE]: `@${armFolder}`,
+        LORMAS_ALERT_WEBHOOK_URL: receiver.url,
+        LORMAS_FENCE_HOOK: hook,
+      },
+    });
     await offerBeatingEgg(fleet.databaseUrl);
-    return new FailpointRig(fleet, armFolder);
+    return new FailpointRig(fleet, armFolder, receiver);
+  }
+
+  async dispose(): Promise<void> {
+    await this.fleet.dispose();
+    this.#receiver.close();
   }
 
   /** Arms a point, "SITE:MOMENT", for the process that reaches it first. */
@@ -112,10 +133,10 @@ export class FailpointRig {
     return name;
   }
 
-  create(name: string): Promise<unknown> {
+  create(name: string, eggId: string = BEATING): Promise<unknown> {
     return this.fleet.api().containers.createContainer({
       name,
-      eggId: BEATING,
+      eggId,
       type: ContainerType.HA,
       environment: { RECORD: this.copies.folder },
     });
@@ -146,6 +167,11 @@ export class FailpointRig {
         throw error;
       }
     }).then(({ answer }) => answer);
+  }
+
+  /** How many copies of a container run. */
+  runs(name: string): number {
+    return copiesOf(this.fleet.processes(), name).length;
   }
 
   /** Kills what runs of a container, as if it had crashed. */
@@ -195,6 +221,8 @@ export class FailpointRig {
     );
     const [row] = await this.fleet.rows("select count(*)::int as pending from outbox where state = 'pending'");
     if (row?.["pending"] !== 0) return `${row?.["pending"]} commands have no result`;
+    const [waiting] = await this.fleet.rows("select count(*)::int as alerts from alert_delivery");
+    if (waiting?.["alerts"] !== 0) return `${waiting?.["alerts"]} alerts wait for their receiver`;
     if (wanted !== "gone") {
       const { container } = await this.fleet.api().containers.getContainer({ id: name });
       const status = wanted === "running" ? ContainerStatus.RUNNING : ContainerStatus.STOPPED;

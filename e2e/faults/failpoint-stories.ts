@@ -7,6 +7,7 @@ import { CertificateAuthority, NODE_LIFE_MS } from "../../coordinator/src/agents
 import { DEFAULT_LIMITS } from "../../coordinator/src/domain/migration/migration-limits.ts";
 import { systemClock } from "../../coordinator/src/runtime/system-clock.ts";
 import { until } from "../../lab/src/until.ts";
+import { INSTALLED } from "../fleet/beating-copy.ts";
 import { type FailpointRig, MEND_MS } from "./failpoint-rig.ts";
 
 /** Longer than a lease of the profile "fast", and what its guard needs to kill. */
@@ -60,6 +61,11 @@ const life: Story = {
     await rig.wish("it is created", () => rig.create(name));
     await fleet.container(name, "RUNNING", MEND_MS);
     await readLogs(rig, name);
+    // What dies takes an input with it: it is written at most once.
+    await fleet
+      .api()
+      .containers.sendConsoleInput({ id: name, text: "hello" })
+      .catch(() => undefined);
     await rig.wish("it is stopped", () => fleet.api().containers.stopContainer({ id: name }));
     await rig.expectSound(name, "stopped");
     await rig.wish("it is started", () => fleet.api().containers.startContainer({ id: name }));
@@ -71,6 +77,24 @@ const life: Story = {
     });
     await rig.expectSound(name, "running");
     await rig.wish("it is deleted", () => fleet.api().containers.deleteContainer({ id: name }));
+    await rig.expectSound(name, "gone");
+  },
+};
+
+const installation: Story = {
+  name: "an install script that its node cannot run",
+  depth: "reserve",
+  tell: async (rig, begin) => {
+    const containers = () => rig.fleet.api().containers;
+    const name = `install-${randomBytes(4).toString("hex")}`;
+    begin();
+    await rig.wish("it is created", () => rig.create(name, INSTALLED));
+    await until("it has a node", MEND_MS, async () => (await shown(rig, name))?.nodeName !== "");
+    await rig.wish("it is stopped", () => containers().stopContainer({ id: name }));
+    await rig.expectSound(name, "stopped");
+    await rig.wish("it is installed anew", () => containers().reinstallContainer({ id: name }));
+    await rig.expectSound(name, "stopped");
+    await rig.wish("it is deleted", () => containers().deleteContainer({ id: name }));
     await rig.expectSound(name, "gone");
   },
 };
@@ -129,7 +153,7 @@ const leave: Story = {
     const { name, nodeName, epoch } = await rig.running();
     const agent = rig.fleet.node(nodeName).process;
     // A node is healthy by its heartbeats alone; goodbye goes down the command stream, which is opened after them.
-    await until(`${nodeName} can say goodbye`, MEND_MS, () => isAttached(rig.fleet.log(nodeName)));
+    await until(`${nodeName} can say goodbye`, MEND_MS, () => isAttached(agent.log()));
     begin();
     await agent.end("SIGTERM");
     agent.start();
@@ -177,6 +201,26 @@ const absence: Story = {
   },
 };
 
+const alone: Story = {
+  name: "a node that is left alone until its lease runs out",
+  depth: "reserve",
+  tell: async (rig, begin) => {
+    const { name, nodeName, epoch } = await rig.running();
+    const { fleet } = rig;
+    const others = [...fleet.nodes.keys()].filter((node) => node !== nodeName);
+    const at = fleet.coordinator();
+    const readyBefore = at.ready;
+    await at.process.end("SIGKILL");
+    await Promise.all(others.map((node) => fleet.killNode(node)));
+    begin();
+    await until("its container is killed", MEND_MS, () => rig.runs(name) === 0);
+    at.process.start();
+    for (const node of others) fleet.node(node).process.start();
+    await until("the coordinator is back", MEND_MS, () => at.ready > readyBefore);
+    await rig.expectSound(name, "running", Number(epoch));
+  },
+};
+
 const arrival: Story = {
   name: "a node that joins",
   depth: "reserve",
@@ -214,14 +258,20 @@ export const STORIES: readonly Story[] = [
   plannedMove,
   failover,
   life,
+  installation,
   rollBack,
   inTurn,
   leave,
   restart,
   absence,
+  alone,
   arrival,
   renewal,
 ];
+
+async function shown(rig: FailpointRig, id: string) {
+  return (await rig.fleet.api().containers.getContainer({ id })).container;
+}
 
 async function beginMove(rig: FailpointRig, id: string, before: number): Promise<void> {
   await rig.wish(`a move of ${id} is begun`, async () => {
@@ -254,7 +304,7 @@ async function readLogs(rig: FailpointRig, id: string): Promise<void> {
   }
 }
 
-/** Whether an agent's command stream is open, by the last that its log says of it. */
+/** Whether an agent's command stream is open, by the last that this run's log says of it. */
 function isAttached(log: string): boolean {
   const told = log.matchAll(/"msg":"(attached|welcomed|command stream ended|connection to the coordinator ended)"/g);
   return [...told].at(-1)?.[1] === "attached";

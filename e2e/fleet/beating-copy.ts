@@ -31,6 +31,19 @@ const egg: EggDefinition = {
   defaultResources: { cpuMillis: 100, memoryBytes: 32 * 1024 ** 2, diskBytes: 0 },
 };
 
+/** Beats once its files are installed, which a node that runs plain processes cannot do: no copy of it ever starts. */
+const installed: EggDefinition = {
+  ...egg,
+  id: "installed",
+  name: "Installed",
+  volumes: [{ name: "data", path: "/data", kind: "ephemeral" }],
+  panel: {
+    ...{ author: "", uuid: "", exportedAt: "", updateUrl: "", tags: [], features: [], fileDenylist: [] },
+    ...{ startupCommands: [], configFiles: [], done: [], stop: "" },
+    install: { script: "true", image: "installer", entrypoint: "sh" },
+  },
+};
+
 /** One copy that ran: told by its own process, whatever anybody else believes. */
 export type CopyRecord = {
   readonly container: string;
@@ -42,14 +55,15 @@ export type CopyRecord = {
   readonly untilMs: number;
 };
 
-/** The id of the egg that offerBeatingEgg makes. */
+/** The ids of the eggs that offerBeatingEgg makes. */
 export const BEATING = egg.id;
+export const INSTALLED = installed.id;
 
-/** Puts the egg into a coordinator's database. */
+/** Puts the eggs into a coordinator's database. */
 export async function offerBeatingEgg(databaseUrl: string): Promise<void> {
   const database = await openDatabase({ url: databaseUrl, log: silentLog });
   try {
-    await writeEggs(database, [], [egg], { builtIn: false, updatedAt: new Date() });
+    await writeEggs(database, [], [egg, installed], { builtIn: false, updatedAt: new Date() });
   } finally {
     await database.close();
   }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,6 +42,8 @@ export type FleetOptions = {
 /** `lormas up` as its user runs it, in a process group of its own, on a data directory that goes with it. */
 export class Fleet {
   readonly folder: string;
+  /** The CLI of this clone. */
+  readonly launcher = launcher;
   readonly dataDir: DataDir;
   readonly control: ControlClient;
   readonly #options: FleetOptions;
@@ -173,15 +175,12 @@ export class Fleet {
 
   /** Runs a command of the CLI to its end. */
   cli(...args: readonly string[]): Promise<CliOutcome> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(launcher, [...args, "--data-dir", this.dataDir.path], { env: this.#environment() });
-      let stdout = "";
-      let stderr = "";
-      child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-      child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-      child.once("error", reject);
-      child.once("close", (code) => resolve({ code, stdout, stderr }));
-    });
+    return outcomeOf(spawn(launcher, [...args, "--data-dir", this.dataDir.path], { env: this.#environment() }), "");
+  }
+
+  /** Runs a command of the CLI that is told of this fleet by `env` alone, with `input` on stdin. */
+  plainCli(env: NodeJS.ProcessEnv, args: readonly string[], input = ""): Promise<CliOutcome> {
+    return outcomeOf(spawn(launcher, [...args], { env: { ...env, [FLEET_MARK]: this.#mark } }), input);
   }
 
   /** Every process of this fleet that runs now. */
@@ -256,4 +255,18 @@ export class Fleet {
       ...this.#options.environment,
     };
   }
+}
+
+function outcomeOf(child: ChildProcessWithoutNullStreams, input: string): Promise<CliOutcome> {
+  return new Promise((resolve, reject) => {
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, stdout, stderr }));
+    // One that ends without reading it is no failure of the test.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+  });
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 
 /** A program of ours, started and started again by a test. */
@@ -22,6 +22,8 @@ export class OwnedProcess {
   readonly deaths: string[] = [];
   #child: ChildProcess | null = null;
   #wanted = false;
+  /** Bytes that runs before this one have logged. */
+  #loggedBefore = 0;
   #ended: Promise<void> = Promise.resolve();
   /** Write ends. Those of earlier runs stay open: a guard that outlived its agent holds the other end. */
   readonly #lifelines: Socket[] = [];
@@ -45,6 +47,7 @@ export class OwnedProcess {
     if (this.#child) return;
     const { args, environment, logPath, onMessage } = this.program;
     const log = openSync(logPath, "a");
+    this.#loggedBefore = fstatSync(log).size;
     const child = spawn(process.execPath, args(), {
       env: { ...environment(), LORMAS_LIFELINE_FD: "3" },
       stdio: ["ignore", log, log, "pipe", ...(onMessage ? (["ipc"] as const) : [])],
@@ -69,6 +72,11 @@ export class OwnedProcess {
         resolve();
       });
     });
+  }
+
+  /** What this run, or the last one, has logged. */
+  log(): string {
+    return readFileSync(this.program.logPath).subarray(this.#loggedBefore).toString("utf8");
   }
 
   /** Ends it with this signal, and lets it stay down. */

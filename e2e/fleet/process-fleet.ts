@@ -20,7 +20,7 @@ const READY_MS = 60_000;
 /** The setting of a connection that names its coordinator. */
 export const WRITER_SETTING = "lormas.writer";
 /** What coordinators of one fleet have in common outside the database. */
-const SHARED = ["pki", "admin.token", "auth.secret"];
+const SHARED = ["pki", "admin.token", "auth.secret", "secret-key"];
 
 export type ProcessFleetOptions = {
   readonly nodes: readonly string[];

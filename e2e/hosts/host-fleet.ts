@@ -71,6 +71,8 @@ export class HostFleet {
       LORMAS_DATA_DIR: dataDir,
       LORMAS_HTTP_LISTEN: `${host.address}:${HTTP_PORT}`,
       LORMAS_AGENT_LISTEN: `${host.address}:${AGENT_PORT}`,
+      LORMAS_PUBLIC_TLS: "off",
+      LORMAS_API_CALLS_PER_SECOND: "0",
     });
     await until(`the coordinator on ${host.name} is ready`, UP_MS, async () => {
       return existsSync(join(dataDir, "admin.token")) && (await fetch(`${this.httpUrl}/health/ready`)).status === 200;

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { until } from "../lab/src/until.ts";
-import { Fleet } from "./fleet/fleet.ts";
-import { copiesOf, describe as listed } from "./fleet/fleet-processes.ts";
+import { until } from "../../lab/src/until.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { copiesOf, describe as listed } from "../fleet/fleet-processes.ts";
 
 const fleet = new Fleet({ environment: { LORMAS_PROFILE: "fast" } });
 afterAll(() => fleet.dispose());

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { LEASE_PROFILES, waitMs } from "@lormas/lease/lease-policy.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { until } from "../lab/src/until.ts";
-import { BEATING, CopyRecords, offerBeatingEgg, overlaps } from "./fleet/beating-copy.ts";
-import { ProcessFleet } from "./fleet/process-fleet.ts";
+import { until } from "../../lab/src/until.ts";
+import { BEATING, CopyRecords, offerBeatingEgg, overlaps } from "../fleet/beating-copy.ts";
+import { ProcessFleet } from "../fleet/process-fleet.ts";
 
 /** Cuts a host off: everything that carries its mark gets SIGKILL, until there is nothing; only then the answer is yes. */
 const HOOK = (marks: string) => `#!/bin/sh

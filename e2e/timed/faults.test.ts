@@ -3,12 +3,12 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { until } from "../lab/src/until.ts";
-import { CopyWatch } from "./fleet/copy-watch.ts";
-import { EmbeddedDatabase } from "./fleet/embedded-database.ts";
-import { EventRecord } from "./fleet/event-record.ts";
-import { Fleet } from "./fleet/fleet.ts";
-import { copiesOf } from "./fleet/fleet-processes.ts";
+import { until } from "../../lab/src/until.ts";
+import { CopyWatch } from "../fleet/copy-watch.ts";
+import { EmbeddedDatabase } from "../fleet/embedded-database.ts";
+import { EventRecord } from "../fleet/event-record.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { copiesOf } from "../fleet/fleet-processes.ts";
 
 let fleet: Fleet;
 let database: EmbeddedDatabase;
@@ -156,7 +156,7 @@ test("an agent whose certificate has been revoked is shut out, and its container
   const before = await fleet.createRunning("revoked");
   const node = before.nodeName;
   const pid = await fleet.childPid(node);
-  expect(await database.run("update node set revoked_at = now() where name = $1", [node])).toBe(1);
+  expect((await fleet.cli("node", "revoke", node)).code).toBe(0);
   await fleet.nodes("DEAD", [node]);
   const after = await until("the container runs on another node", 60_000, async () => {
     const now = await fleet.container("revoked", "RUNNING");

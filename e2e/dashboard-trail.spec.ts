@@ -1,0 +1,234 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { expect, type Page, type Response, test } from "@playwright/test";
+import { Dashboard, holdsEverywhere, noBrowser } from "./fleet/dashboard.ts";
+
+test.describe.configure({ mode: "serial" });
+test.skip(noBrowser !== "", noBrowser);
+
+let dashboard: Dashboard;
+let page: Page;
+test.beforeAll(async ({ browser }) => {
+  dashboard = await Dashboard.up(browser, { environment: { LORMAS_PROFILE: "fast" } });
+  page = dashboard.page;
+});
+test.afterAll(() => dashboard?.dispose());
+test.afterEach(async () => {
+  expect(dashboard.takeErrors()).toEqual([]);
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+const rows = (name: string) => page.getByRole("table", { name }).getByRole("row");
+
+test("labels and priority are set on the node's page, and refused where they are wrong", async () => {
+  await dashboard.open("/nodes");
+  await page.getByRole("link", { name: "node-1" }).first().click();
+  await page.getByLabel("Key").fill("zone");
+  await page.getByLabel("Value").fill("to the east");
+  await page.getByRole("button", { name: "Set the label" }).click();
+  await expect(page.getByRole("alert")).toContainText("A value is empty, or made of");
+  await page.getByLabel("Value").fill("east");
+  await page.getByRole("button", { name: "Set the label" }).click();
+  await expect(page.getByRole("list", { name: "Labels" })).toContainText("zone=east");
+  await page.getByLabel(/^Priority/).fill("5");
+  await page.getByRole("button", { name: "Set", exact: true }).click();
+  const node = async () => (await dashboard.fleet.api().nodes.getNode({ id: "node-1" })).node;
+  await expect.poll(async () => (await node())?.priority).toBe(5);
+  expect((await node())?.labels).toEqual({ zone: "east" });
+  await holdsEverywhere(page, "node-detail");
+  await page.getByRole("button", { name: "Take away the label zone" }).click();
+  await expect(page.getByText("It has no label")).toBeVisible();
+});
+
+test("a host joins by the line that the page gives, while the page waits; then it is shut out and removed", async () => {
+  await dashboard.open("/nodes?join");
+  const dialog = page.getByRole("dialog", { name: "Join a node" });
+  await dialog.getByLabel("Name").fill("node-1");
+  await expect(dialog.getByRole("alert")).toContainText("A node of this name is there");
+  await dialog.getByLabel("Name").fill("host-9");
+  await dialog.getByLabel("Address").fill("127.0.1.9");
+  await dialog.getByLabel("Runs containers with").selectOption("exec");
+  await holdsEverywhere(page, "join");
+  await dialog.getByRole("button", { name: "Make the line" }).click();
+  await expect(dialog.getByTestId("join-state")).toContainText("waiting for host-9");
+  await expect(dialog.getByText("Only the coordinator’s own machine reaches it")).toBeVisible();
+  await holdsEverywhere(page, "join-line");
+
+  // As somebody would paste it, but for the folder, which is root's.
+  const line = (await dialog.getByTestId("join-line").innerText()).replace(
+    "/var/lib/lormas-agent",
+    join(dashboard.fleet.folder, "host-9"),
+  );
+  const cwd = fileURLToPath(new URL("..", import.meta.url));
+  const runDir = join(dashboard.fleet.folder, "host-9-run");
+  const agent = spawn("sh", ["-c", `exec env ${line.replaceAll("\\\n", " ")}`], {
+    ...{ cwd, stdio: "ignore", detached: true },
+    env: { ...process.env, LORMAS_PEER_LISTEN: "off", LORMAS_RUN_DIR: runDir, HOME: dashboard.fleet.folder },
+  });
+  try {
+    await expect(dialog.getByTestId("join-state")).toContainText("host-9 has joined and takes containers", {
+      timeout: 60_000,
+    });
+    await holdsEverywhere(page, "join-done");
+    await dialog.getByRole("link", { name: "Open host-9" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "host-9" })).toBeVisible();
+
+    await page.getByRole("button", { name: "Revoke" }).click();
+    const revoke = page.getByRole("alertdialog", { name: "Revoke host-9?" });
+    await holdsEverywhere(page, "node-revoke");
+    await revoke.getByRole("button", { name: "Revoke" }).click();
+    await expect(revoke).toBeHidden();
+    await expect(page.getByText("revoked", { exact: true })).toBeVisible();
+    await page.getByRole("button", { name: "Remove", exact: true }).click({ timeout: 60_000 });
+    await page.getByRole("alertdialog", { name: "Remove host-9?" }).getByRole("button", { name: "Remove" }).click();
+    await expect(page).toHaveURL(/\/nodes$/);
+    await expect(page.getByTestId("node-row-node-1")).toBeVisible();
+    await expect(page.getByTestId("node-row-host-9")).toHaveCount(0);
+  } finally {
+    if (agent.pid !== undefined) process.kill(-agent.pid, "SIGTERM");
+  }
+});
+
+test("jobs are followed as they run, filtered by the address, and lead to their container", async () => {
+  const { containers } = dashboard.fleet.api();
+  await dashboard.fleet.createRunning("web");
+  await dashboard.fleet.createRunning("other");
+  await dashboard.open("/jobs");
+  await expect(page.getByTestId("job-create-web")).toContainText("done");
+  await containers.stopContainer({ id: "web" });
+  await expect(page.getByTestId("job-stop-web")).toContainText("done");
+  await expect(page.getByTestId("job-stop-web")).toContainText("token admin");
+  await holdsEverywhere(page, "jobs");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByPlaceholder("Name or id of a container").fill("other");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\?container=other$/);
+  await expect(page.getByTestId("job-create-web")).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByTestId("job-create-other")).toBeVisible();
+  await expect(page.getByTestId("job-create-web")).toHaveCount(0);
+  await page.getByLabel("State").selectOption("1");
+  await expect(page.getByText("No job fits")).toBeVisible();
+  await page.getByRole("button", { name: "Show all jobs" }).click();
+  await page.getByTestId("job-stop-web").getByRole("link", { name: "web" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "web" })).toBeVisible();
+});
+
+test("the trail is filtered by the address, goes back page by page, and shows what changed", async () => {
+  const { nodes } = dashboard.fleet.api();
+  // More than a page of entries, each of which is told apart by what it changed.
+  for (let change = 0; change < 105; change += 1) await nodes.updateNode({ id: "node-1", priority: 1 + (change % 2) });
+  await nodes.updateNode({ id: "node-1", priority: 7 });
+  await dashboard.open("/audit");
+  await expect(rows("Audit trail, newest first")).toHaveCount(101);
+  await holdsEverywhere(page, "audit");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByRole("button", { name: "Load older" }).click();
+  await expect.poll(() => rows("Audit trail, newest first").count()).toBeGreaterThan(107);
+
+  await page.getByLabel("Method").fill("UpdateNode");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\?method=UpdateNode$/);
+  await page.getByLabel("When").selectOption("1h");
+  await expect(page).toHaveURL(/from=1h/);
+  await page.reload();
+  await expect(page.getByLabel("Method")).toHaveValue("UpdateNode");
+  await expect(page.getByLabel("When")).toHaveValue("1h");
+  await expect(rows("Audit trail, newest first").nth(1)).toContainText("NodeService/UpdateNode");
+  await page.getByRole("button", { name: "NodeService/UpdateNode" }).first().click();
+  const drawer = page.getByRole("dialog", { name: "NodeService/UpdateNode" });
+  await expect(drawer.getByRole("row", { name: /priority 1 7/ })).toBeVisible();
+  await expect(drawer.getByRole("region", { name: "What was asked for" })).toContainText('"priority": 7');
+  await holdsEverywhere(page, "audit-entry");
+  await page.keyboard.press("Escape");
+  await expect(drawer).toBeHidden();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByLabel("Object").fill("no such thing");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Show the whole trail" }).click();
+  await expect(page).toHaveURL(/\/audit$/);
+});
+
+test("what the filter shows goes out as NDJSON, oldest first", async () => {
+  await page.getByLabel("Method").fill("UpdateNode");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/method=UpdateNode/);
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Export as NDJSON" }).click(),
+  ]);
+  expect(file.suggestedFilename()).toBe("lormas-audit.ndjson");
+  const entries = (await readFile(await file.path(), "utf8"))
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(entries.length).toBeGreaterThan(106);
+  expect(new Set(entries.map(({ method }) => method))).toEqual(new Set(["NodeService/UpdateNode"]));
+  const numbers = entries.map(({ sequence }) => Number(sequence));
+  expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+});
+
+test("the palette goes anywhere from the keyboard alone, and gives the focus back", async () => {
+  await dashboard.open("/");
+  await page.keyboard.press("Control+k");
+  const field = page.getByRole("combobox", { name: "Go to" });
+  await expect(field).toBeFocused();
+  await holdsEverywhere(page, "palette");
+  await field.fill("we");
+  await expect(page.getByRole("option").first()).toHaveText(/^web\s*container$/);
+  await expect(page.getByRole("option").first()).toHaveAttribute("aria-selected", "true");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "web" })).toBeVisible();
+  await page.keyboard.press("Meta+k");
+  await field.fill("node-1");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "node-1" })).toBeVisible();
+  await page.keyboard.press("Control+k");
+  await field.fill("trail");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/audit$/);
+  await page.keyboard.press("Control+k");
+  await field.fill("nothing of that name");
+  await expect(page.getByText("Nothing is called so")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(field).toBeHidden();
+
+  const room = page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Clusters" });
+  await room.focus();
+  await page.keyboard.press("Control+k");
+  await expect(field).toBeFocused();
+  await page.keyboard.press("Control+k");
+  await expect(field).toBeHidden();
+  await expect(room).toBeFocused();
+});
+
+test("the first page brings little, and a room its own code only when it is gone to", async () => {
+  const brought = new Map<string, Promise<Buffer>>();
+  const note = (response: Response) => {
+    if (/\.js$/.test(new URL(response.url()).pathname)) brought.set(response.url(), response.body());
+  };
+  page.on("response", note);
+  await dashboard.open("/");
+  const scripts = await Promise.all(brought.values());
+  const compressed = scripts.reduce((sum, script) => sum + gzipSync(script).byteLength, 0);
+  expect(scripts.length).toBeGreaterThan(3);
+  expect(compressed).toBeLessThanOrEqual(170 * 1024);
+  const before = brought.size;
+  await page.getByRole("link", { name: "Audit trail" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Audit trail" })).toBeVisible();
+  expect(brought.size).toBeGreaterThan(before);
+  page.off("response", note);
+});
+
+test("on a phone the rooms of administration are one tap away", async () => {
+  await page.setViewportSize({ width: 375, height: 800 });
+  await dashboard.open("/");
+  await page.getByRole("button", { name: "Administration" }).click();
+  await holdsEverywhere(page, "administration-menu");
+  await page.setViewportSize({ width: 375, height: 800 });
+  await page.getByRole("navigation", { name: "Administration" }).getByRole("link", { name: "Jobs" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Jobs" })).toBeVisible();
+});
