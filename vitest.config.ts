@@ -18,6 +18,7 @@ const rooms = [
   "simulator",
   "bench",
   "lab",
+  "conformance",
 ];
 /** Starts the PostgreSQL that testDatabase() makes databases on. */
 const testPostgres = ["coordinator/src/store/test-postgres-setup.ts"];
@@ -28,14 +29,18 @@ const patient = { exclude: never, globalSetup: testPostgres, testTimeout: 90_000
 
 /**
  * `*.test.ts` beside the code decides on values alone and is quick. `*.integration.test.ts`, and every test of e2e/,
- * starts processes, databases or engines; it gets more time. Playwright's tests are e2e/**\/*.spec.ts and run on their own.
+ * starts processes, databases or engines; it gets more time. Those of e2e/timed hold the product to a number of seconds and
+ * run one after the other, when nothing else does. Playwright's tests are e2e/**\/*.spec.ts and run on their own.
  */
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: 2,
+    // On two cores: a third uses what the others leave while they wait.
+    maxWorkers: 3,
     // A wait without a bound of its own: vitest's second says more about the machine than about what is waited for.
     expect: { poll: { timeout: 10_000 } },
+    // It says that it is for tests; it is used for tests.
+    onConsoleLog: (text) => !/^oidc-provider (WARNING|NOTICE): /.test(text),
     reporters: tallyPath === undefined ? ["default"] : ["default", new VitestTallyReporter(tallyPath)],
     projects: [
       ...rooms.map((room) => ({
@@ -57,9 +62,10 @@ export default defineConfig({
           ...patient,
         },
       },
+      { extends: true as const, test: { name: "e2e", include: ["e2e/*.test.ts"], ...patient } },
       {
         extends: true as const,
-        test: { name: "e2e", include: ["e2e/**/*.test.ts"], ...patient, fileParallelism: false },
+        test: { name: "timed", include: ["e2e/timed/*.test.ts"], ...patient, fileParallelism: false },
       },
     ],
   },

@@ -11,7 +11,7 @@ const tallyPath = process.env["LORMAS_TALLY"];
 export default defineConfig({
   test: {
     name: "faults",
-    include: ["{e2e,coordinator,agent,simulator,lab}/**/*.faults.ts"],
+    include: ["{e2e,coordinator,agent,simulator,lab,conformance}/**/*.faults.ts"],
     exclude: ["**/node_modules/**"],
     globalSetup: ["coordinator/src/store/test-postgres-setup.ts"],
     pool: "forks",

@@ -77,6 +77,9 @@ describe("an import that points the wrong way is refused", () => {
     ["lab/src/a.ts", "@lormas/coordinator/domain/node/node-machine.ts"],
     ["lab/src/a.ts", "../../e2e/fleet/fleet.ts"],
     ["agent/src/a.ts", "@lormas/lab/lab.ts"],
+    ["conformance/src/a.ts", "@lormas/agent/node/node-agent.ts"],
+    ["conformance/src/a.ts", "@lormas/coordinator/runtime/node-watch.ts"],
+    ["e2e/a.test.ts", "../conformance/src/stage.ts"],
     ["ui/src/lib/a.ts", "@lormas/lease/x.ts"],
     ["ui/src/lib/a.ts", "../../../coordinator/src/a.ts"],
     ["cli/src/up/a.ts", "@lormas/agent/main.ts"],
@@ -97,6 +100,13 @@ describe("an import that points the wrong way is refused", () => {
     expect(refused("lab/src/a.ts", "@lormas/agent/x.ts", "../../cli/src/client/api-client.ts", "node:fs")).toEqual([]);
     expect(refused("e2e/hosts/a.ts", "../../lab/src/network/host-network.ts")).toEqual([]);
     expect(refused("bench/crash/crash.ts", "@lormas/lab/lab.ts")).toEqual([]);
+    expect(
+      refused(
+        "conformance/src/a.ts",
+        "@lormas/coordinator/agents/join-token.ts",
+        "@lormas/agent/process/process-table.ts",
+      ),
+    ).toEqual([]);
     expect(refused("ui/src/lib/a.ts", "@lormas/gen/x.ts", "#lib/b.ts", "svelte")).toEqual([]);
     expect(refused("cli/src/a.ts", "@lormas/gen/x.ts", "./b.ts", "commander", "node:fs")).toEqual([]);
   });

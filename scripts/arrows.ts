@@ -51,6 +51,19 @@ const ARROWS: readonly Arrow[] = [
     rule: "coordinator/src/domain is pure: it imports xstate, itself and @lormas/lease only",
   },
   {
+    binds: under("coordinator/src/eggs/interchange/", "coordinator/src/eggs/rules/"),
+    allows: (target) =>
+      isRoom(target, "coordinator/src/eggs/", "coordinator/src/domain/") ||
+      isPackage(target, "yaml", "zod") ||
+      (target.kind === "node" && ["crypto", "net"].includes(target.name)),
+    rule: "reading and writing eggs is pure: it imports eggs, domain, yaml and zod, and of Node's modules what computes alone",
+  },
+  {
+    binds: under("coordinator/src/permissions/"),
+    allows: (target) => isRoom(target, "coordinator/src/permissions/") || isPackage(target, "@bufbuild/protobuf"),
+    rule: "coordinator/src/permissions is pure: it imports itself and the descriptors of methods",
+  },
+  {
     binds: under("lease/"),
     allows: (target) => isRoom(target, "lease/"),
     rule: "lease imports nothing but itself",
@@ -99,6 +112,24 @@ const ARROWS: readonly Arrow[] = [
     binds: (file) => !under("lab/", "e2e/", "bench/")(file),
     allows: (target) => !isRoom(target, "lab/"),
     rule: "only e2e and bench stand on the lab: what tests and measures on its hosts, never the product",
+  },
+  {
+    binds: under("conformance/"),
+    allows: (target) =>
+      target.kind !== "room" ||
+      isRoom(target, "conformance/", "gen/", "wire/", "agent/src/process/") ||
+      isRoom(
+        target,
+        "coordinator/src/agents/",
+        "coordinator/src/domain/refusal.ts",
+        "coordinator/src/runtime/clock.ts",
+      ),
+    rule: "the conformance suite knows no agent: it imports gen, wire, the coordinator's certificates and enrolment, and what looks at this machine's processes",
+  },
+  {
+    binds: (file) => !under("conformance/")(file),
+    allows: (target) => !isRoom(target, "conformance/"),
+    rule: "nothing stands on the conformance suite",
   },
   {
     binds: under("ui/"),

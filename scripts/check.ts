@@ -49,6 +49,7 @@ const CHECKS: readonly Check[] = [
   ...(existsSync(join(repositoryRoot, "scripts/draw-statecharts.ts"))
     ? [{ name: "drawn statecharts are fresh", run: () => command("node", "scripts/draw-statecharts.ts", "--check") }]
     : []),
+  { name: "man page is fresh", run: () => command("node", "scripts/write-man-page.ts", "--check") },
   ...(uiHasSources()
     ? [{ name: "dashboard types", run: () => command("npm", "run", "--silent", "check", "--workspace", "ui") }]
     : []),

@@ -31,18 +31,20 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
   },
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 8 * 60_000 },
+  { name: "conformance", args: vitest("conformance/broken-agents.faults.ts"), limitMs: 20 * 60_000 },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
-  {
-    name: "lab",
-    args: vitest("lab/leftovers.faults.ts", "lab/scenarios.faults.ts"),
-    limitMs: 60 * 60_000,
-    onlyNamed: true,
-  },
+  { name: "lab", args: vitest("lab/leftovers.faults.ts", "lab/scenarios.faults.ts"), limitMs: 30 * 60_000 },
+  { name: "lab-more", args: vitest("lab/more-scenarios.faults.ts"), limitMs: 30 * 60_000, onlyNamed: true },
   {
     name: "chaos",
     args: program("3 minutes of chaos", "lab/src/main.ts", "chaos", "--minutes", "3", "--seed", "commit"),
     limitMs: 15 * 60_000,
-    onlyNamed: true,
+  },
+  {
+    name: "fuzz",
+    args: ["node_modules/vitest/vitest.mjs", "run", "coordinator/src/api/fuzz"],
+    env: { LORMAS_FUZZ_REQUESTS: "5000" },
+    limitMs: 12 * 60_000,
   },
   { name: "model", args: program("spin's answers", "scripts/check-model.ts"), limitMs: 6 * 60_000 },
   {

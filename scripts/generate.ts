@@ -1,5 +1,5 @@
-// npm run gen: checks the protos' form, then makes anew what is made: gen/ (TypeScript and openapi.yaml) and the drawings
-// of the statecharts.
+// npm run gen: checks the protos' form, then makes anew what is made: gen/ (TypeScript and openapi.yaml) the drawings
+// of the statecharts, and the man page.
 import { spawnSync } from "node:child_process";
 import { repositoryRoot } from "./bootstrap.mjs";
 import { bufEnvironment, withGenerated, writeGenerated } from "./generated-tree.ts";
@@ -16,4 +16,5 @@ const changes = withGenerated(writeGenerated);
 for (const { path, kind } of changes) console.log(`${kind === "left over" ? "removed" : "wrote"} ${path}`);
 console.log(changes.length === 0 ? "gen/ was fresh" : `gen/: ${changes.length} files changed`);
 const drawn = spawnSync(process.execPath, ["scripts/draw-statecharts.ts"], { cwd: repositoryRoot, stdio: "inherit" });
-process.exitCode = drawn.status ?? 1;
+const manual = spawnSync(process.execPath, ["scripts/write-man-page.ts"], { cwd: repositoryRoot, stdio: "inherit" });
+process.exitCode = drawn.status || (manual.status ?? 1);

@@ -53,7 +53,11 @@ describe("gen/openapi.yaml", () => {
 
   test("a path field is not in the body, and a path with only such fields needs none", () => {
     const { requestBody } = document.paths["/api/v1/containers/{id}/migrate"].post;
-    expect(Object.keys(requestBody.content["application/json"].schema.properties)).toEqual(["targetNode"]);
+    expect(Object.keys(requestBody.content["application/json"].schema.properties)).toEqual([
+      "targetNode",
+      "force",
+      "requestId",
+    ]);
     expect(requestBody.required).toBe(false);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { closingLine, EMPTY_TALLY, failure, playwrightTally, skipLines, sum } from "./test-tally.ts";
+import { closingLine, EMPTY_TALLY, failedTest, failure, playwrightTally, skipLines, sum } from "./test-tally.ts";
 
 describe("the closing line", () => {
   test("says skipped only when something was", () => {
@@ -20,7 +20,13 @@ test("a browser test that passes only on a second try counts as failed, and a br
   const spec = (title: string, status: "expected" | "unexpected" | "flaky" | "skipped", description?: string) => ({
     title,
     file: "a.spec.ts",
-    tests: [{ status, annotations: description === undefined ? [] : [{ type: "skip", description }] }],
+    tests: [
+      {
+        status,
+        annotations: description === undefined ? [] : [{ type: "skip", description }],
+        results: status === "skipped" || status === "expected" ? [{}] : [{ error: { message: `no ${title}\n at x` } }],
+      },
+    ],
   });
   const tally = playwrightTally({
     suites: [
@@ -36,7 +42,16 @@ test("a browser test that passes only on a second try counts as failed, and a br
     passed: 1,
     failed: 3,
     skipped: 1,
-    failures: ["a.spec.ts > three", "a.spec.ts > two (flaky)", "playwright: no config"],
+    failures: ["a.spec.ts > three: no three at x", "a.spec.ts > two (flaky): no two at x", "playwright: no config"],
     skips: [{ test: "a.spec.ts > four", reason: "no engine" }],
   });
+});
+
+test("a failed test is told with its reason in one line, without colours and cut", () => {
+  expect(failedTest("a > b", "\u001b[31mexpected 1\n  to be 2\u001b[39m").failures).toEqual([
+    "a > b: expected 1 to be 2",
+  ]);
+  expect(failedTest("a > b", undefined).failures).toEqual(["a > b"]);
+  expect(failedTest("a", "x".repeat(601)).failures).toEqual([`a: ${"x".repeat(600)} …`]);
+  expect(failedTest("a", "x".repeat(600)).failures).toEqual([`a: ${"x".repeat(600)}`]);
 });

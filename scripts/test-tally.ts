@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 /** How a part of the run ended: every test is counted once. */
 export type Tally = {
   readonly passed: number;
@@ -14,6 +16,23 @@ export const EMPTY_TALLY: Tally = { passed: 0, failed: 0, skipped: 0, failures: 
 
 /** A part that failed as a whole, such as a runner that broke down. */
 export const failure = (what: string): Tally => ({ ...EMPTY_TALLY, failed: 1, failures: [what] });
+
+/** Characters of a failure's reason that are told: enough for what was expected and what came instead. */
+const REASON_MAX = 600;
+
+/** Why a test failed, in one line without colours, cut to REASON_MAX characters; "" for no message. */
+export function reasonLine(message: string | undefined): string {
+  const line = stripVTControlCharacters(message ?? "")
+    .replace(/\s+/g, " ")
+    .trim();
+  return line.length > REASON_MAX ? `${line.slice(0, REASON_MAX)} …` : line;
+}
+
+/** A test that failed, and why: where only the end of a run's output is kept, this line is all there is to go by. */
+export function failedTest(name: string, message: string | undefined): Tally {
+  const reason = reasonLine(message);
+  return failure(reason === "" ? name : `${name}: ${reason}`);
+}
 
 /** The sum of several parts, in order. */
 export function sum(tallies: readonly Tally[]): Tally {
@@ -53,6 +72,7 @@ type PlaywrightSuite = {
     readonly file: string;
     readonly tests: readonly {
       readonly status: "expected" | "unexpected" | "flaky" | "skipped";
+      readonly results: readonly { readonly error?: { readonly message?: string } }[];
       readonly annotations: readonly { readonly type: string; readonly description?: string }[];
     }[];
   }[];
@@ -72,7 +92,10 @@ export function playwrightTally(report: PlaywrightReport): Tally {
         spec.tests.map((test): Tally => {
           const name = `${spec.file} > ${spec.title}`;
           if (test.status === "expected") return { ...EMPTY_TALLY, passed: 1 };
-          if (test.status !== "skipped") return failure(`${name}${test.status === "flaky" ? " (flaky)" : ""}`);
+          if (test.status !== "skipped") {
+            const message = test.results.find(({ error }) => error !== undefined)?.error?.message;
+            return failedTest(`${name}${test.status === "flaky" ? " (flaky)" : ""}`, message);
+          }
           const why = test.annotations.find(({ type }) => type === "skip")?.description;
           return { ...EMPTY_TALLY, skipped: 1, skips: [{ test: name, reason: why ?? "the test gives no reason" }] };
         }),
