@@ -1,7 +1,8 @@
 import type { ConfigFile, ConfigReplacement, WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { RuntimeFault } from "../runtime/container-runtime.ts";
-import type { ConfigEdit, ConfigParser, ConfigValue } from "./config-edit.ts";
+import type { ConfigEdit, ConfigParser } from "./config-edit.ts";
 import { filled } from "./config-placeholders.ts";
+import type { ConfigValue } from "./config-value.ts";
 import { editApart } from "./edit-apart.ts";
 import type { VolumeFiles } from "./volume-files.ts";
 import { volumePath } from "./volume-path.ts";

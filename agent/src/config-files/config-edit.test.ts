@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type ConfigChange, type ConfigParser, type ConfigValue, editConfig } from "./config-edit.ts";
+import { type ConfigParser, editConfig } from "./config-edit.ts";
+import type { ConfigChange, ConfigValue } from "./config-value.ts";
 
 const set = (match: string, value: ConfigValue, ifValue: string | null = null): ConfigChange => ({
   match,

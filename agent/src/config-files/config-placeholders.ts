@@ -1,4 +1,4 @@
-import type { ConfigValue } from "./config-edit.ts";
+import type { ConfigValue } from "./config-value.ts";
 
 const PLACEHOLDER = /\{\{\s*(?:env\.([A-Za-z_][A-Za-z0-9_]*)|(config\.docker\.interface))\s*\}\}/g;
 

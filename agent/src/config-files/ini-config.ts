@@ -1,4 +1,4 @@
-import { type ConfigChange, changedValue, valueText } from "./config-edit.ts";
+import { type ConfigChange, changedValue, valueText } from "./config-value.ts";
 
 /**
  * Sets keys of sections. "section.key" names one; a section with dots stands in brackets ("[/Script/Engine.Game].key"), and without a

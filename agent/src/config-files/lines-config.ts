@@ -1,4 +1,4 @@
-import { type ConfigChange, valueText } from "./config-edit.ts";
+import { type ConfigChange, valueText } from "./config-value.ts";
 
 /** Puts whole lines in the place of those that begin with what is looked for; of several the longest counts. */
 export function editLines(text: string, changes: readonly ConfigChange[]): string {

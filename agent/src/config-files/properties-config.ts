@@ -1,4 +1,4 @@
-import { type ConfigChange, changedValue, valueText } from "./config-edit.ts";
+import { type ConfigChange, changedValue, valueText } from "./config-value.ts";
 
 type Entry = { readonly key: string; readonly value: string; readonly first: number; readonly last: number };
 

@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
-import { type ConfigChange, ConfigFault, type ConfigValue, changedValue } from "./config-edit.ts";
 import { EVERY, type PathStep, pathSteps } from "./config-path.ts";
+import { type ConfigChange, ConfigFault, type ConfigValue, changedValue } from "./config-value.ts";
 
 /** A tree in which values are set at paths of keys and places; what lies behind is JSON's data or YAML's nodes. */
 type Tree<Branch> = {
@@ -47,6 +47,7 @@ export function editYaml(text: string, changes: readonly ConfigChange[]): string
     throw new ConfigFault(`is no YAML that can be read: line ${line}: ${problem.code}`);
   }
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    // A map, which a document may hold; createNode's type does not say which kind of node it made.
     document.contents = document.createNode({}) as unknown as typeof document.contents;
   }
   if (!isMap(document.contents) && !isSeq(document.contents)) {

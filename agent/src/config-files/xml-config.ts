@@ -1,4 +1,4 @@
-import { type ConfigChange, ConfigFault, changedValue, valueText } from "./config-edit.ts";
+import { type ConfigChange, ConfigFault, changedValue, valueText } from "./config-value.ts";
 
 /** How deep elements may be in one another. */
 const DEPTH_MAX = 64;

@@ -21,7 +21,8 @@ import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
 import { UsageMeter } from "./usage-meter.ts";
 import { PARALLEL_INSTALLS_MAX, reinstallVolume } from "./volume-install.ts";
 import { prepareWorkload } from "./workload-prepare.ts";
-import { startWorkload, type WorkloadStartParts } from "./workload-start.ts";
+import { startWorkload } from "./workload-start.ts";
+import type { WorkloadStartParts } from "./workload-start-parts.ts";
 import { reportKey, workloadStatus } from "./workload-status.ts";
 
 /** Prepares, creations and starts that run at once. Waiting for health and for a stop's grace does not count. */

@@ -5,7 +5,7 @@ import type { ContainerSlot } from "./container-slot.ts";
 import { engineAnswers } from "./engine-wait.ts";
 import { overtakenStart } from "./start-failure.ts";
 import { releaseStart, type StartOrder } from "./start-release.ts";
-import type { WorkloadStartParts } from "./workload-start.ts";
+import type { WorkloadStartParts } from "./workload-start-parts.ts";
 
 /** Install scripts that run at once on a node. */
 export const PARALLEL_INSTALLS_MAX = 2;

@@ -2,7 +2,7 @@ import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { type CommandOutcome, failed, SUCCEEDED } from "./command-gate.ts";
 import type { CommandTime } from "./command-time.ts";
 import type { ContainerSlot } from "./container-slot.ts";
-import type { WorkloadStartParts } from "./workload-start.ts";
+import type { WorkloadStartParts } from "./workload-start-parts.ts";
 
 /** Has image and volumes there before a start; a stop or removal, and the end of its time, cut it. */
 export async function prepareWorkload(

@@ -1,50 +1,25 @@
 import { toJson } from "@bufbuild/protobuf";
 import type { Command } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { type WorkloadSpec, WorkloadSpecSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
-import type { BootClock, Timers } from "../clock/clock.ts";
-import type { GuardLink } from "../guard-client/guard-link.ts";
-import type { Journal } from "../journal/journal.ts";
-import type { ContainerRuntime, GuardedGroup } from "../runtime/container-runtime.ts";
+import type { GuardedGroup } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, SUCCEEDED } from "./command-gate.ts";
 import type { CommandTime } from "./command-time.ts";
 import type { ContainerSlot } from "./container-slot.ts";
 import { engineAnswers } from "./engine-wait.ts";
 import { healthProbe, healthTimes, noHealthCheck } from "./health-check.ts";
-import type { parallelLimit } from "./parallel-limit.ts";
 import { awaitReadyOutput, READY_BUDGET_MS_DEFAULT } from "./ready-output.ts";
 import { awaitServing } from "./serving-wait.ts";
-import type { SharedTurns } from "./shared-turns.ts";
 import { overtakenStart, whyEnded } from "./start-failure.ts";
 import { releaseStart } from "./start-release.ts";
 import { withoutInstall } from "./stored-spec.ts";
 import { installVolume } from "./volume-install.ts";
+import type { WorkloadStartParts } from "./workload-start-parts.ts";
 
 /** A process without a health check must live this long to count as started. */
 const SETTLE_MS = 100;
 /** Lines that were waited for in vain and are named, and characters of each. */
 const LINES_NAMED_MAX = 3;
 const LINE_NAMED_CHARS = 120;
-
-export type WorkloadStartParts = {
-  readonly runtime: ContainerRuntime;
-  readonly journal: Journal;
-  readonly guard: GuardLink;
-  readonly mayStart: () => boolean;
-  readonly leaving: () => boolean;
-  readonly address: string;
-  readonly clock: BootClock;
-  readonly timers: Timers;
-  /** In which output is searched. */
-  readonly turns: SharedTurns;
-  /** Bounds how many starts are at work at once. */
-  readonly limit: ReturnType<typeof parallelLimit>;
-  /** The same of install scripts, which take longer. */
-  readonly installLimit: ReturnType<typeof parallelLimit>;
-  /** What crashed before is settled by this start. */
-  readonly settled: (containerId: string) => void;
-  readonly watch: (spec: WorkloadSpec, kind: "healthy" | "unhealthy", detail?: string) => void;
-  readonly observe: (slot: ContainerSlot) => Promise<void>;
-};
 
 /**
  * Carries out a start: the journal first, then the runtime; answers once the copy serves. A stop or removal that comes in

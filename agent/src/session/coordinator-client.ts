@@ -93,6 +93,7 @@ export function enrolCall(
 ): Promise<EnrolResponse> {
   const Client = makeClientConstructor(grpcService(EnrolmentService), "EnrolmentService");
   const client = new Client(hostPort, credentials.createSsl(Buffer.from(caPem)), CHANNEL_OPTIONS);
+  // As above: the definition makes this shape true.
   const enrol = (client as unknown as EnrolClient).enrol.bind(client);
   return new Promise<EnrolResponse>((resolve, reject) => {
     enrol(request, { deadline }, (error, response) =>

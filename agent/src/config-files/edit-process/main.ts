@@ -1,7 +1,8 @@
 // Edits configuration files for the agent that has started it, and ends. The editing is a thread's, so that this process hears when
 // its time is up or the agent is gone.
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { type ConfigEdit, ConfigFault, editConfig } from "../config-edit.ts";
+import { type ConfigEdit, editConfig } from "../config-edit.ts";
+import { ConfigFault } from "../config-value.ts";
 import { EDIT_MS_MAX, type EditAnswer } from "../edit-apart.ts";
 
 function answerTo(edits: readonly ConfigEdit[]): EditAnswer[] {

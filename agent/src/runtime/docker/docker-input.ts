@@ -49,6 +49,7 @@ function attached(container: Docker.Container, timers: Timers): Promise<Duplex> 
     container.attach({ stream: true, stdin: true, hijack: true }).then(
       (stream) => {
         cancel();
+        // Taken over, it is the connection itself; dockerode gives it under a narrower type.
         const connection = stream as unknown as Duplex;
         if (!late) return resolve(connection);
         connection.once("error", () => undefined);

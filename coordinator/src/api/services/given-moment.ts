@@ -1,6 +1,6 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { boundedMoment } from "../../domain/moment.ts";
 import { Refusal } from "../../domain/refusal.ts";
+import { boundedMoment } from "../../store/read-model/moment.ts";
 
 /** The moment that a request's field names, to the millisecond; null where it names none. Refuses one that no Timestamp may be. */
 export function givenMoment(given: Timestamp | undefined, field: string): Date | null {

@@ -41,7 +41,10 @@ type Weighed = {
 /** Counts what searches cost: rows and nodes that were weighed, each some nanoseconds. */
 export type SearchCost = { weighings: number };
 
-/** Nodes of one kind in rows of those that are alike in room, so that most rows need not be looked into. */
+/**
+ * Nodes of one kind in rows of those that are alike in room, so that most rows need not be looked into. Its loops run millions of
+ * times: an index below its array's length is taken by `as`, without a check.
+ */
 export class PlacementShelf {
   readonly kind: ShelfKind;
   readonly #rows: Row[] = [];

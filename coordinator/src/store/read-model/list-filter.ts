@@ -1,6 +1,6 @@
-import { momentOf } from "../../domain/moment.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { isPlain } from "./lookup.ts";
+import { momentOf } from "./moment.ts";
 import type { Condition } from "./within-reach.ts";
 
 /** Longest filter, characters, and comparisons in one. */

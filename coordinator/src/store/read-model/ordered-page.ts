@@ -1,5 +1,5 @@
-import { momentOf } from "../../domain/moment.ts";
 import { chosenOrder, type ListOrder } from "./list-filter.ts";
+import { momentOf } from "./moment.ts";
 import { foreignPageToken, type PageRequest, pageStart } from "./page-token.ts";
 import type { Condition } from "./within-reach.ts";
 
