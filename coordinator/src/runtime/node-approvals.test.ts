@@ -77,7 +77,13 @@ test("a node whose token demands approval waits without a certificate through a 
   expect((await events()).filter((line) => line.includes("host-1"))).toEqual([
     `node.awaiting_approval: host-1 at 192.0.2.7 wants to join local and awaits approval; its key is ${KEY}`,
     `node.approved: host-1 was let into the fleet by user:eve; its key is ${KEY}`,
+    "node.enrolled: host-1 was enrolled",
   ]);
+});
+
+test("a node that needs nobody's approval is told of when it is enrolled, before anything else of it", async () => {
+  rig = await fleetRig(1);
+  expect((await events()).find((line) => line.startsWith("node."))).toBe("node.enrolled: node-1 was enrolled");
 });
 
 test("one that is turned away is gone, its name is free, and its token is good for nothing", async () => {

@@ -224,8 +224,7 @@ export class UnitOfWork extends FleetOverlay {
     const container = this.container(id);
     if (!container) return;
     const [snapshot, actions] = actorStep(containerMachine, container.snapshot, event);
-    if (snapshot === container.snapshot) return;
-    this.setContainer(id, { ...container, snapshot });
+    if (snapshot !== container.snapshot) this.setContainer(id, { ...container, snapshot });
     if (isNewInQueue(container.snapshot, snapshot)) this.#queueTouched = true;
     for (const action of actions) {
       if (action.type === "effect") this.#containerEffect(id, action.params as ContainerEffect, event.at);
@@ -236,8 +235,8 @@ export class UnitOfWork extends FleetOverlay {
     const node = this.node(id);
     if (!node) return;
     const [snapshot, actions] = actorStep(nodeMachine, node.snapshot, event);
-    if (snapshot === node.snapshot) return;
-    this.setNode({ ...node, snapshot });
+    // What only says something leaves the snapshot as it is.
+    if (snapshot !== node.snapshot) this.setNode({ ...node, snapshot });
     for (const action of actions)
       if (action.type === "effect") this.#nodeEffect(id, action.params as NodeEffect, event);
   }
