@@ -66,7 +66,7 @@ export async function untilContainer(
   });
   if (hasReached(seen)) return seen.container;
   const { container } = seen;
-  const why = container.statusReason === "" ? "" : `: ${plainText(container.statusReason)}`;
+  const why = reason(container);
   if (isAbandoned(seen)) {
     throw new CliFailure(
       exitCode.failed,
@@ -88,10 +88,16 @@ export async function untilContainer(
   );
 }
 
-/** "web shall be running, is starting on node-1". */
-export function stateText({ name, desiredState, status, nodeName }: Container): string {
+/** "web shall be running, is starting on node-1"; with the reason where there is one, as of a wait for room. */
+export function stateText(container: Container): string {
+  const { name, desiredState, status, nodeName } = container;
   const where = nodeName === "" ? "" : ` on ${nodeName}`;
-  return `${name} shall be ${desiredStateWord(desiredState)}, is ${containerStatusWord(status)}${where}`;
+  return `${name} shall be ${desiredStateWord(desiredState)}, is ${containerStatusWord(status)}${where}${reason(container)}`;
+}
+
+/** Why it stands so, to be put after what was said. */
+function reason({ statusReason }: Container): string {
+  return statusReason === "" ? "" : `: ${plainText(statusReason)}`;
 }
 
 /** Follows a migration to its end, telling every step; a CliFailure when the outcome is not `wanted`, or the time is up. */
