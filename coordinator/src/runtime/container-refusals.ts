@@ -67,6 +67,22 @@ export function refuseOnRevokedNode(fleet: FleetView, { facts, snapshot }: Conta
   );
 }
 
+/** A container that is neither being removed nor moved. Refusals: not_found, being_removed, migration_in_progress. */
+export function settledContainer(fleet: FleetView, containerId: string): ContainerRecord {
+  const container = existingContainer(fleet, containerId);
+  refuseWhileRemoved(container);
+  refuseWhileMoving(container);
+  return container;
+}
+
+/** One on which something may be started as well. Refusals: those of settledContainer, suspended, busy. */
+export function startableContainer(fleet: FleetView, containerId: string): ContainerRecord {
+  const container = settledContainer(fleet, containerId);
+  refuseWhileSuspended(container);
+  refuseOnRevokedNode(fleet, container);
+  return container;
+}
+
 /** No copy of it runs, nor is one on its way. Refusals: not_stopped. */
 export function refuseUnlessAtRest({ facts, snapshot }: ContainerRecord): void {
   const state = lifeState(snapshot);
@@ -118,11 +134,9 @@ export function refuseReinstall({ facts, snapshot }: ContainerRecord): void {
 
 /** The container, which may be moved, to that node or (null) to any. Refusals: those of Operations.migrate, but for no_target. */
 export function movableContainer(fleet: FleetView, containerId: string, targetNodeId: string | null): ContainerRecord {
-  const container = existingContainer(fleet, containerId);
+  const container = settledContainer(fleet, containerId);
   const { context } = container.snapshot;
   const { name } = container.facts;
-  refuseWhileRemoved(container);
-  refuseWhileMoving(container);
   if (!context.ha) {
     throw new Refusal(
       "not_ha",

@@ -1,5 +1,5 @@
 import { lifeState } from "../domain/container/container-status.ts";
-import { existingContainer, refuseWhileMoving, refuseWhileRemoved } from "./container-refusals.ts";
+import { existingContainer, refuseWhileRemoved, settledContainer } from "./container-refusals.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** Who suspends what, and why. */
@@ -13,9 +13,7 @@ const CONTRARY_JOBS = ["start", "restart"];
  * being_removed, migration_in_progress.
  */
 export function suspendContainer(work: UnitOfWork, jobId: string, { containerId, reason, by }: SuspensionWish): void {
-  const container = existingContainer(work, containerId);
-  refuseWhileRemoved(container);
-  refuseWhileMoving(container);
+  const container = settledContainer(work, containerId);
   const { name } = container.facts;
   const { desired, suspension, placement } = container.snapshot.context;
   if (suspension?.by === by && suspension.reason === reason) return;

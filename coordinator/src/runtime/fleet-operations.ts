@@ -13,6 +13,8 @@ import {
   refuseWhileMoving,
   refuseWhileRemoved,
   refuseWhileSuspended,
+  settledContainer,
+  startableContainer,
 } from "./container-refusals.ts";
 import { type SuspensionWish, suspendContainer, unsuspendContainer } from "./container-suspension.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
@@ -139,9 +141,7 @@ export class FleetOperations implements Operations {
   kill(containerId: string, requestedBy: string): Promise<void> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const container = existingContainer(work, containerId);
-      refuseWhileRemoved(container);
-      refuseWhileMoving(container);
+      const container = settledContainer(work, containerId);
       const { desired, stopAtOnce } = container.snapshot.context;
       const state = lifeState(container.snapshot);
       // One more command would end nothing sooner; what rests elsewhere runs nowhere.
@@ -179,11 +179,7 @@ export class FleetOperations implements Operations {
   restart(containerId: string, requestedBy: string): Promise<void> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const container = existingContainer(work, containerId);
-      refuseWhileRemoved(container);
-      refuseWhileMoving(container);
-      refuseWhileSuspended(container);
-      refuseOnRevokedNode(work, container);
+      const container = startableContainer(work, containerId);
       const state = lifeState(container.snapshot);
       if (state !== "running" && state !== "failed") {
         throw new Refusal("not_running", `${container.facts.name} does not run (${state})`, "start it instead");
@@ -196,11 +192,7 @@ export class FleetOperations implements Operations {
   reinstall(containerId: string, requestedBy: string): Promise<void> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const container = existingContainer(work, containerId);
-      refuseWhileRemoved(container);
-      refuseWhileMoving(container);
-      refuseWhileSuspended(container);
-      refuseOnRevokedNode(work, container);
+      const container = startableContainer(work, containerId);
       refuseReinstall(container);
       work.beginJob(jobId, containerId, container.facts.name, "reinstall", requestedBy);
       work.tellContainer(containerId, { type: "REINSTALL", at: work.atMs });
