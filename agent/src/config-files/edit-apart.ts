@@ -1,5 +1,5 @@
-import { fork } from "node:child_process";
 import { join } from "node:path";
+import { runApart } from "@lormas/wire/apart/run-apart.ts";
 import { parallelLimit } from "../executor/parallel-limit.ts";
 import type { ConfigEdit } from "./config-edit.ts";
 
@@ -20,24 +20,13 @@ export function editApart(edits: readonly ConfigEdit[]): Promise<EditAnswer[]> {
   return limit(() => ask(edits));
 }
 
-function ask(edits: readonly ConfigEdit[]): Promise<EditAnswer[]> {
-  const child = fork(join(import.meta.dirname, "edit-process", "main.ts"), [], {
-    execArgv: [`--max-old-space-size=${MEMORY_MIB}`],
-    env: {},
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-  });
-  return new Promise((resolve) => {
-    const all = (fault: string): EditAnswer[] => edits.map(() => ({ fault }));
-    let answers = all(`takes more than ${EDIT_MS_MAX / 1_000} s or ${MEMORY_MIB} MiB to edit`);
-    child.once("message", (message) => {
-      answers = message as EditAnswer[];
-      if (child.connected) child.disconnect();
-    });
-    child.once("error", (error) => {
-      answers = all(`cannot be edited: ${error.message}`);
-      if (child.pid === undefined) resolve(answers);
-    });
-    child.once("exit", () => resolve(answers));
-    child.send(edits, () => {});
-  });
+async function ask(edits: readonly ConfigEdit[]): Promise<EditAnswer[]> {
+  const bounds = { msMax: EDIT_MS_MAX, memoryMib: MEMORY_MIB };
+  const outcome = await runApart<EditAnswer[]>(join(import.meta.dirname, "edit-thread.ts"), edits, bounds);
+  if (outcome.kind === "answered") return outcome.answer;
+  const fault =
+    outcome.kind === "unstarted"
+      ? `cannot be edited: ${outcome.reason}`
+      : `takes more than ${EDIT_MS_MAX / 1_000} s or ${MEMORY_MIB} MiB to edit`;
+  return edits.map(() => ({ fault }));
 }

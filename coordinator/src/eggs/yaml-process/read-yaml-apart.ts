@@ -1,5 +1,5 @@
-import { fork } from "node:child_process";
 import { join } from "node:path";
+import { runApart } from "@lormas/wire/apart/run-apart.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { DocumentFault } from "../interchange/document-fault.ts";
 import type { DocumentValue } from "../interchange/document-value.ts";
@@ -39,23 +39,10 @@ export async function readYamlApart(text: string): Promise<DocumentValue> {
 /** What the process answers: the document as JSON, or why there is none. */
 export type YamlAnswer = { readonly json?: string; readonly fault?: string };
 
-function ask(text: string): Promise<YamlAnswer> {
-  const child = fork(join(import.meta.dirname, "main.ts"), [], {
-    execArgv: [`--max-old-space-size=${MEMORY_MIB}`],
-    env: {},
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-  });
-  return new Promise((resolve) => {
-    let answer: YamlAnswer = { fault: `takes more than ${YAML_READ_MS_MAX / 1_000} s or ${MEMORY_MIB} MiB to read` };
-    child.once("message", (message) => {
-      answer = message as YamlAnswer;
-      if (child.connected) child.disconnect();
-    });
-    child.once("error", (error) => {
-      answer = { fault: `cannot be read: ${error.message}` };
-      if (child.pid === undefined) resolve(answer);
-    });
-    child.once("exit", () => resolve(answer));
-    child.send(text, () => {});
-  });
+async function ask(text: string): Promise<YamlAnswer> {
+  const bounds = { msMax: YAML_READ_MS_MAX, memoryMib: MEMORY_MIB };
+  const outcome = await runApart<YamlAnswer>(join(import.meta.dirname, "yaml-thread.ts"), text, bounds);
+  if (outcome.kind === "answered") return outcome.answer;
+  if (outcome.kind === "unstarted") return { fault: `cannot be read: ${outcome.reason}` };
+  return { fault: `takes more than ${YAML_READ_MS_MAX / 1_000} s or ${MEMORY_MIB} MiB to read` };
 }
