@@ -49,6 +49,8 @@ export default defineConfig({
           name: room,
           include: [`${room}/**/*.test.ts`],
           exclude: [...never, "**/*.integration.test.ts"],
+          // Most are over sooner than what they import is loaded: a worker keeps it. No test changes a module's state for others.
+          isolate: false,
           ...(room === "coordinator" ? { globalSetup: testPostgres } : {}),
           testTimeout: 20_000,
           hookTimeout: 30_000,

@@ -3,12 +3,13 @@ import { defineConfig } from "@playwright/test";
 /** Chromium's path: LORMAS_CHROMIUM, else where Debian puts it. */
 const executablePath = process.env["LORMAS_CHROMIUM"] ?? "/usr/bin/chromium";
 
-// One browser, one fleet, one test after the other: the machine may have two cores.
+// A file has a browser and a fleet of its own and runs its tests one after the other; a second file uses what the first leaves of two
+// cores while it waits.
 export default defineConfig({
   testDir: ".",
   testMatch: "**/*.spec.ts",
   outputDir: "test-results",
-  workers: 1,
+  workers: 2,
   retries: 0,
   forbidOnly: true,
   timeout: 120_000,
