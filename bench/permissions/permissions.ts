@@ -49,7 +49,7 @@ function measured(grantsOf: (role: Role) => Grant[], place: Place): { granted: n
   const denied: number[] = [];
   const callers = BUILT_IN_ROLES.all().map(
     (role): Caller => ({
-      ...{ kind: "token", id: "", name: "bench", tokenPrefix: "", expiresAt: null, sessionId: "" },
+      ...{ kind: "token", id: "", person: "", name: "bench", tokenPrefix: "", expiresAt: null, sessionId: "" },
       ...{ role: role.name, grants: grantsOf(role) },
     }),
   );

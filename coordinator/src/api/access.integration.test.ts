@@ -109,7 +109,7 @@ test("an HA container needs a permission of its own, which is looked at once the
   expect(asDeveloper.detail?.code).toBe("unknown_egg");
   // No role that ships may create the one and not the other: the service itself, with a caller of no role.
   const values = createContextValues().set(callerKey, {
-    ...{ kind: "token", id: "", name: "x", role: "", grants: [] },
+    ...{ kind: "token", id: "", person: "", name: "x", role: "", grants: [] },
     ...{ tokenPrefix: "", expiresAt: null, sessionId: "" },
   });
   // All that is read of a context before the refusal; the plane behind it must not be touched at all.

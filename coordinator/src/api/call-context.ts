@@ -6,6 +6,8 @@ export type Caller = {
   readonly kind: "token" | "session" | "loopback";
   /** Tells two of one name apart; empty for loopback. */
   readonly id: string;
+  /** The id of the person whose what the caller makes is; empty: nobody's. */
+  readonly person: string;
   /** Recorded with what the caller asks for. */
   readonly name: string;
   /** The role for everything, as it is written down; empty: none, as for somebody on this machine who has given no name. */

@@ -131,7 +131,7 @@ async function permitted(
   if (rule === "public") return null;
   if (rule === "loopback" && comesFromLoopback(call)) {
     // This machine's own keyboard sees the health of all nodes.
-    const nobody = { id: "", name: "loopback", role: "", tokenPrefix: "", expiresAt: null, sessionId: "" };
+    const nobody = { id: "", person: "", name: "loopback", role: "", tokenPrefix: "", expiresAt: null, sessionId: "" };
     return { kind: "loopback", ...nobody, grants: [{ role: HEALTH_READER, scope: { kind: "everything" } }] };
   }
   const identity = await authenticate(call.header);

@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import {
   ContainerType,
@@ -20,6 +21,9 @@ let containers: Client<typeof ContainerService>;
 /** With a token that ann has made, and one that this token has made. */
 let anns: Client<typeof ContainerService>;
 let annsOther: Client<typeof ContainerService>;
+let annsAccess: Client<typeof AccessService>;
+const bearing = <Service extends DescService>(service: Service, secret: string): Client<Service> =>
+  createClient(service, bearerTransport(plane.plane.url, secret));
 
 beforeEach(async () => {
   rig = await fleetRig(3);
@@ -27,14 +31,16 @@ beforeEach(async () => {
   access = createClient(AccessService, plane.transport);
   containers = createClient(ContainerService, plane.transport);
   await access.createUser({ email: "ann@example.test", role: "superadmin" });
-  const made = async (name: string, by: string) => {
-    const { secret } = await access.createToken({ name, role: "developer" });
-    // As if its maker had called: what he would have needed a browser for.
-    await sql("update api_token set created_by = ? where name = ?", [by, name]);
-    return createClient(ContainerService, bearerTransport(plane.plane.url, secret));
-  };
-  anns = await made("anns", "session:ann@example.test");
-  annsOther = await made("anns-other", "token:anns");
+  const { secret } = await access.createToken({ name: "anns", role: "superadmin" });
+  // As if she had made it: what she would have needed a browser for.
+  const hers = `update api_token set created_by = ?, owner = (select id from auth."user" where email = ?) where name = 'anns'`;
+  await sql(hers, [`session:${email}`, email]);
+  annsAccess = bearing(AccessService, secret);
+  anns = bearing(ContainerService, secret);
+  annsOther = bearing(
+    ContainerService,
+    (await annsAccess.createToken({ name: "anns-other", role: "developer" })).secret,
+  );
 });
 afterEach(async () => {
   await plane.close();
@@ -90,6 +96,20 @@ test.each([
   expect(
     await sql("select 1 from reservation r where not exists (select from container c where c.id = r.container_id)"),
   ).toEqual([]);
+});
+
+test("no chain of tokens is so long that its last is not hers any more, whoever bears the name of one of them by now", async () => {
+  await access.setUserQuota({ email, limits: { containers: 1 } });
+  await anns.createContainer(wish("one"));
+  let maker = annsAccess;
+  for (let link = 0; link < 12; link += 1) {
+    const { secret } = await maker.createToken({ name: `link-${link}`, role: "superadmin" });
+    maker = bearing(AccessService, secret);
+  }
+  await access.revokeToken({ name: "link-3" });
+  await access.createToken({ name: "link-3", role: "viewer" });
+  const { secret } = await maker.createToken({ name: "last", role: "developer" });
+  expect(await refusal(bearing(ContainerService, secret).createContainer(wish("two")))).toContain("quota_exceeded");
 });
 
 test("however many ask at once, no more is given than the quota allows", async () => {
@@ -150,21 +170,23 @@ test("who may see one container alone is told that a quota is in the way, not wh
   for (const name of ["others-1", "others-2"]) await anns.createContainer(wish(name));
   await anns.createContainer({ ...wish("mine"), createStopped: true, preferredCluster: "local" });
   const grants = [{ role: "developer", container: "mine" }];
-  const { secret } = await access.createToken({ name: "scoped", role: "none", grants });
-  const scoped = createClient(ContainerService, bearerTransport(plane.plane.url, secret));
-  const grow = () => scoped.updateContainer({ id: "mine", resources: { cpuMillis: 200 } });
+  const scoped = { name: "scoped", role: "none", grants };
+  const growBy = ({ secret }: { secret: string }) =>
+    bearing(ContainerService, secret).updateContainer({ id: "mine", resources: { cpuMillis: 200 } });
+  const token = await access.createToken(scoped);
+  const grow = () => growBy(token);
   await access.setUserQuota({ email, limits: { cpuMillis: 310n } });
   expect(await refusal(grow())).toBe("quota_exceeded resources.cpu_millis: the quota of its owner does not allow it");
   await access.removeUserQuota({ email });
   await access.setClusterQuota({ cluster: "local", limits: { cpuMillis: 310n } });
   const ofCluster = "quota_exceeded resources.cpu_millis: the quota of cluster local does not allow it";
   expect(await refusal(grow())).toBe(ofCluster);
-  // It is ann's own from here on: she is told of her quota, and of the cluster's no more than before.
-  await sql("update api_token set created_by = 'session:ann@example.test' where name = 'scoped'");
+  // She herself is told of her quota, and of the cluster's no more than others.
+  const herToken = await annsAccess.createToken({ ...scoped, name: "hers" });
   await access.setUserQuota({ email, limits: { cpuMillis: 310n } });
-  expect(await refusal(grow())).toContain(`the quota of ${email} is`);
+  expect(await refusal(growBy(herToken))).toContain(`the quota of ${email} is`);
   await access.removeUserQuota({ email });
-  expect(await refusal(grow())).toBe(ofCluster);
+  expect(await refusal(growBy(herToken))).toBe(ofCluster);
 });
 
 test("quotas are listed with their use, taken away, and in the audit trail", async () => {

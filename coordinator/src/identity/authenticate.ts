@@ -17,6 +17,8 @@ export type Identity = {
   readonly kind: "token" | "session";
   /** The user's id, or the beginning of the token's digest: tells two of one name apart. */
   readonly id: string;
+  /** The id of the person whose what it makes is: the user's own, or the token's owner's; empty: nobody's. */
+  readonly person: string;
   /** The token's name, or the user's e-mail address. */
   readonly name: string;
   /** The role for everything, as it is written down; empty: none. */
@@ -115,11 +117,11 @@ export class Authenticator {
     if (row === null || !timingSafeEqual(Buffer.from(row.tokenHash), Buffer.from(hash))) return null;
     // Whether that could be noted is no reason to refuse: the call itself will tell of a database that is away.
     await this.#tokens.noteUse(row).catch(() => undefined);
-    const { name, role, prefix: tokenPrefix, expiresAt } = row;
+    const { name, role, owner: person, prefix: tokenPrefix, expiresAt } = row;
     const id = hash.slice(0, TOKEN_ID_LENGTH);
     const grants = await this.#held(role, { kind: "token", id: hash });
     const rest = { mustChangePassword: false, tokenPrefix, expiresAt, sessionId: "" };
-    return { kind: "token", id, name, role, grants, ...rest };
+    return { kind: "token", id, person, name, role, grants, ...rest };
   }
 
   async #bySession(cookie: string): Promise<Identity | null> {
@@ -133,7 +135,7 @@ export class Authenticator {
       await this.#noteUse(found.session);
       const grants = await this.#held(role ?? "", { kind: "user", id });
       const rest = { mustChangePassword, tokenPrefix: "", expiresAt: null, sessionId: found.session.id };
-      return { kind: "session", id, name, role: role ?? "", grants, ...rest };
+      return { kind: "session", id, person: id, name, role: role ?? "", grants, ...rest };
     } catch (error) {
       // better-auth hides why it failed; a database that does not answer is the reason a caller can act on.
       if (await this.#database.ping()) throw error;

@@ -25,6 +25,8 @@ export class MakerGone extends Error {}
 
 /** A token as it is kept. */
 export type ApiTokenRecord = Omit<NewApiToken, "hash"> & {
+  /** The id of the person who made it, or the token that it was made with, and so on; empty: nobody's. */
+  readonly owner: string;
   readonly tokenHash: string;
   readonly createdAt: Date;
   readonly lastUsedAt: Date | null;
@@ -62,7 +64,8 @@ export class ApiTokenStore {
       // Two of one name at once: the second one sees the first.
       await em.execute("lock table api_token in share row exclusive mode");
       // Now, since who removes him revokes what he made in that transaction: it either sees this token, or is seen here.
-      if (!(await this.#isThere(em, token.createdBy))) throw new MakerGone(`${token.createdBy} is gone`);
+      const owner = await ownerOf(em, token.createdBy, this.#valid());
+      if (owner === null) throw new MakerGone(`${token.createdBy} is gone`);
       if ((await em.count(ApiTokenEntity, { name: token.name, ...this.#valid() })) > 0) {
         throw new Refusal(
           "name_taken",
@@ -82,7 +85,7 @@ export class ApiTokenStore {
       }
       const holder = { kind: "token", id: token.hash } as const;
       await addGrants(em, holder, grants, token.createdBy, new Date(this.#clock.wallMs()));
-      return em.create(ApiTokenEntity, this.#row(token));
+      return em.create(ApiTokenEntity, this.#row(token, owner));
     });
     return recordOf(row);
   }
@@ -92,7 +95,7 @@ export class ApiTokenStore {
     const revokedAt = new Date(this.#clock.wallMs());
     await this.#orm.em.fork().transactional(async (em) => {
       await em.nativeUpdate(ApiTokenEntity, { name: token.name, revokedAt: null }, { revokedAt });
-      em.create(ApiTokenEntity, this.#row(token));
+      em.create(ApiTokenEntity, this.#row(token, ""));
     });
   }
 
@@ -108,26 +111,42 @@ export class ApiTokenStore {
     return (await this.#orm.em.fork().find(ApiTokenEntity, this.#valid(), order)).map(recordOf);
   }
 
-  /** Whether this person has an account, or this token is valid; others ("coordinator") are always there. */
-  async #isThere(em: EntityManager, maker: string): Promise<boolean> {
-    const [kind = "", ...rest] = maker.split(":");
-    const name = rest.join(":");
-    if (kind === "token") return (await em.count(ApiTokenEntity, { name, ...this.#valid() })) > 0;
-    if (kind !== "session") return true;
-    return (await em.execute<unknown[]>(`select 1 from auth."user" where email = ?`, [name])).length > 0;
-  }
-
   #valid() {
-    return { revokedAt: null, $or: [{ expiresAt: null }, { expiresAt: { $gt: new Date(this.#clock.wallMs()) } }] };
+    return validAt(this.#clock.wallMs());
   }
 
-  #row({ hash, ...token }: NewApiToken) {
-    return { ...token, tokenHash: hash, createdAt: new Date(this.#clock.wallMs()), lastUsedAt: null, revokedAt: null };
+  #row({ hash, ...token }: NewApiToken, owner: string) {
+    return {
+      ...token,
+      owner,
+      tokenHash: hash,
+      createdAt: new Date(this.#clock.wallMs()),
+      lastUsedAt: null,
+      revokedAt: null,
+    };
   }
 }
 
+const validAt = (wallMs: number) => ({
+  revokedAt: null,
+  $or: [{ expiresAt: null }, { expiresAt: { $gt: new Date(wallMs) } }],
+});
+
+/**
+ * Whose what somebody makes is: "session:ANN@EXAMPLE.ORG" makes Ann's, "token:NAME" the token's owner's; others ("coordinator") make
+ * nobody's. Null: there is no such account, or no such token that is valid.
+ */
+async function ownerOf(em: EntityManager, maker: string, valid: ReturnType<typeof validAt>): Promise<string | null> {
+  const [kind = "", ...rest] = maker.split(":");
+  const name = rest.join(":");
+  if (kind === "token") return (await em.findOne(ApiTokenEntity, { name, ...valid }))?.owner ?? null;
+  if (kind !== "session") return "";
+  const [person] = await em.execute<{ id: string }[]>(`select id from auth."user" where email = ?`, [name]);
+  return person?.id ?? null;
+}
+
 function recordOf(row: ApiTokenRow): ApiTokenRecord {
-  const { tokenHash, name, role, prefix, createdBy, createdAt, expiresAt, lastUsedAt } = row;
+  const { tokenHash, name, role, prefix, createdBy, owner, createdAt, expiresAt, lastUsedAt } = row;
   const [ends, used] = [expiresAt ?? null, lastUsedAt ?? null];
-  return { tokenHash, name, role, prefix, createdBy, createdAt, expiresAt: ends, lastUsedAt: used };
+  return { tokenHash, name, role, prefix, createdBy, owner, createdAt, expiresAt: ends, lastUsedAt: used };
 }

@@ -15,9 +15,6 @@ export type QuotaReading = {
   readonly used: QuotaUse;
 };
 
-/** Tokens that made tokens, at most, until somebody is found who made the first. */
-const MAKERS_MAX = 8;
-
 /** The quotas that were set. Everything rejects when the database is away. */
 export class QuotaStore {
   readonly #orm: DatabaseOrm;
@@ -73,27 +70,6 @@ export class QuotaStore {
       owner: own && owner !== "" ? { name: await this.#addressOf(owner), quota: quotaOf(own) } : null,
       clusters: new Map(clusters.map((row) => [row.subjectId, quotaOf(row)])),
     };
-  }
-
-  /**
-   * Whose what somebody makes is: the person's id; empty for what no person has made. `maker`: "session:ANN@EXAMPLE.ORG" or
-   * "token:NAME", whose maker is looked for in turn.
-   */
-  async ownerOf(maker: string): Promise<string> {
-    const em = this.#orm.em.fork();
-    let made = maker;
-    for (let steps = 0; steps < MAKERS_MAX && made.startsWith("token:"); steps += 1) {
-      const [row] = await em.execute<{ created_by: string }[]>(
-        "select created_by from api_token where name = ? order by revoked_at is null desc, created_at desc limit 1",
-        [made.slice("token:".length)],
-      );
-      made = row?.created_by ?? "";
-    }
-    if (!made.startsWith("session:")) return "";
-    const [person] = await em.execute<{ id: string }[]>(`select id from auth."user" where email = ?`, [
-      made.slice("session:".length),
-    ]);
-    return person?.id ?? "";
   }
 
   async #addressOf(id: string): Promise<string> {

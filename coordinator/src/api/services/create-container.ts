@@ -8,7 +8,6 @@ import type { Permission } from "../../permissions/permission.ts";
 import type { NewContainer } from "../../runtime/operations.ts";
 import type { Granted } from "../../runtime/operator-wishes.ts";
 import { sealWorkload } from "../../secrets/seal-workload.ts";
-import { QuotaStore } from "../../store/quota-store.ts";
 import { isNameTaken } from "../../store/read-model/container-readings.ts";
 import { eggById } from "../../store/read-model/egg-readings.ts";
 import { isPlain } from "../../store/read-model/lookup.ts";
@@ -67,7 +66,7 @@ export async function createContainer(
     given: new Set(Object.keys(given.all)),
     before: null,
   });
-  const owner = await new QuotaStore(plane.orm, plane.clock).ownerOf(requestedBy(context));
+  const owner = callerOf(context).person;
   const newId = context.values.get(newIdKey);
   const wish: NewContainer = {
     ...(newId === null ? {} : { id: newId }),

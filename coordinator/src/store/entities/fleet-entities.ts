@@ -150,6 +150,8 @@ export const ApiTokenEntity = defineEntity({
     /** How its secret begins. */
     prefix: p.string().length(16).default(""),
     createdBy: p.string().length(256).default(""),
+    /** The id of the person who made it, or the token that it was made with, and so on; empty: nobody's. */
+    owner: p.string().length(64).default(""),
     createdAt: p.datetime(),
     expiresAt: p.datetime().nullable(),
     lastUsedAt: p.datetime().nullable(),
