@@ -16,6 +16,7 @@ import { addLoginCommands } from "./commands/login.ts";
 import { addMigrationCommands } from "./commands/migration.ts";
 import { addNodeCommands } from "./commands/node.ts";
 import { addQuotaCommands } from "./commands/quota.ts";
+import { addRegistryCommands } from "./commands/registry.ts";
 import { addRoleCommands } from "./commands/role.ts";
 import { addTokenCommands } from "./commands/token.ts";
 import { addUpCommand } from "./commands/up.ts";
@@ -51,6 +52,7 @@ export function buildProgram(context: CliContext, end: (code: ExitCode) => void)
   addRoleCommands(program, context);
   addUserCommands(program, context);
   addQuotaCommands(program, context);
+  addRegistryCommands(program, context, end);
   addAuthCommands(program, context, end);
   addAuditCommands(program, context);
   addWhatIfCommand(program, context);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
@@ -95,6 +95,17 @@ describe("the executor", () => {
       epoch: 4n,
       started: { epoch: 4n, session: 1n },
     });
+  });
+
+  test("keeps no login for a registry: neither in its journal nor in what it answers", async () => {
+    const spec = testSpec({ image: "registry.example.org/app:1" });
+    const registries = [{ server: "registry.example.org", username: "robot", password: "canary-of-the-robot" }];
+    const begin = { case: "start" as const, value: { spec, registries } };
+    expect(await run(testCommand(spec.containerId, begin))).toMatchObject({ ok: true });
+    await journal.close();
+    const kept = readdirSync(dataDir).map((name) => readFileSync(join(dataDir, name), "latin1"));
+    expect(kept.join()).toContain("registry.example.org/app:1");
+    expect(`${kept.join()} ${results.map(String).join()}`).not.toContain("canary");
   });
 
   test("starts no HA container while no guard answers, but any other", async () => {

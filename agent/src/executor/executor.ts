@@ -17,7 +17,7 @@ import { awaitLease } from "./lease-wait.ts";
 import { parallelLimit } from "./parallel-limit.ts";
 import { SharedTurns } from "./shared-turns.ts";
 import { standingReport } from "./standing-report.ts";
-import { checkedSpec, specFromJson, stopPolicyOf } from "./stored-spec.ts";
+import { specFromJson, stopPolicyOf } from "./stored-spec.ts";
 import { UsageMeter } from "./usage-meter.ts";
 import { PARALLEL_INSTALLS_MAX, reinstallVolume } from "./volume-install.ts";
 import { prepareWorkload } from "./workload-prepare.ts";
@@ -317,9 +317,9 @@ export class Executor {
     const { action } = command;
     switch (action.case) {
       case "prepare":
-        return prepareWorkload(checkedSpec(action.value.spec), slot, time, this.#startParts());
+        return prepareWorkload(action.value, slot, time, this.#startParts());
       case "start":
-        return startWorkload(command, checkedSpec(action.value.spec), slot, time, this.#startParts());
+        return startWorkload(command, action.value, slot, time, this.#startParts());
       case "stop":
         await this.#stop(command, slot, Math.min(action.value.graceMs, Math.max(0, time.leftMs - KILL_RESERVE_MS)));
         return SUCCEEDED;
@@ -329,7 +329,7 @@ export class Executor {
         await this.#options.journal.append({ kind: "removed", containerId: command.containerId });
         return SUCCEEDED;
       case "install":
-        return reinstallVolume(command, checkedSpec(action.value.spec), slot, time, this.#startParts());
+        return reinstallVolume(command, action.value, slot, time, this.#startParts());
       // `plainCommand` has made others of these.
       case "prepareEquipped":
       case "startEquipped":

@@ -1,10 +1,13 @@
+import type { Install } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { PullOrder } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, SUCCEEDED } from "./command-gate.ts";
 import type { CommandTime } from "./command-time.ts";
 import type { ContainerSlot } from "./container-slot.ts";
 import { engineAnswers } from "./engine-wait.ts";
 import { overtakenStart } from "./start-failure.ts";
 import { releaseStart, type StartOrder } from "./start-release.ts";
+import { checkedSpec } from "./stored-spec.ts";
 import type { WorkloadStartParts } from "./workload-start-parts.ts";
 
 /** Install scripts that run at once on a node. */
@@ -24,6 +27,7 @@ export async function installVolume(
     /** By that, or by the end of the command's time. */
     readonly cut: AbortSignal;
     readonly again: boolean;
+    readonly pull: PullOrder;
   },
   parts: WorkloadStartParts,
 ): Promise<void> {
@@ -35,7 +39,7 @@ export async function installVolume(
     slot.appearing = true;
   };
   try {
-    const request = { spec, epoch, session, cut: how.cut, again: how.again, release };
+    const request = { spec, epoch, session, cut: how.cut, again: how.again, pull: how.pull, release };
     await parts.installLimit(() => parts.runtime.install(request), how.cut);
   } catch (error) {
     throw how.wait.aborted ? overtakenStart(spec) : error;
@@ -47,11 +51,12 @@ export async function installVolume(
 /** Runs the script again, whether the volume is installed or not; nothing of the container runs before, nor after it. */
 export async function reinstallVolume(
   order: StartOrder,
-  spec: WorkloadSpec,
+  { spec: given, registries }: Install,
   slot: ContainerSlot,
   time: CommandTime,
   parts: WorkloadStartParts,
 ): Promise<CommandOutcome> {
+  const spec = checkedSpec(given);
   const { runtime } = parts;
   if (!spec.equipment?.install) {
     return failed(
@@ -65,6 +70,6 @@ export async function reinstallVolume(
   if ((await runtime.inspect(order.containerId))?.state === "running") {
     return failed("refused", `container ${spec.containerName} runs: stop it before its install script runs again`);
   }
-  await installVolume(order, spec, slot, { wait, cut, again: true }, parts);
+  await installVolume(order, spec, slot, { wait, cut, again: true, pull: { logins: registries } }, parts);
   return SUCCEEDED;
 }

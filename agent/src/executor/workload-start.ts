@@ -1,5 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
-import type { Command } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { Command, Start } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { type WorkloadSpec, WorkloadSpecSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { GuardedGroup } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, SUCCEEDED } from "./command-gate.ts";
@@ -11,7 +11,7 @@ import { awaitReadyOutput, READY_BUDGET_MS_DEFAULT } from "./ready-output.ts";
 import { awaitServing } from "./serving-wait.ts";
 import { overtakenStart, whyEnded } from "./start-failure.ts";
 import { releaseStart } from "./start-release.ts";
-import { withoutInstall } from "./stored-spec.ts";
+import { checkedSpec, withoutInstall } from "./stored-spec.ts";
 import { installVolume } from "./volume-install.ts";
 import type { WorkloadStartParts } from "./workload-start-parts.ts";
 
@@ -27,11 +27,13 @@ const LINE_NAMED_CHARS = 120;
  */
 export async function startWorkload(
   command: Command,
-  spec: WorkloadSpec,
+  { spec: given, registries }: Start,
   slot: ContainerSlot,
   time: CommandTime,
   parts: WorkloadStartParts,
 ): Promise<CommandOutcome> {
+  const spec = checkedSpec(given);
+  const pull = { logins: registries };
   const { runtime, journal, guard, timers } = parts;
   const containerId = command.containerId;
   const wait = slot.openWait();
@@ -55,7 +57,7 @@ export async function startWorkload(
       await runtime.stop(containerId, "SIGKILL", 0);
       await guard.forget(containerId);
     }
-    await installVolume(command, spec, slot, { wait, cut, again: false }, parts);
+    await installVolume(command, spec, slot, { wait, cut, again: false, pull }, parts);
     await journal.append({
       kind: "started",
       containerId,
@@ -69,7 +71,7 @@ export async function startWorkload(
       slot.appearing = true;
     };
     const permit = () => releaseStart(command, spec, null, parts);
-    const request = { spec, epoch: command.epoch, session: command.session, cut, permit, release };
+    const request = { spec, epoch: command.epoch, session: command.session, cut, pull, permit, release };
     try {
       await parts.limit(() => runtime.start(request), cut);
     } catch (error) {

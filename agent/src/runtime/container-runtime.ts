@@ -78,12 +78,23 @@ export type GuardedGroup = {
   readonly gate: StartGate;
 };
 
+/** Who to be at a registry. It is used and forgotten: no journal and no log may have it. */
+export type RegistryLogin = { readonly server: string; readonly username: string; readonly password: string };
+
+/** How images that a call needs are got. */
+export type PullOrder = {
+  /** At most one a registry. */
+  readonly logins: readonly RegistryLogin[];
+};
+
 export type StartRequest = {
   readonly spec: WorkloadSpec;
   readonly epoch: bigint;
   readonly session: bigint;
   /** Aborted when the start is not wanted any more; a runtime cuts what it can of what comes before the release. */
   readonly cut?: AbortSignal;
+  /** Absent: as nobody, and only what is not there. */
+  readonly pull?: PullOrder;
   /** Called before anything in the container's volumes is changed; when it throws, nothing is, and nothing is started. */
   readonly permit: () => Promise<void>;
   /**
@@ -101,6 +112,7 @@ export type InstallRequest = {
   readonly session: bigint;
   /** Aborted when it is not wanted any more: what runs of it is killed before the call settles. */
   readonly cut?: AbortSignal;
+  readonly pull?: PullOrder;
   /** Also where the volume is installed already. */
   readonly again: boolean;
   /** Called before the script's first instruction; when it throws, nothing runs. */
@@ -135,7 +147,7 @@ export type ContainerRuntime = {
   /** True while the engine answers. */
   ready(): Promise<boolean>;
   /** Pulls the image, makes volumes; nothing runs. Calling it again does nothing more. Rejects soon after `cut` is aborted. */
-  prepare(spec: WorkloadSpec, cut?: AbortSignal): Promise<void>;
+  prepare(spec: WorkloadSpec, cut?: AbortSignal, pull?: PullOrder): Promise<void>;
   /**
    * Runs the script of `spec.equipment.install` on its volume, unless that is installed already, and resolves when it has ended
    * well. While it runs it is the container's copy, in the state "created": what ends or removes that ends the script; its

@@ -12,6 +12,7 @@ import {
   JobService,
   MigrationService,
   NodeService,
+  RegistryService,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { CoordinatorAccess } from "./coordinator-access.ts";
 
@@ -32,6 +33,7 @@ export interface ApiClient {
   readonly access: Client<typeof AccessService>;
   readonly audit: Client<typeof AuditService>;
   readonly jobs: Client<typeof JobService>;
+  readonly registries: Client<typeof RegistryService>;
   /** The same services for calls that stream: they have no time limit of their own. */
   readonly streams: {
     readonly audit: Client<typeof AuditService>;
@@ -69,6 +71,7 @@ export function createApiClient(access: CoordinatorAccess): ApiClient {
     access: createClient(AccessService, calls),
     audit: createClient(AuditService, calls),
     jobs: createClient(JobService, calls),
+    registries: createClient(RegistryService, calls),
     streams: {
       audit: createClient(AuditService, streams),
       containers: createClient(ContainerService, streams),

@@ -4,6 +4,7 @@ import type { AgentLink, OutboundCommand } from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Operations } from "../runtime/operations.ts";
 import { type Keyring, UnopenedSecretError } from "../secrets/keyring.ts";
+import type { RegistryLogins } from "../secrets/registry-logins.ts";
 import type { AnswerWrapper } from "./agent-answer.ts";
 import { AgentServer } from "./agent-server.ts";
 import { AgentStreams } from "./agent-streams.ts";
@@ -46,6 +47,8 @@ export type AgentPlaneParts = {
   readonly joinTokens: JoinTokenRegister;
   /** Opens what of a workload is secret, on its way to the agent. */
   readonly keyring: Keyring;
+  /** Who nodes are at registries; absent: nobody. */
+  readonly registries?: Pick<RegistryLogins, "loginsFor">;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: PlaneLog;
@@ -201,9 +204,13 @@ export class AgentPlane {
   }
 
   #worded(nodeId: string, command: OutboundCommand): Command | null {
-    const { keyring, log } = this.#parts;
+    const { keyring, registries, log } = this.#parts;
     try {
-      return commandTo(command, (spec, key) => keyring.openWorkload(spec, key));
+      return commandTo(
+        command,
+        (spec, key) => keyring.openWorkload(spec, key),
+        (clusterId, servers) => registries?.loginsFor(clusterId, servers) ?? [],
+      );
     } catch (error) {
       if (!(error instanceof UnopenedSecretError)) throw error;
       const { commandId, containerId } = command;

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toJson } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import {
   CommandResultSchema,
@@ -7,7 +7,7 @@ import {
   HelloSchema,
   LogLineSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
-import { WorkloadState, WorkloadStatusSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import { WorkloadSpecSchema, WorkloadState, WorkloadStatusSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { expect, test } from "vitest";
 import type { OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
 import { testKeyring } from "../secrets/test-keyring.ts";
@@ -42,7 +42,7 @@ const command = (action: OutboundCommand["action"]): OutboundCommand => ({
 });
 
 test("a start carries everything that the agent needs, with the host ports of the placement", () => {
-  const wire = commandTo(command({ kind: "start", workload }), open);
+  const wire = commandTo(command({ kind: "start", workload }), open, () => []);
   expect(wire).toMatchObject({ term: 3n, session: 4n, epoch: 5n, timeoutMs: 6_000 });
   expect(wire.action.case === "start" && wire.action.value.spec).toMatchObject({
     ...{ containerId: CONTAINER, containerName: "web", ha: true, image: "example/web:1" },
@@ -55,6 +55,22 @@ test("a start carries everything that the agent needs, with the host ports of th
   });
 });
 
+test("logins go along for the registries of its images, beside what the agent keeps", () => {
+  const install = { image: "ghcr.io/team/installer", entrypoint: "bash", script: "true", timeoutMs: 60_000 };
+  const equipment = { volume: "data", readyLines: [], install, configFiles: [] };
+  const asked: string[] = [];
+  const sent = { ...command({ kind: "start", workload: { ...workload, spec: { ...workload.spec, equipment } } }) };
+  const wire = commandTo({ ...sent, clusterId: "cluster-1" }, open, (clusterId, servers) => {
+    asked.push(clusterId, ...servers);
+    return [{ server: "ghcr.io", username: "robot", password: "canary" }];
+  });
+  expect(asked).toEqual(["cluster-1", "docker.io", "ghcr.io"]);
+  const value = wire.action.case === "startEquipped" ? wire.action.value : expect.fail();
+  expect(value.registries).toMatchObject([{ server: "ghcr.io", username: "robot", password: "canary" }]);
+  expect(JSON.stringify(toJson(WorkloadSpecSchema, value.spec ?? expect.fail()))).not.toContain("canary");
+  expect(createValidator().validate(CommandSchema, wire).kind).toBe("valid");
+});
+
 test("every action becomes a command that the agent's own validation accepts", () => {
   const validator = createValidator();
   const noHealth = { ...workload, spec: { ...workload.spec, health: null } };
@@ -65,7 +81,7 @@ test("every action becomes a command that the agent's own validation accepts", (
     { kind: "remove", removeVolumes: true },
   ];
   for (const action of actions) {
-    const wire = commandTo(command(action), open);
+    const wire = commandTo(command(action), open, () => []);
     expect(wire.action.case).toBe(action.kind);
     expect(validator.validate(CommandSchema, wire).kind).toBe("valid");
   }
@@ -83,7 +99,7 @@ test("what needs equipment travels under names that an older agent does not know
   const equipment = { volume: "data", readyLines: ["Done"], install, configFiles };
   const equipped = { ...workload, spec: { ...workload.spec, equipment } };
   for (const kind of ["prepare", "start"] as const) {
-    const wire = commandTo(command({ kind, workload: equipped }), open);
+    const wire = commandTo(command({ kind, workload: equipped }), open, () => []);
     expect(wire.action.case).toBe(`${kind}Equipped`);
     expect(createValidator().validate(CommandSchema, wire).kind).toBe("valid");
     expect(wire.action.value).toMatchObject({
@@ -105,7 +121,7 @@ test("what needs equipment travels under names that an older agent does not know
       },
     });
   }
-  expect(commandTo(command({ kind: "install", workload: equipped }), open).action.case).toBe("install");
+  expect(commandTo(command({ kind: "install", workload: equipped }), open, () => []).action.case).toBe("install");
 });
 
 test("a status of a state that we do not know is no status", () => {

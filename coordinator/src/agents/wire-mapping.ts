@@ -28,6 +28,7 @@ import {
 } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { LeasePolicy } from "@lormas/lease/lease-policy.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
+import { registryOf } from "@lormas/wire/image-reference.ts";
 import { NO_RESOURCES, type Resources } from "../domain/resources.ts";
 import type { WrappedKey } from "../domain/sealed-text.ts";
 import type {
@@ -45,6 +46,7 @@ import type {
   ServingTerms,
 } from "../runtime/agent-intake.ts";
 import type { AgentLogLine, OutboundAction, OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
+import type { RegistryLogin, RegistryLogins } from "../secrets/registry-logins.ts";
 
 // Everything that passes between the wire and the runtime is translated here and nowhere else. Pure.
 
@@ -191,8 +193,11 @@ export function resultOf(wire: CommandResult): AgentCommandResult {
 /** Opens the secrets of a workload with its container's key. */
 export type OpenWorkload = (spec: WorkloadSpec, secretKey: WrappedKey | null) => PlainWorkloadSpec;
 
+/** The logins for registries that nodes of a cluster get. */
+export type LoginsFor = RegistryLogins["loginsFor"];
+
 /** The only place where secrets leave the coordinator: what it answers is for the agent's stream alone. */
-export function commandTo(command: OutboundCommand, open: OpenWorkload): Command {
+export function commandTo(command: OutboundCommand, open: OpenWorkload, loginsFor: LoginsFor): Command {
   return create(CommandSchema, {
     commandId: command.commandId,
     term: BigInt(command.term),
@@ -200,25 +205,35 @@ export function commandTo(command: OutboundCommand, open: OpenWorkload): Command
     containerId: command.containerId,
     epoch: BigInt(command.epoch),
     timeoutMs: command.timeoutMs,
-    action: actionTo(command.containerId, command.action, (spec) => open(spec, command.secretKey ?? null)),
+    action: actionTo(command.containerId, command.action, {
+      workload: (spec) => open(spec, command.secretKey ?? null),
+      logins: (spec) => loginsFor(command.clusterId ?? "", imagesOf(spec).map(registryOf)),
+    }),
   });
 }
 
-type Opened = (spec: WorkloadSpec) => PlainWorkloadSpec;
+type Opened = {
+  readonly workload: (spec: WorkloadSpec) => PlainWorkloadSpec;
+  readonly logins: (spec: WorkloadSpec) => RegistryLogin[];
+};
+
+/** The images that an agent may have to pull for a workload. */
+const imagesOf = ({ image, equipment }: WorkloadSpec): string[] =>
+  [image, equipment?.install?.image ?? ""].filter((one) => one !== "");
 
 function actionTo(containerId: string, action: OutboundAction, opened: Opened): Command["action"] {
   switch (action.kind) {
     // Under a name that an agent who would overlook the equipment does not know: it refuses, instead of running half of it.
     case "prepare": {
-      const value = create(PrepareSchema, { spec: specTo(containerId, action.workload, opened) });
+      const value = create(PrepareSchema, needsTo(containerId, action.workload, opened));
       return { case: value.spec?.equipment ? "prepareEquipped" : "prepare", value };
     }
     case "start": {
-      const value = create(StartSchema, { spec: specTo(containerId, action.workload, opened) });
+      const value = create(StartSchema, needsTo(containerId, action.workload, opened));
       return { case: value.spec?.equipment ? "startEquipped" : "start", value };
     }
     case "install":
-      return { case: "install", value: create(InstallSchema, { spec: specTo(containerId, action.workload, opened) }) };
+      return { case: "install", value: create(InstallSchema, needsTo(containerId, action.workload, opened)) };
     case "stop":
       return { case: "stop", value: create(StopSchema, { graceMs: action.graceMs }) };
     case "remove":
@@ -228,12 +243,23 @@ function actionTo(containerId: string, action: OutboundAction, opened: Opened): 
   }
 }
 
-function specTo(
+/** What is to be run, and who the node is where its images come from. */
+function needsTo(
   containerId: string,
   workload: OutboundWorkload,
   opened: Opened,
+): { spec: MessageInitShape<typeof WorkloadSpecSchema>; registries: RegistryLogin[] } {
+  return {
+    spec: specTo(containerId, workload, opened.workload(workload.spec)),
+    registries: opened.logins(workload.spec),
+  };
+}
+
+function specTo(
+  containerId: string,
+  workload: OutboundWorkload,
+  spec: PlainWorkloadSpec,
 ): MessageInitShape<typeof WorkloadSpecSchema> {
-  const spec = opened(workload.spec);
   return {
     containerId,
     containerName: workload.containerName,

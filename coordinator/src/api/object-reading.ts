@@ -100,6 +100,9 @@ async function look(
       if (token === undefined) return null;
       return shown(ApiTokenSchema, tokenView(token, await plane.grants.of({ kind: "token", id: token.tokenHash })));
     }
+    // A server's name alone does not say which cluster's login it is; entries hold what was asked for, and the login afterwards.
+    case "registry":
+      return null;
     default:
       return kind satisfies never;
   }

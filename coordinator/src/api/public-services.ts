@@ -13,6 +13,7 @@ import {
   JobService,
   MigrationService,
   NodeService,
+  RegistryService,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { grpcHealthService } from "./grpc-health-service.ts";
 import type { Readiness } from "./probes.ts";
@@ -30,6 +31,7 @@ import { jobService } from "./services/job-service.ts";
 import { migrationService } from "./services/migration-service.ts";
 import { nodeService } from "./services/node-service.ts";
 import type { PlaneContext } from "./services/plane-context.ts";
+import { registryService } from "./services/registry-service.ts";
 import type { WatchHub } from "./watch/watch-hub.ts";
 
 /** The services of lormas.api.v1: what REST, reflection and the health service speak of. */
@@ -43,6 +45,7 @@ export const API_SERVICES = [
   EventService,
   HealthService,
   AccessService,
+  RegistryService,
   AuditService,
   JobService,
 ] as const;
@@ -63,6 +66,7 @@ export function publicServices(plane: PlaneContext, hub: WatchHub, readiness: Re
     bind(AccessService, accessService(plane)),
     bind(AuditService, auditService(plane)),
     bind(JobService, jobService(plane)),
+    bind(RegistryService, registryService(plane)),
     bind(Health, grpcHealthService(names, readiness, plane.clock, plane.stopping)),
     bind(ServerReflection, reflectionService(index)),
     bind(ServerReflectionAlpha, reflectionAlphaService(index)),

@@ -26,6 +26,7 @@ export type AuditObject = {
     | "user"
     | "session"
     | "role"
+    | "registry"
     | "";
   readonly id: string;
   readonly name: string;

@@ -69,6 +69,11 @@ const AUDITED: Readonly<Record<string, Readonly<Record<string, AuditedMethod>>>>
     MigrateContainer: changed("container", "id", "migration"),
   },
   "lormas.api.v1.MigrationService": { CancelMigration: changed("migration", "id") },
+  "lormas.api.v1.RegistryService": {
+    SetRegistry: { ...used("registry", "server"), after: "registry" },
+    RemoveRegistry: used("registry", "server"),
+    TestRegistry: used("registry", "server"),
+  },
   "lormas.api.v1.AccessService": {
     CreateRole: created("role", "name"),
     UpdateRole: changed("role", "name"),
@@ -134,6 +139,7 @@ const NAME_FIELDS: Readonly<Partial<Record<ObjectKind, string>>> = {
   role: "name",
   user: "email",
   session: "email",
+  registry: "server",
   migration: "containerName",
 };
 

@@ -137,6 +137,12 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Ruled>>>> = {
     ListOwnTokens: "signed_in",
     RevokeOwnToken: "signed_in",
   },
+  "lormas.api.v1.RegistryService": {
+    ListRegistries: "registry:manage",
+    SetRegistry: "registry:manage",
+    RemoveRegistry: "registry:manage",
+    TestRegistry: "registry:manage",
+  },
   "lormas.api.v1.AuditService": { ListAuditEntries: "audit:view", ExportAuditEntries: "audit:view" },
   // The standard health service says no more than /health/ready does, and probes have no credentials.
   "grpc.health.v1.Health": { Check: "public", List: "public", Watch: "public" },

@@ -37,6 +37,7 @@ export const PERMISSIONS = {
   "node:update": "change nodes: priority, labels, name, cluster",
   "node:view": "see nodes, and what their deaths would mean",
   "quota:manage": "see, set and remove what people and clusters may have",
+  "registry:manage": "see, set, test and remove logins for registries of images",
   "role:manage": "make, change and remove roles of one's own",
   // Not of "container:…": whoever holds "container:*" could lift what was done to his own.
   "suspension:manage": "suspend containers, and lift suspensions",

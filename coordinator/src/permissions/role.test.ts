@@ -44,6 +44,7 @@ const TABLE: Readonly<Record<Permission, string>> = {
   "node:update": "so",
   "node:view": "sodv",
   "quota:manage": "s",
+  "registry:manage": "s",
   "role:manage": "s",
   "suspension:manage": "so",
   "token:manage": "s",

@@ -87,6 +87,7 @@ export const COORDINATOR_PORTS = {
   wrapStream: "wrapped",
   wrapAnswer: "wrapped",
   keyring: "plain",
+  registries: "plain",
   clock: "plain",
   log: "plain",
   newId: "plain",

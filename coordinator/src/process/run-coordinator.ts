@@ -18,6 +18,7 @@ import type { FenceHook } from "../runtime/fence-hook.ts";
 import { FleetRuntime } from "../runtime/fleet-runtime.ts";
 import { writtenKeys } from "../secrets/master-key.ts";
 import { type OpenedKeyring, openKeyring } from "../secrets/open-keyring.ts";
+import { RegistryLogins } from "../secrets/registry-logins.ts";
 import { AlertDeliveryStore } from "../store/alert-delivery-store.ts";
 import { AuditStore } from "../store/audit-store.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
@@ -27,6 +28,7 @@ import { MasterKeyStore } from "../store/master-key-store.ts";
 import { NodeRegisterStore } from "../store/node-register-store.ts";
 import { type Database, openDatabase } from "../store/open-database.ts";
 import { PostgresUsageStore } from "../store/postgres-usage-store.ts";
+import { RegistryStore } from "../store/registry-store.ts";
 import { seedFirstCluster } from "../store/seed-first-cluster.ts";
 import { measuringIntake } from "../usage/measuring-intake.ts";
 import { UsageBoard } from "../usage/usage-board.ts";
@@ -89,12 +91,17 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       deliverAlerts: config.alertWebhookUrl !== null,
       hasMasterKey: (id) => keyring.has(id),
     });
+    const register = new RegistryStore(database.orm, clock);
+    const registries = new RegistryLogins({ register, keyring, clock, log });
+    await registries.start();
+    undo.push(() => registries.stop());
     const plane = new AgentPlane({
       listen: config.agentListen,
       dataDir: config.dataDir,
       nodes: failpoints?.nodes(nodes) ?? nodes,
       joinTokens: failpoints?.joinTokens(joinTokens) ?? joinTokens,
       keyring,
+      registries,
       ...(failpoints && { wrapStream: failpoints.stream, wrapAnswer: failpoints.answer }),
       clock,
       random,

@@ -12,6 +12,8 @@ export type OutboundCommand = {
   readonly action: OutboundAction;
   /** What opens the secrets of its workload, put in when it is sent; absent or null where there are none. */
   readonly secretKey?: WrappedKey | null;
+  /** The cluster of the node that it is sent to, put in when it is sent: whose logins for registries go along. */
+  readonly clusterId?: string;
 };
 
 export type OutboundAction =

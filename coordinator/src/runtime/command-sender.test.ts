@@ -25,6 +25,7 @@ function streams(roomFor: number) {
     },
     pendingOf: (nodeId) => pending.filter((one) => one.nodeId === nodeId),
     secretKeyOf: () => null,
+    clusterOf: () => "cluster-1",
     term: () => term,
   });
   const commit = (...names: string[]): void => {

@@ -8,6 +8,8 @@ export type CommandSenderPorts = {
   readonly pendingOf: (nodeId: string) => PendingCommand[];
   /** The key of a container's secrets, as it is stored. */
   readonly secretKeyOf: (containerId: string) => WrappedKey | null;
+  /** The cluster of a node. */
+  readonly clusterOf: (nodeId: string) => string;
   /** The term this coordinator leads; null: nothing may be sent, the outbox keeps it for whoever leads next. */
   readonly term: () => number | null;
 };
@@ -39,7 +41,8 @@ export class CommandSender {
       if (this.#unsentFrom.has(nodeId)) continue;
       // A command that an older term decided is this leader's now: agents obey no term below the one they have seen.
       const secretKey = this.#ports.secretKeyOf(command.containerId);
-      if (!this.#ports.link.sendCommand(nodeId, { ...command, term, secretKey }))
+      const clusterId = this.#ports.clusterOf(nodeId);
+      if (!this.#ports.link.sendCommand(nodeId, { ...command, term, secretKey, clusterId }))
         this.#unsentFrom.set(nodeId, position);
     }
   }

@@ -93,6 +93,7 @@ export class FleetRuntime implements CoordinatorStatus {
       link: ports.link,
       pendingOf: (nodeId) => this.state.pendingOf(nodeId),
       secretKeyOf: (containerId) => this.state.container(containerId)?.facts.secretKey ?? null,
+      clusterOf: (nodeId) => this.state.node(nodeId)?.facts.clusterId ?? "",
       term,
     });
     this.loop = new DecisionLoop({

@@ -2,7 +2,7 @@ import type { EntityManager } from "@mikro-orm/postgresql";
 import type { WrappedKey } from "../domain/sealed-text.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { MasterKeyMismatchError, type MasterKeyRegister } from "../secrets/master-key-register.ts";
-import { ContainerKeyEntity, MasterKeyEntity } from "./entities/secret-entities.ts";
+import { ContainerKeyEntity, MasterKeyEntity, RegistryEntity } from "./entities/secret-entities.ts";
 import type { Database } from "./open-database.ts";
 
 /** One key for everything until there is a reason for more. */
@@ -27,12 +27,13 @@ export class MasterKeyStore implements MasterKeyRegister {
       // Of coordinators that start together one comes after the other, and sees what that has done.
       await em.execute("lock table master_key in exclusive mode");
       const used = await em.execute<{ id: string }[]>(
-        `select key_id as id from master_key where scope = ? union select distinct master_key_id from container_key`,
+        `select key_id as id from master_key where scope = ? union select distinct master_key_id from container_key
+          union select distinct master_key_id from registry`,
         [SCOPE],
       );
       const missing = used.map(({ id }) => id).filter((id) => !keyring.has(id));
       if (missing.length > 0) throw new MasterKeyMismatchError(missing);
-      const rewrapped = await rewrapAll(em, keyring);
+      const rewrapped = (await rewrapAll(em, keyring)) + (await rewrapRegistries(em, keyring));
       await em.upsert(
         MasterKeyEntity,
         { scope: SCOPE, keyId: keyring.primary.id, since: new Date(nowMs) },
@@ -64,6 +65,21 @@ async function rewrapAll(em: EntityManager, keyring: Keyring): Promise<number> {
     );
     rewrapped += rows.length;
   }
+}
+
+/** The same of the keys of logins, which are few. */
+async function rewrapRegistries(em: EntityManager, keyring: Keyring): Promise<number> {
+  const rows = await em.find(
+    RegistryEntity,
+    { masterKeyId: { $ne: keyring.primary.id } },
+    { disableIdentityMap: true },
+  );
+  for (const { server, clusterId, keyId, masterKeyId, wrapped } of rows) {
+    const again = keyring.rewrapped({ id: keyId, masterKeyId, wrapped });
+    const change = { masterKeyId: again.masterKeyId, wrapped: again.wrapped };
+    await em.nativeUpdate(RegistryEntity, { server, clusterId }, change);
+  }
+  return rows.length;
 }
 
 /** The key of a container's secrets; null where it has none. */

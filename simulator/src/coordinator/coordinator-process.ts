@@ -58,7 +58,12 @@ export class CoordinatorProcess {
       clock,
       source,
       counters,
-      (_, command) => commandTo(command, (spec, key) => keyring.openWorkload(spec, key)),
+      (_, command) =>
+        commandTo(
+          command,
+          (spec, key) => keyring.openWorkload(spec, key),
+          () => [],
+        ),
       (peer) => this.#cut(peer),
     );
     const newId = source.uuid;

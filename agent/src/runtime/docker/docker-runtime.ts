@@ -13,6 +13,7 @@ import {
   type InstallRequest,
   type LogRequest,
   type ObservedContainer,
+  type PullOrder,
   RuntimeFault,
   type RuntimeLogLine,
   type StartRequest,
@@ -33,12 +34,12 @@ import { dockerFault, engineStatus } from "./docker-fault.ts";
 import { writeDockerInput } from "./docker-input.ts";
 import { installOnVolume } from "./docker-install.ts";
 import { dockerLogLines } from "./docker-log-stream.ts";
+import { pullIfAbsent } from "./docker-pull.ts";
 import { CpuShare, ioOf, memoryUsedBytes } from "./docker-usage.ts";
 
-/** How long the engine may take for an ordinary call, for creating or starting, and for a pull. */
+/** How long the engine may take for an ordinary call, and for creating or starting. */
 const CALL_MS = 10_000;
 const START_MS = 60_000;
-const PULL_MS = 900_000;
 const PING_MS = 1_500;
 /** How long SIGKILL may take before the container is reported as unkillable. */
 const KILL_MS = 10_000;
@@ -98,9 +99,9 @@ export class DockerRuntime implements ContainerRuntime {
     );
   }
 
-  async prepare(spec: WorkloadSpec, cut?: AbortSignal): Promise<void> {
+  async prepare(spec: WorkloadSpec, cut?: AbortSignal, pull?: PullOrder): Promise<void> {
     this.#require(spec);
-    await this.#pullIfAbsent(spec.image, cut);
+    await this.#pullIfAbsent(spec.image, pull, cut);
     for (const volume of spec.volumes) {
       if (volume.kind === "shared") {
         await mkdir(sharedSource(spec.containerId, volume.name, this.#options.sharedDir), { recursive: true });
@@ -114,21 +115,21 @@ export class DockerRuntime implements ContainerRuntime {
 
   async install(request: InstallRequest): Promise<void> {
     const { spec, cut } = request;
-    await this.prepare(spec, cut);
+    await this.prepare(spec, cut, request.pull);
     await installOnVolume(request, {
       docker: this.#docker,
       place: this.#place,
       timers: this.#options.timers,
       call: (what, withinMs, act) => this.#call(what, withinMs, act),
-      pull: (image, pullCut) => this.#pullIfAbsent(image, pullCut),
+      pull: (image, pullCut) => this.#pullIfAbsent(image, request.pull, pullCut),
       copies: (containerId) => this.#find(containerId),
       remove: (engineId) => this.#removeContainer(engineId),
     });
   }
 
-  async start({ spec, epoch, session, cut, permit, release }: StartRequest): Promise<void> {
+  async start({ spec, epoch, session, cut, permit, release, pull }: StartRequest): Promise<void> {
     const what = `container ${spec.containerName}`;
-    await this.prepare(spec, cut);
+    await this.prepare(spec, cut, pull);
     const options = dockerCreateOptions(spec, epoch, session, this.#place);
     for (const old of await this.#find(spec.containerId)) await this.#removeContainer(old.Id);
     const container = await this.#call(what, START_MS, () => this.#docker.createContainer(options));
@@ -300,30 +301,9 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  // An engine ends a pull when the connection that has asked for it is cut; the layers that it has stay.
-  async #pullIfAbsent(image: string, cut?: AbortSignal): Promise<void> {
-    try {
-      await this.#call(`image ${image}`, CALL_MS, () => this.#docker.getImage(image).inspect());
-      return;
-    } catch (error) {
-      if (!(error instanceof RuntimeFault) || engineStatus(error.cause) !== 404) throw error;
-    }
-    try {
-      await this.#call(`image ${image}`, PULL_MS, async () => {
-        const progress = await this.#docker.pull(image, cut ? { abortSignal: cut } : {});
-        await new Promise<void>((resolve, reject) =>
-          this.#docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve())),
-        );
-      });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new RuntimeFault(
-        "image_unavailable",
-        `image ${image} is not on this node and could not be pulled: ${reason}; check its name and that the node reaches ` +
-          "its registry, or load it on the node with docker load",
-        { cause: error },
-      );
-    }
+  #pullIfAbsent(image: string, order: PullOrder | undefined, cut: AbortSignal | undefined): Promise<void> {
+    const call = <T>(what: string, withinMs: number, act: () => Promise<T>) => this.#call(what, withinMs, act);
+    return pullIfAbsent(image, order, cut, { docker: this.#docker, call });
   }
 
   #find(containerId: string | null): Promise<Docker.ContainerInfo[]> {

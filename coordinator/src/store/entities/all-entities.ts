@@ -20,7 +20,7 @@ import {
 import { RoleEntity, RoleGrantEntity } from "./permission-entities.ts";
 import { QuotaEntity } from "./quota-entities.ts";
 import { NamedRequestEntity } from "./request-entities.ts";
-import { ContainerKeyEntity, MasterKeyEntity } from "./secret-entities.ts";
+import { ContainerKeyEntity, MasterKeyEntity, RegistryEntity } from "./secret-entities.ts";
 import { UsageSampleEntity } from "./usage-entities.ts";
 import {
   CategoryEntity,
@@ -64,5 +64,6 @@ export const allEntities = [
   MasterKeyEntity,
   NamedRequestEntity,
   QuotaEntity,
+  RegistryEntity,
   UsageSampleEntity,
 ] as const;

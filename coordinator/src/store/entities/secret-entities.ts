@@ -14,6 +14,26 @@ export const ContainerKeyEntity = defineEntity({
 });
 export type ContainerKeyRow = InferEntity<typeof ContainerKeyEntity>;
 
+/** Who nodes are at a registry of images. */
+export const RegistryEntity = defineEntity({
+  name: "Registry",
+  tableName: "registry",
+  properties: {
+    server: p.string().length(255).primary(),
+    /** The cluster whose nodes it is for; empty: all that have none of their own. */
+    clusterId: p.string().length(36).primary(),
+    username: p.string().length(256),
+    /** The password, sealed by the key beside it, which a master key seals in turn. */
+    sealed: p.text(),
+    keyId: p.uuid(),
+    masterKeyId: p.string().length(16).index(),
+    wrapped: p.text(),
+    setBy: p.string().length(320),
+    setAt: p.datetime(),
+  },
+});
+export type RegistryRow = InferEntity<typeof RegistryEntity>;
+
 /** Which master key the coordinators of this database have agreed on. One row. */
 export const MasterKeyEntity = defineEntity({
   name: "MasterKey",
