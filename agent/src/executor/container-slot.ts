@@ -1,8 +1,13 @@
 import type { Command } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import type { WorkloadStatus } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
+import type { FoundImage } from "../runtime/container-runtime.ts";
 import type { Health } from "./workload-status.ts";
 
 /** Commands that may wait for one container; above it they are refused. */
 export const SLOT_WAITING_MAX = 16;
+
+/** What goes along with the outcome of a command. */
+export type SeenOfCommand = { readonly status?: WorkloadStatus; readonly image?: FoundImage };
 
 const NO_HEALTH: Health = { kind: "none", detail: "" };
 
@@ -14,6 +19,8 @@ export class ContainerSlot {
   health: Health = NO_HEALTH;
   /** The state and epoch that were reported last; a report of the same is not sent again. */
   reported = "";
+  /** What the command at work has found out, for its result. */
+  seen: SeenOfCommand = {};
   /** True while an operation runs whose result tells of the end itself. */
   busy = false;
   /** True from a start's last look until the runtime has answered: a copy may appear although none is listed yet. */

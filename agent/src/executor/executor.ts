@@ -9,7 +9,7 @@ import { containerRecord, unackedResults } from "../journal/journal-state.ts";
 import { type ContainerRuntime, type ObservedContainer, RuntimeFault } from "../runtime/container-runtime.ts";
 import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
 import { CommandTime } from "./command-time.ts";
-import { ContainerSlot, SLOT_WAITING_MAX } from "./container-slot.ts";
+import { ContainerSlot, type SeenOfCommand, SLOT_WAITING_MAX } from "./container-slot.ts";
 import { CrashRestarts } from "./crash-restarts.ts";
 import { healthProbe, healthTimes, noHealthCheck } from "./health-check.ts";
 import { watchHealth } from "./health-watch.ts";
@@ -250,6 +250,7 @@ export class Executor {
       this.#onResult(fromJson(CommandResultSchema, decision.result as JsonValue));
       return;
     }
+    slot.seen = {};
     let outcome: CommandOutcome;
     if (decision.kind === "refuse") {
       outcome = failed(decision.code, decision.reason);
@@ -276,7 +277,7 @@ export class Executor {
         "a container could not be looked at after its command",
       );
     }
-    await this.#answer(command, outcome, tookMs, status);
+    await this.#answer(command, outcome, tookMs, status ? { ...slot.seen, status } : slot.seen);
   }
 
   /** What ends after its time: the coordinator counts it as failed, so no copy of it may run on. */
@@ -295,9 +296,9 @@ export class Executor {
     return (error) => this.#options.log.error({ err: error, commandId: command.commandId }, "a command was lost");
   }
 
-  async #answer(command: Command, outcome: CommandOutcome, tookMs: number, status?: WorkloadStatus): Promise<void> {
+  async #answer(command: Command, outcome: CommandOutcome, tookMs: number, seen: SeenOfCommand = {}): Promise<void> {
     const { journal, log } = this.#options;
-    const result = this.#result(command, outcome, tookMs, status);
+    const result = this.#result(command, outcome, tookMs, seen);
     log.info(
       {
         commandId: command.commandId,
@@ -416,12 +417,12 @@ export class Executor {
     return workloadStatus(containerId, observed, this.#slot(containerId).health, usage);
   }
 
-  #result(command: Command, outcome: CommandOutcome, tookMs: number, status?: WorkloadStatus): CommandResult {
+  #result(command: Command, outcome: CommandOutcome, tookMs: number, seen: SeenOfCommand = {}): CommandResult {
     return create(CommandResultSchema, {
       commandId: command.commandId,
       ...outcome,
       tookMs: BigInt(Math.max(0, Math.round(tookMs))),
-      ...(status ? { status } : {}),
+      ...seen,
     });
   }
 

@@ -7,6 +7,7 @@ import type { CommandTime } from "./command-time.ts";
 import type { ContainerSlot } from "./container-slot.ts";
 import { engineAnswers } from "./engine-wait.ts";
 import { healthProbe, healthTimes, noHealthCheck } from "./health-check.ts";
+import { pullOrder } from "./pull-order.ts";
 import { awaitReadyOutput, READY_BUDGET_MS_DEFAULT } from "./ready-output.ts";
 import { awaitServing } from "./serving-wait.ts";
 import { overtakenStart, whyEnded } from "./start-failure.ts";
@@ -27,13 +28,13 @@ const LINE_NAMED_CHARS = 120;
  */
 export async function startWorkload(
   command: Command,
-  { spec: given, registries }: Start,
+  order: Start,
   slot: ContainerSlot,
   time: CommandTime,
   parts: WorkloadStartParts,
 ): Promise<CommandOutcome> {
-  const spec = checkedSpec(given);
-  const pull = { logins: registries };
+  const spec = checkedSpec(order.spec);
+  const pull = pullOrder(order, slot);
   const { runtime, journal, guard, timers } = parts;
   const containerId = command.containerId;
   const wait = slot.openWait();

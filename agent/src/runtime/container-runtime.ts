@@ -85,7 +85,14 @@ export type RegistryLogin = { readonly server: string; readonly username: string
 export type PullOrder = {
   /** At most one a registry. */
   readonly logins: readonly RegistryLogin[];
+  /** The specification's image is asked of its registry even where it is here; where that fails, what is here is used. */
+  readonly askRegistry?: boolean;
+  /** Told what the specification's image is here, once that is known. */
+  readonly found?: (image: FoundImage) => void;
 };
+
+/** See the message FoundImage. */
+export type FoundImage = { readonly digest: string; readonly note: string };
 
 export type StartRequest = {
   readonly spec: WorkloadSpec;

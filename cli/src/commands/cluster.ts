@@ -167,6 +167,7 @@ interface SettingOptions extends ApiOptions {
   readonly survival?: boolean;
   readonly nPlusOne?: keyof typeof N_PLUS_ONE;
   readonly placement?: keyof typeof PLACEMENT;
+  readonly images?: "pinned" | "floating";
 }
 
 function withSettings(command: Command): Command {
@@ -203,6 +204,12 @@ function withSettings(command: Command): Command {
       new Option("--placement <strategy>", "fill nodes evenly, or one after the other; priority comes first").choices(
         Object.keys(PLACEMENT),
       ),
+    )
+    .addOption(
+      new Option(
+        "--images <what>",
+        "pinned to the digest that a container's first start found, or asked of their registries at every start",
+      ).choices(["pinned", "floating"]),
     );
 }
 
@@ -236,7 +243,7 @@ const count = (max: number) => (text: string) => {
 };
 
 function settings(options: SettingOptions) {
-  const { description, autoMigrate, otherClusters, survival, nPlusOne, placement } = options;
+  const { description, autoMigrate, otherClusters, survival, nPlusOne, placement, images } = options;
   const policy = policyChoice(options);
   return {
     ...(description === undefined ? {} : { description }),
@@ -246,6 +253,7 @@ function settings(options: SettingOptions) {
     ...(survival === undefined ? {} : { survival }),
     ...(nPlusOne === undefined ? {} : { nPlusOne: N_PLUS_ONE[nPlusOne] }),
     ...(placement === undefined ? {} : { placement: PLACEMENT[placement] }),
+    ...(images === undefined ? {} : { floatingImages: images === "floating" }),
   };
 }
 
@@ -316,6 +324,7 @@ function clusterFacts(cluster: Cluster): [string, string][] {
     ["To other clusters", cluster.allowOtherClusters ? "yes" : "no"],
     ["N+1", nPlusOneWord(cluster.nPlusOne)],
     ["Placement", placementWord(cluster.placement)],
+    ["Images", cluster.floatingImages ? "floating" : "pinned"],
     [
       "Policy",
       policy

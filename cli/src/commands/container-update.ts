@@ -27,6 +27,7 @@ interface UpdateOptions extends ApiOptions {
   readonly dataLoss?: "allow" | "refuse";
   readonly constraint?: readonly string[];
   readonly arch?: readonly string[];
+  readonly pull?: boolean;
   readonly etag?: string;
 }
 
@@ -73,6 +74,7 @@ export function addContainerUpdateCommand(group: Command, context: CliContext): 
         ["allow", "refuse"],
       ),
     )
+    .option("--pull", "its next start asks the registry what its image's name stands for now, and pins it to that")
     .option("--etag <etag>", "only if it still is what it was under this etag (container show -o json)", "")
     .action(async (given: string, options: UpdateOptions) => {
       const wish = wishOf(options, context.env);
@@ -96,7 +98,7 @@ export function addContainerUpdateCommand(group: Command, context: CliContext): 
 /** Only what was given: what is left out stays as it is. */
 function wishOf(options: UpdateOptions, environment: NodeJS.ProcessEnv) {
   const { cpu, memory, disk, type, env, secretEnv, unset, cluster, priority, moveAfter, dataLoss } = options;
-  const { constraint, arch } = options;
+  const { constraint, arch, pull = false } = options;
   const resized = cpu !== undefined || memory !== undefined || disk !== undefined;
   return {
     ...(type === undefined ? {} : { type: type === "ha" ? ContainerType.HA : ContainerType.STANDARD }),
@@ -109,6 +111,7 @@ function wishOf(options: UpdateOptions, environment: NodeJS.ProcessEnv) {
     ...(moveAfter === undefined ? {} : { crashesBeforeMove: moveAfter }),
     ...(dataLoss === undefined ? {} : { allowDataLoss: dataLoss === "allow" }),
     ...(constraint === undefined ? {} : { constraints: { all: withoutEmpty(constraint) } }),
+    ...(pull ? { pullImage: true } : {}),
     ...(arch === undefined ? {} : { architectures: { any: withoutEmpty(arch) } }),
   };
 }

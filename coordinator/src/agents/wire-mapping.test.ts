@@ -71,6 +71,15 @@ test("logins go along for the registries of its images, beside what the agent ke
   expect(createValidator().validate(CommandSchema, wire).kind).toBe("valid");
 });
 
+test("whether a registry is to be asked goes along, and what an image was found to be comes back", () => {
+  const asking = commandTo(command({ kind: "prepare", workload: { ...workload, askRegistry: true } }), open, () => []);
+  expect(asking.action.value).toMatchObject({ askRegistry: true });
+  const image = { digest: `sha256:${"a".repeat(64)}`, note: "said\0" };
+  const result = create(CommandResultSchema, { commandId: CONTAINER, ok: true, image });
+  expect(createValidator().validate(CommandResultSchema, result).kind).toBe("valid");
+  expect(resultOf(result).image).toEqual({ ...image, note: "said\uFFFD" });
+});
+
 test("every action becomes a command that the agent's own validation accepts", () => {
   const validator = createValidator();
   const noHealth = { ...workload, spec: { ...workload.spec, health: null } };
@@ -156,7 +165,15 @@ test("numbers beyond 2^53 are read as the greatest exact one", () => {
 
 test("a result without a status says so, and a log line keeps its time and channel", () => {
   expect(resultOf(create(CommandResultSchema, { commandId: CONTAINER, errorCode: "port_taken" }))).toEqual({
-    ...{ commandId: CONTAINER, ok: false, errorCode: "port_taken", errorMessage: "", status: null, tookMs: 0 },
+    ...{
+      commandId: CONTAINER,
+      ok: false,
+      errorCode: "port_taken",
+      errorMessage: "",
+      status: null,
+      tookMs: 0,
+      image: null,
+    },
   });
   const line = create(LogLineSchema, { at: { seconds: 7n, nanos: 12_900_000 }, stream: "stderr", text: "oh" });
   expect(logLineOf(line)).toEqual({ atMs: 7_012, stream: "stderr", text: "oh" });

@@ -187,6 +187,7 @@ export function resultOf(wire: CommandResult): AgentCommandResult {
     errorMessage: text(wire.errorMessage, MESSAGE_CHARS_MAX),
     status: wire.status === undefined ? null : observedOf(wire.status),
     tookMs: safe(wire.tookMs),
+    image: wire.image ? { digest: wire.image.digest, note: text(wire.image.note, DETAIL_CHARS_MAX) } : null,
   };
 }
 
@@ -225,11 +226,13 @@ function actionTo(containerId: string, action: OutboundAction, opened: Opened): 
   switch (action.kind) {
     // Under a name that an agent who would overlook the equipment does not know: it refuses, instead of running half of it.
     case "prepare": {
-      const value = create(PrepareSchema, needsTo(containerId, action.workload, opened));
+      const needs = needsTo(containerId, action.workload, opened);
+      const value = create(PrepareSchema, { ...needs, askRegistry: action.workload.askRegistry ?? false });
       return { case: value.spec?.equipment ? "prepareEquipped" : "prepare", value };
     }
     case "start": {
-      const value = create(StartSchema, needsTo(containerId, action.workload, opened));
+      const needs = needsTo(containerId, action.workload, opened);
+      const value = create(StartSchema, { ...needs, askRegistry: action.workload.askRegistry ?? false });
       return { case: value.spec?.equipment ? "startEquipped" : "start", value };
     }
     case "install":

@@ -1,6 +1,7 @@
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Resources } from "../domain/resources.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
+import type { FoundImage } from "./image-pin.ts";
 
 /** How an agent process introduces itself. */
 export type AgentHello = {
@@ -58,6 +59,8 @@ export type AgentCommandResult = {
   readonly errorMessage: string;
   readonly status: ObservedWorkload | null;
   readonly tookMs: number;
+  /** What the image of a prepare or start is there; absent or null: not found out. */
+  readonly image?: FoundImage | null;
 };
 
 /**

@@ -24,7 +24,10 @@ export type OutboundAction =
 export type OutboundWorkload = {
   readonly containerName: string;
   readonly ha: boolean;
+  /** Its image by the digest that it is pinned to, where it is. */
   readonly spec: WorkloadSpec;
+  /** The image is asked of its registry even where the node has it. */
+  readonly askRegistry?: boolean;
   readonly ports: readonly PortAssignment[];
   readonly cpuMillis: number;
   readonly memoryBytes: number;

@@ -177,6 +177,7 @@ function changed(before: ClusterRecord, change: ClusterChange): ClusterRecord {
     policy: { ...policy, survival: change.survival ?? policy.survival },
     nPlusOne: change.nPlusOne ?? before.nPlusOne,
     placement: change.placement ?? before.placement,
+    floatingImages: change.floatingImages ?? before.floatingImages ?? false,
   };
 }
 
@@ -200,6 +201,8 @@ function differences(before: ClusterRecord, after: ClusterRecord): string[] {
   }
   if (before.nPlusOne !== after.nPlusOne) said.push(`N+1 policy ${after.nPlusOne} (was ${before.nPlusOne})`);
   if (before.placement !== after.placement) said.push(`placement ${after.placement} (was ${before.placement})`);
+  const floats = after.floatingImages ?? false;
+  if ((before.floatingImages ?? false) !== floats) said.push(`images ${floats ? "float" : "are pinned"}`);
   if (before.description !== after.description) said.push("description");
   return said;
 }

@@ -15,6 +15,8 @@ export type ClusterChange = {
   readonly survival?: boolean;
   /** Which of several nodes takes a container, from now on; nothing moves for it. */
   readonly placement?: PlacementStrategy;
+  /** Every start asks what images' names stand for now, or containers' images are pinned. */
+  readonly floatingImages?: boolean;
   /** What happens from now on to wishes that cost N+1. */
   readonly nPlusOne?: NPlusOnePolicy;
 };

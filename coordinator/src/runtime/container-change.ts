@@ -1,3 +1,4 @@
+import { parseImage } from "@lormas/wire/image-reference.ts";
 import { type ContainerContext, type ContainerTuning, demandsOf } from "../domain/container/container-context.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { amountText, type Resources } from "../domain/resources.ts";
@@ -24,10 +25,12 @@ export function changeContainer(
   const { remake } = change;
   const tuning = tuningOf(container.snapshot.context, change);
   const said = containerDifferences(work, container, tuning, remake);
+  if (change.pullImage === true) said.push("its next start asks the registry for its image");
   if (remake) {
     refuseUnlessAtRest(container);
     remakeContainer(work, container, remake);
   }
+  if (change.pullImage === true) renewImage(work, id);
   if (said.length === 0) return;
   work.tellContainer(id, { type: "TUNE", at: work.atMs, change: tuning });
   work.addEvent({
@@ -41,6 +44,21 @@ export function changeContainer(
   });
   // What waits for room may ask for less now.
   work.lookAgain();
+}
+
+/** Its next start is of what the image's name stands for then. */
+function renewImage(work: UnitOfWork, id: string): void {
+  const container = work.container(id);
+  if (!container) return;
+  const { name, spec, imagePin } = container.facts;
+  const { image } = spec;
+  if (image === "" || parseImage(image).digest !== "") {
+    const why =
+      image === "" ? "has no image" : `has its image by its digest, which always stands for the same: ${image}`;
+    throw new Refusal("invalid_argument", `${name} ${why}`, "leave pull_image out", { field: "pull_image" });
+  }
+  const known = imagePin?.image === image ? imagePin : { image, digest: "", note: "" };
+  work.setContainer(id, { ...container, facts: { ...container.facts, imagePin: { ...known, renew: true } } });
 }
 
 /** What is changed of its demands becomes part of all of them, as they are now. */

@@ -70,12 +70,20 @@ export function containerRecordEtag({ facts, snapshot }: ContainerRecord): strin
 
 export type ClusterSettings = Pick<
   ClusterRecord,
-  "description" | "autoMigrate" | "allowOtherClusters" | "nPlusOne" | "placement"
+  "description" | "autoMigrate" | "allowOtherClusters" | "nPlusOne" | "placement" | "floatingImages"
 > & { readonly policy: LeasePolicy; readonly limits: MigrationLimits };
 
 export function clusterEtag(settings: ClusterSettings): string {
   const { description, policy, autoMigrate, allowOtherClusters, nPlusOne, placement, limits } = settings;
-  return etagOf([description, completePolicy(policy), autoMigrate, allowOtherClusters, nPlusOne, placement, limits]);
+  const rest = [
+    autoMigrate,
+    allowOtherClusters,
+    nPlusOne,
+    placement,
+    limits,
+    ...(settings.floatingImages ? ["float"] : []),
+  ];
+  return etagOf([description, completePolicy(policy), ...rest]);
 }
 
 export function nodeEtag({

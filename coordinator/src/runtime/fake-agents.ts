@@ -11,6 +11,7 @@ import type { ObservedWorkload } from "../domain/workload.ts";
 import type { AgentHello, AgentIntake } from "./agent-intake.ts";
 import type { AgentLink, ConsoleInput, OutboundCommand } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
+import type { FoundImage } from "./image-pin.ts";
 
 export type FakeNode = {
   readonly nodeId: string;
@@ -44,6 +45,8 @@ export class FakeAgents implements AgentLink {
   readonly inputs: string[] = [];
   /** Given a command, a reason to fail it, or null. */
   failing: (nodeId: string, command: OutboundCommand) => { code: string; message: string } | null = () => null;
+  /** What agents find the image of a prepare or start to be; null: they do not tell. */
+  found: FoundImage | null = null;
   /** Commands that are swallowed without an answer. */
   swallowing: (nodeId: string, command: OutboundCommand) => boolean = () => false;
   /** Commands that come from now on are obeyed once this has resolved. */
@@ -176,6 +179,7 @@ export class FakeAgents implements AgentLink {
         errorMessage: reason?.message ?? "",
         status: null,
         tookMs: 1,
+        image: command.action.kind === "prepare" || command.action.kind === "start" ? this.found : null,
       })
       // A refusal ends the stream of a real agent, which keeps the result and says it again after it has dialled.
       .catch(() => undefined);

@@ -17,6 +17,7 @@ import { deterministicId } from "./deterministic-id.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type { NodeFacts, NodeRecord } from "./fleet-view.ts";
 import type { NodeWatch } from "./node-watch.ts";
+import { noteImage } from "./note-image.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 import { NO_SIGNS, regroup } from "./voting-group.ts";
 
@@ -178,6 +179,7 @@ export class FleetIntake implements AgentIntake {
         errorCode: result.errorCode,
         errorMessage,
       });
+      if (result.image) noteImage(work, pending, result.image);
       if (pending.ordinal === 0) return;
       work.tellContainer(
         pending.command.containerId,

@@ -14,6 +14,7 @@ import type { Resources } from "../domain/resources.ts";
 import type { MaybeSealed, WrappedKey } from "../domain/sealed-text.ts";
 import type { PortAssignment, WorkloadSpec } from "../domain/workload.ts";
 import type { OutboundCommand } from "./agent-link.ts";
+import type { ImagePin } from "./image-pin.ts";
 
 // Everything here is immutable: a decision replaces records, it never writes into them, so that dropping a unit of work
 // undoes it.
@@ -28,6 +29,8 @@ export type ClusterRecord = {
   readonly allowOtherClusters: boolean;
   readonly nPlusOne: NPlusOnePolicy;
   readonly placement: PlacementStrategy;
+  /** Every start asks what images' names stand for now; absent: a container's image is pinned. */
+  readonly floatingImages?: boolean;
   readonly createdAtMs: number;
   readonly limits: MigrationLimits;
 };
@@ -79,6 +82,8 @@ export type ContainerFacts = {
   /** Opens what of it is sealed, and never changes once there is one; null: nothing is. */
   readonly secretKey: WrappedKey | null;
   readonly spec: WorkloadSpec;
+  /** What its image stands for; absent or null: nobody has told yet. */
+  readonly imagePin?: ImagePin | null;
   /** The id of the person whose it is; empty: nobody's, it was made by the administrator of the machine or before there were owners. */
   readonly owner: string;
   readonly createdAtMs: number;

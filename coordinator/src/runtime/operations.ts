@@ -45,6 +45,8 @@ export type ContainerChange = {
   readonly demands?: Partial<NodeDemands>;
   /** Null: nothing of what a copy is made with. */
   readonly remake: RemadeContainer | null;
+  /** Its next start asks the registry what its image's name stands for. */
+  readonly pullImage?: boolean;
   /** What it is held against; absent: nothing. */
   readonly quotas?: Quotas;
   /** The container must still have this etag (etag.ts); absent or empty: whatever it is. */

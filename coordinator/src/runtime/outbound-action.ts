@@ -1,6 +1,7 @@
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
 import type { OutboundAction } from "./agent-link.ts";
 import type { ContainerRecord, FleetView } from "./fleet-view.ts";
+import { imageToOrder } from "./image-pin.ts";
 
 type CommandEffect = Extract<ContainerEffect, { kind: "command" }>;
 
@@ -9,13 +10,20 @@ export function outboundAction(fleet: FleetView, container: ContainerRecord, eff
   if (effect.command === "stop") return { kind: "stop", graceMs: effect.graceMs ?? 0 };
   if (effect.command === "remove") return { kind: "remove", removeVolumes: effect.removeVolumes ?? false };
   const holding = fleet.room(effect.nodeId).holders.get(container.facts.id);
-  const { resources } = container.snapshot.context;
+  const { resources, move } = container.snapshot.context;
+  const { spec, imagePin = null } = container.facts;
+  const clusterId = fleet.node(effect.nodeId)?.facts.clusterId ?? "";
+  const { image, askRegistry } = imageToOrder(
+    { image: spec.image, pin: imagePin },
+    { floating: fleet.cluster(clusterId)?.floatingImages ?? false, moving: move !== null },
+  );
   return {
     kind: effect.command,
     workload: {
       containerName: container.facts.name,
       ha: container.snapshot.context.ha,
-      spec: container.facts.spec,
+      spec: image === spec.image ? spec : { ...spec, image },
+      ...(askRegistry ? { askRegistry } : {}),
       ports: holding?.ports ?? [],
       ...resources,
     },

@@ -34,7 +34,7 @@ import { dockerFault, engineStatus } from "./docker-fault.ts";
 import { writeDockerInput } from "./docker-input.ts";
 import { installOnVolume } from "./docker-install.ts";
 import { dockerLogLines } from "./docker-log-stream.ts";
-import { pullIfAbsent } from "./docker-pull.ts";
+import { type DockerPullParts, haveImage, pullIfAbsent } from "./docker-pull.ts";
 import { CpuShare, ioOf, memoryUsedBytes } from "./docker-usage.ts";
 
 /** How long the engine may take for an ordinary call, and for creating or starting. */
@@ -101,7 +101,7 @@ export class DockerRuntime implements ContainerRuntime {
 
   async prepare(spec: WorkloadSpec, cut?: AbortSignal, pull?: PullOrder): Promise<void> {
     this.#require(spec);
-    await this.#pullIfAbsent(spec.image, pull, cut);
+    await haveImage(spec.image, pull, cut, this.#pullParts());
     for (const volume of spec.volumes) {
       if (volume.kind === "shared") {
         await mkdir(sharedSource(spec.containerId, volume.name, this.#options.sharedDir), { recursive: true });
@@ -121,7 +121,7 @@ export class DockerRuntime implements ContainerRuntime {
       place: this.#place,
       timers: this.#options.timers,
       call: (what, withinMs, act) => this.#call(what, withinMs, act),
-      pull: (image, pullCut) => this.#pullIfAbsent(image, request.pull, pullCut),
+      pull: (image, pullCut) => pullIfAbsent(image, request.pull, pullCut, this.#pullParts()),
       copies: (containerId) => this.#find(containerId),
       remove: (engineId) => this.#removeContainer(engineId),
     });
@@ -301,9 +301,9 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
-  #pullIfAbsent(image: string, order: PullOrder | undefined, cut: AbortSignal | undefined): Promise<void> {
+  #pullParts(): DockerPullParts {
     const call = <T>(what: string, withinMs: number, act: () => Promise<T>) => this.#call(what, withinMs, act);
-    return pullIfAbsent(image, order, cut, { docker: this.#docker, call });
+    return { docker: this.#docker, call };
   }
 
   #find(containerId: string | null): Promise<Docker.ContainerInfo[]> {

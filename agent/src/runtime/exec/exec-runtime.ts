@@ -15,6 +15,7 @@ import {
   type InstallRequest,
   type LogRequest,
   type ObservedContainer,
+  type PullOrder,
   RuntimeFault,
   type RuntimeLogLine,
   type StartRequest,
@@ -28,6 +29,7 @@ import { gatePath, type LaunchedProcess, launchAtGate, makeGate, removeGate, tur
 import { type ExecRecord, readExecRecord, removeExecRecord, writeExecRecord } from "./exec-record.ts";
 import { FolderFiles } from "./folder-files.ts";
 import { logSizes, readLogFiles, rotateLogFiles } from "./log-files.ts";
+import { noImage } from "./no-image.ts";
 import { requireFreePorts } from "./port-probe.ts";
 import { signalName } from "./signal-name.ts";
 import { makeVolumeFolders, volumeFolder } from "./volume-folders.ts";
@@ -108,8 +110,9 @@ export class ExecRuntime implements ContainerRuntime {
     return true;
   }
 
-  async prepare(spec: WorkloadSpec): Promise<void> {
+  async prepare(spec: WorkloadSpec, _cut?: AbortSignal, pull?: PullOrder): Promise<void> {
     startupOf(spec);
+    noImage(spec, pull);
     await this.#makeFolders(spec);
   }
 
@@ -121,8 +124,9 @@ export class ExecRuntime implements ContainerRuntime {
     );
   }
 
-  async start({ spec, epoch, session, permit, release }: StartRequest): Promise<void> {
+  async start({ spec, epoch, session, permit, release, pull }: StartRequest): Promise<void> {
     const { node, clock } = this.#options;
+    noImage(spec, pull);
     const id = spec.containerId;
     const commandLine = startupOf(spec);
     const before = this.#records.get(id);

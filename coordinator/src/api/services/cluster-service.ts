@@ -83,6 +83,7 @@ type Settings = {
   readonly survival?: boolean | undefined;
   readonly nPlusOne?: NPlusOnePolicy | undefined;
   readonly placement?: PlacementStrategy | undefined;
+  readonly floatingImages?: boolean | undefined;
 };
 
 function changeOf({ policy, autoMigrate, survival, ...chosen }: Settings): ClusterChange {
@@ -94,6 +95,7 @@ function changeOf({ policy, autoMigrate, survival, ...chosen }: Settings): Clust
     ...(survival === undefined ? {} : { survival }),
     ...(nPlusOne === null ? {} : { nPlusOne }),
     ...(placement === null ? {} : { placement }),
+    ...(chosen.floatingImages === undefined ? {} : { floatingImages: chosen.floatingImages }),
   };
 }
 

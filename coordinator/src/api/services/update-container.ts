@@ -49,6 +49,7 @@ export async function updateContainer(
     quotas,
     tuning: tuning(request, clusterId),
     demands,
+    ...(request.pullImage ? { pullImage: true } : {}),
     remake: remade(plane.keyring, request, { row, secretKey }, definition),
   };
   const granted = await withoutForeignNames(caller, () =>

@@ -50,6 +50,7 @@ export function clusterView(
     allowOtherClusters: row.allowOtherClusters,
     nPlusOne: N_PLUS_ONE[row.nPlusOne as Policy],
     placement: PLACEMENT[row.placement as Strategy],
+    floatingImages: row.floatingImages,
     nodeCount: reading.nodeCount,
     healthyNodeCount: reading.healthyNodeCount,
     failoverBoundMs: bound.totalMs ?? 0,

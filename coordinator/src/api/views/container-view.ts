@@ -11,6 +11,7 @@ import {
 import type { ContainerSuspension, RestartPriority as PriorityName } from "../../domain/container/container-context.ts";
 import { NO_DEMANDS, readDemands, unmetDemand } from "../../domain/placement/node-demands.ts";
 import { containerEtag } from "../../runtime/etag.ts";
+import { pinNote, pinnedDigest } from "../../runtime/image-pin.ts";
 import { maskedEnvironment } from "../../secrets/seal-workload.ts";
 import type { ContainerReading } from "../../store/read-model/container-readings.ts";
 import { momentField, resourcesView } from "./amounts.ts";
@@ -53,6 +54,7 @@ const RESTART_PRIORITY: Readonly<Record<PriorityName, RestartPriority>> = {
 export function containerView(reading: ContainerReading): MessageInitShape<typeof ContainerSchema> {
   const { row, node } = reading;
   const moving = row.migrationStatus === "migrating";
+  const pinned = { image: row.spec.image, pin: row.imagePin ?? null };
   return {
     id: row.id,
     name: row.name,
@@ -88,6 +90,9 @@ export function containerView(reading: ContainerReading): MessageInitShape<typeo
     architectures: [...row.architectures],
     unmetDemand: unmetText(reading),
     ...suspensionField(row.suspension),
+    image: row.spec.image,
+    imageDigest: pinnedDigest(pinned),
+    imageNote: pinNote(pinned, node?.floatingImages ?? false),
     asOf: reading.asOf,
     etag: containerEtag({ ...row, image: row.spec.image, preferredClusterId: row.preferredClusterId ?? null }),
   };

@@ -71,6 +71,7 @@ export function containerRow({ facts, snapshot }: ContainerRecord, asOf: number)
     restartPriority: context.priority,
     crashesBeforeMove: context.crashesBeforeMove,
     suspension: context.suspension ?? null,
+    imagePin: facts.imagePin ?? null,
     createdAt: new Date(facts.createdAtMs),
     asOf,
   };

@@ -49,6 +49,7 @@ function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
     allowOtherClusters,
     nPlusOne,
     placement,
+    floatingImages: cluster.floatingImages ?? false,
     migrationsAtOnce,
     migrationsPerTarget,
     failoversPerTarget,
@@ -67,6 +68,7 @@ export function clusterOfRow(row: ClusterRow): ClusterRecord {
     allowOtherClusters,
     nPlusOne,
     placement,
+    floatingImages: row.floatingImages,
     createdAtMs: createdAt.getTime(),
     limits: {
       migrationsAtOnce: row.migrationsAtOnce,

@@ -87,7 +87,7 @@ export async function fleetOf(rows: FleetRows, pause: () => Promise<void>): Prom
       };
     }),
     containers: await eachInTurn(containers, pause, (row) => {
-      const { id, name, eggId, environment, spec, owner, createdAt } = row;
+      const { id, name, eggId, environment, spec, imagePin, owner, createdAt } = row;
       const stored = snapshotOf.get(`container/${id}`);
       return {
         facts: {
@@ -97,6 +97,7 @@ export async function fleetOf(rows: FleetRows, pause: () => Promise<void>): Prom
           environment,
           secretKey: keyOf.get(id) ?? null,
           spec,
+          imagePin: imagePin ?? null,
           owner,
           createdAtMs: createdAt.getTime(),
         },

@@ -25,6 +25,7 @@ export const ClusterEntity = defineEntity({
     /** What happens to a wish after which a node's death would leave a container without a place. */
     nPlusOne: p.string().$type<NPlusOnePolicy>().length(8).default("warn"),
     placement: p.string().$type<PlacementStrategy>().length(8).default("spread"),
+    floatingImages: p.boolean().default(false),
     migrationsAtOnce: p.integer().default(DEFAULT_LIMITS.migrationsAtOnce),
     migrationsPerTarget: p.integer().default(DEFAULT_LIMITS.migrationsPerTarget),
     failoversPerTarget: p.integer().default(DEFAULT_LIMITS.failoversPerTarget),

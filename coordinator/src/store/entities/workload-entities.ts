@@ -3,6 +3,7 @@ import type { ContainerSuspension } from "../../domain/container/container-conte
 import type { MaybeSealed } from "../../domain/sealed-text.ts";
 import type { WorkloadSpec } from "../../domain/workload.ts";
 import type { EggDefinition } from "../../eggs/egg-definition.ts";
+import type { ImagePin } from "../../runtime/image-pin.ts";
 
 /** A shelf for eggs. */
 export const CategoryEntity = defineEntity({
@@ -75,6 +76,7 @@ export const ContainerEntity = defineEntity({
     restartPriority: p.string().length(16).default("normal"),
     crashesBeforeMove: p.integer().default(3),
     suspension: p.json<ContainerSuspension>().nullable(),
+    imagePin: p.json<ImagePin>().nullable(),
     createdAt: p.datetime(),
     asOf: p.bigint("number").default(0),
     /** The id of a person in the schema auth; empty: nobody's. */

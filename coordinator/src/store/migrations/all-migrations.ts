@@ -19,6 +19,7 @@ import { Migration20261130183000Quotas } from "./migration-20261130183000-quotas
 import { Migration20261130190500UsageSamples } from "./migration-20261130190500-usage-samples.ts";
 import { Migration20261130191500Suspensions } from "./migration-20261130191500-suspensions.ts";
 import { Migration20261130221000Registries } from "./migration-20261130221000-registries.ts";
+import { Migration20261130223500ImagePins } from "./migration-20261130223500-image-pins.ts";
 import { Migration20261130230500TokenOwners } from "./migration-20261130230500-token-owners.ts";
 
 /**
@@ -47,5 +48,6 @@ export const allMigrations = [
   { name: "migration-20261130190500-usage-samples", class: Migration20261130190500UsageSamples },
   { name: "migration-20261130191500-suspensions", class: Migration20261130191500Suspensions },
   { name: "migration-20261130221000-registries", class: Migration20261130221000Registries },
+  { name: "migration-20261130223500-image-pins", class: Migration20261130223500ImagePins },
   { name: "migration-20261130230500-token-owners", class: Migration20261130230500TokenOwners },
 ] as const;

@@ -23,6 +23,7 @@ export type ContainerReading = {
     readonly clusterName: string;
     readonly labels: NodeLabels;
     readonly architecture: string;
+    readonly floatingImages: boolean;
   } | null;
   /** Its ports on that node, by name. During a migration it holds ports on two; it is reached on the one it is placed on. */
   readonly ports: readonly Pick<PortReservationRow, "name" | "protocol" | "hostPort">[];
@@ -157,7 +158,8 @@ async function readContainers(
     `select moment.seen_to, found.*, home.auto_migrate, epoch.policy as group_policy, epoch.voters as group_voters,
             case when node.id is not null then
               jsonb_build_object('name', node.name, 'address', node.address, 'clusterId', node.cluster_id, 'clusterName', coalesce(home.name, ''),
-                                 'labels', node.labels, 'architecture', node.architecture) end
+                                 'labels', node.labels, 'architecture', node.architecture,
+                                 'floatingImages', coalesce(home.floating_images, false)) end
               as placed_on,
             (select jsonb_agg(jsonb_build_object('name', port.name, 'protocol', port.protocol, 'hostPort', port.host_port)
                               order by port.name, port.host_port)

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lormas/agent/v1/agent.proto.
  */
 export const file_lormas_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIpoDCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAhIgCghmZWF0dXJlcxgUIAMoCUIOukgLkgEIECAiBHICGEAiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQiqAIKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIEhgKEG1lbWJlcnNoaXBfZXBvY2gYCiABKAQSEgoKZWxhcHNlZF9tcxgLIAEoBCJwChFIZWFydGJlYXRSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgubG9ybWFzLmFnZW50LnYxLldlbGNvbWVIABIjCgNhY2sYAiABKAsyFC5sb3JtYXMuYWdlbnQudjEuQWNrSABCCQoHbWVzc2FnZSLAAQoHV2VsY29tZRIMCgR0ZXJtGAEgASgEEg8KB3Nlc3Npb24YAiABKAQSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQESEQoJbm9kZV9uYW1lGAQgASgJEhQKDGNsdXN0ZXJfbmFtZRgFIAEoCRI3CgptZW1iZXJzaGlwGAYgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXBCBrpIA8gBASKMAQoKTWVtYmVyc2hpcBIWCgVlcG9jaBgBIAEoBEIHukgEMgIoARIwCgZ2b3RlcnMYAiADKAsyFi5sb3JtYXMuYWdlbnQudjEuVm90ZXJCCLpIBZIBAhAJEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBIl4KBVZvdGVyEhkKB25vZGVfaWQYASABKAlCCLpIBXIDsAEBEhoKCW5vZGVfbmFtZRgCIAEoCUIHukgEcgIYPxIeCgxwZWVyX2FkZHJlc3MYAyABKAlCCLpIBXIDGIQCIqYBCgtMZWFzZVBvbGljeRIPCgdwcm9maWxlGAEgASgJEhwKC2ludGVydmFsX21zGAIgASgNQge6SAQqAigKEhkKCGxlYXNlX21zGAMgASgNQge6SAQqAihQEhgKB2tpbGxfbXMYBCABKA1CB7pIBCoCKAoSDwoHdm90ZV9tcxgFIAEoDRIQCghzdXJ2aXZhbBgGIAEoCBIQCgh1bmZlbmNlZBgHIAEoCCKVAQoDQWNrEhAKCHNlcXVlbmNlGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIsCgZwb2xpY3kYBCABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3kSLwoKbWVtYmVyc2hpcBgFIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwIssCCg9Db21tYW5kc1JlcXVlc3QSKQoGYXR0YWNoGAEgASgLMhcubG9ybWFzLmFnZW50LnYxLkF0dGFjaEgAEjAKBnJlc3VsdBgCIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kUmVzdWx0SAASLwoJaW52ZW50b3J5GAMgASgLMhoubG9ybWFzLmFnZW50LnYxLkludmVudG9yeUgAEjEKBnJlcG9ydBgEIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFJlcG9ydEgAEisKB2dvb2RieWUYBSABKAsyGC5sb3JtYXMuYWdlbnQudjEuR29vZGJ5ZUgAEjgKDmNvbnNvbGVfcmVzdWx0GBQgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVSZXN1bHRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQiuQEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBCJbCglJbnZlbnRvcnkSDwoHc2Vzc2lvbhgBIAEoBBI9Cgl3b3JrbG9hZHMYAiADKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXNCCbpIBpIBAxCQTiJbCg5Xb3JrbG9hZFJlcG9ydBIQCghzZXF1ZW5jZRgBIAEoBBI3CgZzdGF0dXMYAiABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXNCBrpIA8gBASI0CgdHb29kYnllEg8KB3Nlc3Npb24YASABKAQSGAoGcmVhc29uGAIgASgJQgi6SAVyAxiAAiLFAgoQQ29tbWFuZHNSZXNwb25zZRItCghhdHRhY2hlZBgBIAEoCzIZLmxvcm1hcy5hZ2VudC52MS5BdHRhY2hlZEgAEisKB2NvbW1hbmQYAiABKAsyGC5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZEgAEjAKCnJlc3VsdF9hY2sYAyABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzdWx0QWNrSAASLgoJb3Blbl9sb2dzGAQgASgLMhkubG9ybWFzLmFnZW50LnYxLk9wZW5Mb2dzSAASMAoKY2xvc2VfbG9ncxgFIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5DbG9zZUxvZ3NIABI2Cg1jb25zb2xlX2lucHV0GBQgASgLMh0ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVJbnB1dEgAQgkKB21lc3NhZ2UiGAoIQXR0YWNoZWQSDAoEdGVybRgBIAEoBCLXAwoHQ29tbWFuZBIcCgpjb21tYW5kX2lkGAEgASgJQgi6SAVyA7ABARIMCgR0ZXJtGAIgASgEEg8KB3Nlc3Npb24YAyABKAQSHgoMY29udGFpbmVyX2lkGAQgASgJQgi6SAVyA7ABARINCgVlcG9jaBgFIAEoBBISCgp0aW1lb3V0X21zGAYgASgNEisKB3ByZXBhcmUYByABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEicKBXN0YXJ0GAggASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASJQoEc3RvcBgJIAEoCzIVLmxvcm1hcy5hZ2VudC52MS5TdG9wSAASKQoGcmVtb3ZlGAogASgLMhcubG9ybWFzLmFnZW50LnYxLlJlbW92ZUgAEjQKEHByZXBhcmVfZXF1aXBwZWQYDyABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEjAKDnN0YXJ0X2VxdWlwcGVkGBAgASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASKwoHaW5zdGFsbBgRIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5JbnN0YWxsSABCDwoGYWN0aW9uEgW6SAIIASJ8CgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCCJ6CgVTdGFydBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgifAoHSW5zdGFsbBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgiZwoNUmVnaXN0cnlMb2dpbhIaCgZzZXJ2ZXIYASABKAlCCrpIB3IFEAEY/wESHAoIdXNlcm5hbWUYAiABKAlCCrpIB3IFEAEYgAISHAoIcGFzc3dvcmQYAyABKAlCCrpIB3IFEAEYgEAiIwoEU3RvcBIbCghncmFjZV9tcxgBIAEoDUIJukgGKgQYwM8kIiAKBlJlbW92ZRIWCg5yZW1vdmVfdm9sdW1lcxgBIAEoCCIpCglSZXN1bHRBY2sSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQEicgoIT3BlbkxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABARIeCgxjb250YWluZXJfaWQYAiABKAlCCLpIBXIDsAEBEhwKCnRhaWxfbGluZXMYAyABKA1CCLpIBSoDGJBOEg4KBmZvbGxvdxgEIAEoCCIlCglDbG9zZUxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABASJkCg9QdXNoTG9nc1JlcXVlc3QSDgoGbG9nX2lkGAEgASgJEjIKBWxpbmVzGAIgAygLMhgubG9ybWFzLmFnZW50LnYxLkxvZ0xpbmVCCbpIBpIBAxDoBxINCgVlcnJvchgDIAEoCSJPCgdMb2dMaW5lEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdHJlYW0YAiABKAkSDAoEdGV4dBgDIAEoCSISChBQdXNoTG9nc1Jlc3BvbnNlInMKDENvbnNvbGVJbnB1dBIaCghpbnB1dF9pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARINCgVlcG9jaBgDIAEoBBIYCgRkYXRhGAQgASgMQgq6SAd6BRABGIAgImkKDUNvbnNvbGVSZXN1bHQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEhsKCmVycm9yX2NvZGUYAiABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgDIAEoCUIIukgFcgMYgBAyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
+  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIpoDCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAhIgCghmZWF0dXJlcxgUIAMoCUIOukgLkgEIECAiBHICGEAiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQiqAIKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIEhgKEG1lbWJlcnNoaXBfZXBvY2gYCiABKAQSEgoKZWxhcHNlZF9tcxgLIAEoBCJwChFIZWFydGJlYXRSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgubG9ybWFzLmFnZW50LnYxLldlbGNvbWVIABIjCgNhY2sYAiABKAsyFC5sb3JtYXMuYWdlbnQudjEuQWNrSABCCQoHbWVzc2FnZSLAAQoHV2VsY29tZRIMCgR0ZXJtGAEgASgEEg8KB3Nlc3Npb24YAiABKAQSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQESEQoJbm9kZV9uYW1lGAQgASgJEhQKDGNsdXN0ZXJfbmFtZRgFIAEoCRI3CgptZW1iZXJzaGlwGAYgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXBCBrpIA8gBASKMAQoKTWVtYmVyc2hpcBIWCgVlcG9jaBgBIAEoBEIHukgEMgIoARIwCgZ2b3RlcnMYAiADKAsyFi5sb3JtYXMuYWdlbnQudjEuVm90ZXJCCLpIBZIBAhAJEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBIl4KBVZvdGVyEhkKB25vZGVfaWQYASABKAlCCLpIBXIDsAEBEhoKCW5vZGVfbmFtZRgCIAEoCUIHukgEcgIYPxIeCgxwZWVyX2FkZHJlc3MYAyABKAlCCLpIBXIDGIQCIqYBCgtMZWFzZVBvbGljeRIPCgdwcm9maWxlGAEgASgJEhwKC2ludGVydmFsX21zGAIgASgNQge6SAQqAigKEhkKCGxlYXNlX21zGAMgASgNQge6SAQqAihQEhgKB2tpbGxfbXMYBCABKA1CB7pIBCoCKAoSDwoHdm90ZV9tcxgFIAEoDRIQCghzdXJ2aXZhbBgGIAEoCBIQCgh1bmZlbmNlZBgHIAEoCCKVAQoDQWNrEhAKCHNlcXVlbmNlGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIsCgZwb2xpY3kYBCABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3kSLwoKbWVtYmVyc2hpcBgFIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwIssCCg9Db21tYW5kc1JlcXVlc3QSKQoGYXR0YWNoGAEgASgLMhcubG9ybWFzLmFnZW50LnYxLkF0dGFjaEgAEjAKBnJlc3VsdBgCIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kUmVzdWx0SAASLwoJaW52ZW50b3J5GAMgASgLMhoubG9ybWFzLmFnZW50LnYxLkludmVudG9yeUgAEjEKBnJlcG9ydBgEIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFJlcG9ydEgAEisKB2dvb2RieWUYBSABKAsyGC5sb3JtYXMuYWdlbnQudjEuR29vZGJ5ZUgAEjgKDmNvbnNvbGVfcmVzdWx0GBQgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVSZXN1bHRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQi5QEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBBIqCgVpbWFnZRgUIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5Gb3VuZEltYWdlIlUKCkZvdW5kSW1hZ2USLwoGZGlnZXN0GAEgASgJQh+6SBxyGjIYXihzaGEyNTY6WzAtOWEtZl17NjR9KT8kEhYKBG5vdGUYAiABKAlCCLpIBXIDGIAIIlsKCUludmVudG9yeRIPCgdzZXNzaW9uGAEgASgEEj0KCXdvcmtsb2FkcxgCIAMoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IJukgGkgEDEJBOIlsKDldvcmtsb2FkUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEjcKBnN0YXR1cxgCIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IGukgDyAEBIjQKB0dvb2RieWUSDwoHc2Vzc2lvbhgBIAEoBBIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIACIsUCChBDb21tYW5kc1Jlc3BvbnNlEi0KCGF0dGFjaGVkGAEgASgLMhkubG9ybWFzLmFnZW50LnYxLkF0dGFjaGVkSAASKwoHY29tbWFuZBgCIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kSAASMAoKcmVzdWx0X2FjaxgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXN1bHRBY2tIABIuCglvcGVuX2xvZ3MYBCABKAsyGS5sb3JtYXMuYWdlbnQudjEuT3BlbkxvZ3NIABIwCgpjbG9zZV9sb2dzGAUgASgLMhoubG9ybWFzLmFnZW50LnYxLkNsb3NlTG9nc0gAEjYKDWNvbnNvbGVfaW5wdXQYFCABKAsyHS5sb3JtYXMuYWdlbnQudjEuQ29uc29sZUlucHV0SABCCQoHbWVzc2FnZSIYCghBdHRhY2hlZBIMCgR0ZXJtGAEgASgEItcDCgdDb21tYW5kEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIeCgxjb250YWluZXJfaWQYBCABKAlCCLpIBXIDsAEBEg0KBWVwb2NoGAUgASgEEhIKCnRpbWVvdXRfbXMYBiABKA0SKwoHcHJlcGFyZRgHIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASJwoFc3RhcnQYCCABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIlCgRzdG9wGAkgASgLMhUubG9ybWFzLmFnZW50LnYxLlN0b3BIABIpCgZyZW1vdmUYCiABKAsyFy5sb3JtYXMuYWdlbnQudjEuUmVtb3ZlSAASNAoQcHJlcGFyZV9lcXVpcHBlZBgPIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASMAoOc3RhcnRfZXF1aXBwZWQYECABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIrCgdpbnN0YWxsGBEgASgLMhgubG9ybWFzLmFnZW50LnYxLkluc3RhbGxIAEIPCgZhY3Rpb24SBbpIAggBIpIBCgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCBIUCgxhc2tfcmVnaXN0cnkYFSABKAgikAEKBVN0YXJ0EjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCBIUCgxhc2tfcmVnaXN0cnkYFSABKAgifAoHSW5zdGFsbBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgiZwoNUmVnaXN0cnlMb2dpbhIaCgZzZXJ2ZXIYASABKAlCCrpIB3IFEAEY/wESHAoIdXNlcm5hbWUYAiABKAlCCrpIB3IFEAEYgAISHAoIcGFzc3dvcmQYAyABKAlCCrpIB3IFEAEYgEAiIwoEU3RvcBIbCghncmFjZV9tcxgBIAEoDUIJukgGKgQYwM8kIiAKBlJlbW92ZRIWCg5yZW1vdmVfdm9sdW1lcxgBIAEoCCIpCglSZXN1bHRBY2sSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQEicgoIT3BlbkxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABARIeCgxjb250YWluZXJfaWQYAiABKAlCCLpIBXIDsAEBEhwKCnRhaWxfbGluZXMYAyABKA1CCLpIBSoDGJBOEg4KBmZvbGxvdxgEIAEoCCIlCglDbG9zZUxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABASJkCg9QdXNoTG9nc1JlcXVlc3QSDgoGbG9nX2lkGAEgASgJEjIKBWxpbmVzGAIgAygLMhgubG9ybWFzLmFnZW50LnYxLkxvZ0xpbmVCCbpIBpIBAxDoBxINCgVlcnJvchgDIAEoCSJPCgdMb2dMaW5lEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdHJlYW0YAiABKAkSDAoEdGV4dBgDIAEoCSISChBQdXNoTG9nc1Jlc3BvbnNlInMKDENvbnNvbGVJbnB1dBIaCghpbnB1dF9pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARINCgVlcG9jaBgDIAEoBBIYCgRkYXRhGAQgASgMQgq6SAd6BRABGIAgImkKDUNvbnNvbGVSZXN1bHQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEhsKCmVycm9yX2NvZGUYAiABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgDIAEoCUIIukgFcgMYgBAyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
 
 /**
  * A claim of a join token.
@@ -863,6 +863,14 @@ export type CommandResult = Message<"lormas.agent.v1.CommandResult"> & {
    * @generated from field: uint64 took_ms = 6;
    */
   tookMs: bigint;
+
+  /**
+   * Of a Prepare or Start, also of one that failed later: what the specification's image is on this node. Absent where that was not
+   * found out.
+   *
+   * @generated from field: lormas.agent.v1.FoundImage image = 20;
+   */
+  image?: FoundImage | undefined;
 };
 
 /**
@@ -871,6 +879,34 @@ export type CommandResult = Message<"lormas.agent.v1.CommandResult"> & {
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
   messageDesc(file_lormas_agent_v1_agent, 16);
+
+/**
+ * What an image's name stood for when it was used.
+ *
+ * @generated from message lormas.agent.v1.FoundImage
+ */
+export type FoundImage = Message<"lormas.agent.v1.FoundImage"> & {
+  /**
+   * The digest of its manifest as its registry has it: "sha256:…"; empty where it has none, as one that was built or loaded here.
+   *
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * For people: why it has no digest, or why its registry could not be asked; empty where there is nothing to say.
+   *
+   * @generated from field: string note = 2;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message lormas.agent.v1.FoundImage.
+ * Use `create(FoundImageSchema)` to create a new message.
+ */
+export const FoundImageSchema: GenMessage<FoundImage> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 17);
 
 /**
  * Everything of ours that is on the node.
@@ -898,7 +934,7 @@ export type Inventory = Message<"lormas.agent.v1.Inventory"> & {
  * Use `create(InventorySchema)` to create a new message.
  */
 export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 17);
+  messageDesc(file_lormas_agent_v1_agent, 18);
 
 /**
  * One container changed.
@@ -926,7 +962,7 @@ export type WorkloadReport = Message<"lormas.agent.v1.WorkloadReport"> & {
  * Use `create(WorkloadReportSchema)` to create a new message.
  */
 export const WorkloadReportSchema: GenMessage<WorkloadReport> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 18);
+  messageDesc(file_lormas_agent_v1_agent, 19);
 
 /**
  * A clean end of a session.
@@ -954,7 +990,7 @@ export type Goodbye = Message<"lormas.agent.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 19);
+  messageDesc(file_lormas_agent_v1_agent, 20);
 
 /**
  * Coordinator to agent on the command stream.
@@ -1023,7 +1059,7 @@ export type CommandsResponse = Message<"lormas.agent.v1.CommandsResponse"> & {
  * Use `create(CommandsResponseSchema)` to create a new message.
  */
 export const CommandsResponseSchema: GenMessage<CommandsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 20);
+  messageDesc(file_lormas_agent_v1_agent, 21);
 
 /**
  * Answer to Attach.
@@ -1044,7 +1080,7 @@ export type Attached = Message<"lormas.agent.v1.Attached"> & {
  * Use `create(AttachedSchema)` to create a new message.
  */
 export const AttachedSchema: GenMessage<Attached> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 21);
+  messageDesc(file_lormas_agent_v1_agent, 22);
 
 /**
  * One thing to do, once. The agent's journal remembers the id, so that a repeated command answers with the stored result.
@@ -1167,7 +1203,7 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 22);
+  messageDesc(file_lormas_agent_v1_agent, 23);
 
 /**
  * See Command.prepare.
@@ -1188,6 +1224,13 @@ export type Prepare = Message<"lormas.agent.v1.Prepare"> & {
    * @generated from field: repeated lormas.agent.v1.RegistryLogin registries = 20;
    */
   registries: RegistryLogin[];
+
+  /**
+   * See Start.ask_registry.
+   *
+   * @generated from field: bool ask_registry = 21;
+   */
+  askRegistry: boolean;
 };
 
 /**
@@ -1195,7 +1238,7 @@ export type Prepare = Message<"lormas.agent.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 23);
+  messageDesc(file_lormas_agent_v1_agent, 24);
 
 /**
  * See Command.start.
@@ -1217,6 +1260,14 @@ export type Start = Message<"lormas.agent.v1.Start"> & {
    * @generated from field: repeated lormas.agent.v1.RegistryLogin registries = 20;
    */
   registries: RegistryLogin[];
+
+  /**
+   * True: the specification's image is asked of its registry even where the node has it; where that fails, what the node has is used,
+   * and FoundImage.note says so. False: an image that the node has is used, and no registry is asked.
+   *
+   * @generated from field: bool ask_registry = 21;
+   */
+  askRegistry: boolean;
 };
 
 /**
@@ -1224,7 +1275,7 @@ export type Start = Message<"lormas.agent.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 24);
+  messageDesc(file_lormas_agent_v1_agent, 25);
 
 /**
  * See Command.install.
@@ -1252,7 +1303,7 @@ export type Install = Message<"lormas.agent.v1.Install"> & {
  * Use `create(InstallSchema)` to create a new message.
  */
 export const InstallSchema: GenMessage<Install> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 25);
+  messageDesc(file_lormas_agent_v1_agent, 26);
 
 /**
  * Who to be at a registry. It is written to no disk, and to no log.
@@ -1287,7 +1338,7 @@ export type RegistryLogin = Message<"lormas.agent.v1.RegistryLogin"> & {
  * Use `create(RegistryLoginSchema)` to create a new message.
  */
 export const RegistryLoginSchema: GenMessage<RegistryLogin> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 26);
+  messageDesc(file_lormas_agent_v1_agent, 27);
 
 /**
  * See Command.stop.
@@ -1308,7 +1359,7 @@ export type Stop = Message<"lormas.agent.v1.Stop"> & {
  * Use `create(StopSchema)` to create a new message.
  */
 export const StopSchema: GenMessage<Stop> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 27);
+  messageDesc(file_lormas_agent_v1_agent, 28);
 
 /**
  * See Command.remove.
@@ -1329,7 +1380,7 @@ export type Remove = Message<"lormas.agent.v1.Remove"> & {
  * Use `create(RemoveSchema)` to create a new message.
  */
 export const RemoveSchema: GenMessage<Remove> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 28);
+  messageDesc(file_lormas_agent_v1_agent, 29);
 
 /**
  * See CommandsResponse.result_ack.
@@ -1350,7 +1401,7 @@ export type ResultAck = Message<"lormas.agent.v1.ResultAck"> & {
  * Use `create(ResultAckSchema)` to create a new message.
  */
 export const ResultAckSchema: GenMessage<ResultAck> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 29);
+  messageDesc(file_lormas_agent_v1_agent, 30);
 
 /**
  * Asks for a container's output.
@@ -1392,7 +1443,7 @@ export type OpenLogs = Message<"lormas.agent.v1.OpenLogs"> & {
  * Use `create(OpenLogsSchema)` to create a new message.
  */
 export const OpenLogsSchema: GenMessage<OpenLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 30);
+  messageDesc(file_lormas_agent_v1_agent, 31);
 
 /**
  * See CommandsResponse.close_logs.
@@ -1413,7 +1464,7 @@ export type CloseLogs = Message<"lormas.agent.v1.CloseLogs"> & {
  * Use `create(CloseLogsSchema)` to create a new message.
  */
 export const CloseLogsSchema: GenMessage<CloseLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 31);
+  messageDesc(file_lormas_agent_v1_agent, 32);
 
 /**
  * Log lines on their way up.
@@ -1448,7 +1499,7 @@ export type PushLogsRequest = Message<"lormas.agent.v1.PushLogsRequest"> & {
  * Use `create(PushLogsRequestSchema)` to create a new message.
  */
 export const PushLogsRequestSchema: GenMessage<PushLogsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 32);
+  messageDesc(file_lormas_agent_v1_agent, 33);
 
 /**
  * One line of output.
@@ -1483,7 +1534,7 @@ export type LogLine = Message<"lormas.agent.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 33);
+  messageDesc(file_lormas_agent_v1_agent, 34);
 
 /**
  * End of a reading.
@@ -1498,7 +1549,7 @@ export type PushLogsResponse = Message<"lormas.agent.v1.PushLogsResponse"> & {
  * Use `create(PushLogsResponseSchema)` to create a new message.
  */
 export const PushLogsResponseSchema: GenMessage<PushLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 34);
+  messageDesc(file_lormas_agent_v1_agent, 35);
 
 /**
  * Bytes for the standard input of a copy. It is no Command: nothing of it is journalled or repeated, so it reaches the process once
@@ -1541,7 +1592,7 @@ export type ConsoleInput = Message<"lormas.agent.v1.ConsoleInput"> & {
  * Use `create(ConsoleInputSchema)` to create a new message.
  */
 export const ConsoleInputSchema: GenMessage<ConsoleInput> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 35);
+  messageDesc(file_lormas_agent_v1_agent, 36);
 
 /**
  * The outcome of one input; sent once.
@@ -1578,7 +1629,7 @@ export type ConsoleResult = Message<"lormas.agent.v1.ConsoleResult"> & {
  * Use `create(ConsoleResultSchema)` to create a new message.
  */
 export const ConsoleResultSchema: GenMessage<ConsoleResult> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 36);
+  messageDesc(file_lormas_agent_v1_agent, 37);
 
 /**
  * Enrolment is the one service that is answered without a client certificate.
