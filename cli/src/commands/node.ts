@@ -178,6 +178,7 @@ function nodeFacts(node: Node): [string, string][] {
     ["Last heartbeat", timeText(node.lastHeartbeat) || "never"],
     ["Address", node.address],
     ["Runtime", node.runtime],
+    ["Port pool", node.portPoolMax === 0 ? "" : `${node.portPoolMin}-${node.portPoolMax}`],
     ["Platform", [node.platform, node.architecture].filter(Boolean).join(", ")],
     ["Agent", node.agentVersion],
     ["Priority", String(node.priority)],

@@ -154,6 +154,14 @@ test("what a wish costs in N+1 names nothing to those who may not see everything
     throw new Refusal("n_plus_one_lost", "if node-1 dies, shop would be without a place", "add room");
   };
   await expect(withoutForeignNames(caller(true), refuses)).rejects.toThrow(/^N\+1 does not hold after this/);
+  const taken = async () => {
+    const message = "host port 25565/tcp is taken on every node: by shop on node-1";
+    throw new Refusal("port_taken", message, "choose another port", { field: "host_ports.game" });
+  };
+  await expect(withoutForeignNames(caller(false), taken)).rejects.toThrow("by shop on node-1");
+  await expect(withoutForeignNames(caller(true), taken)).rejects.toMatchObject({
+    ...{ code: "port_taken", message: "host port 25565/tcp is taken on every node", field: "host_ports.game" },
+  });
 });
 
 test("what somebody asked of what he may not see is in the audit trail as denied, with its name", async () => {

@@ -310,6 +310,9 @@ const ended = (id: string): Refusal =>
     field: "id",
   });
 
+/** Holders of a port that a refusal names. */
+const HOLDERS_NAMED_MAX = 5;
+
 /** A fixed host port must be free on at least one node, or the container could never be placed. */
 function refuseTakenPorts(work: UnitOfWork, wish: NewContainer): void {
   const nodes = [...work.nodes()];
@@ -317,9 +320,14 @@ function refuseTakenPorts(work: UnitOfWork, wish: NewContainer): void {
     if (port.fixedHostPort === null || nodes.length === 0) continue;
     const key = portKey(port.protocol, port.fixedHostPort);
     if (nodes.some((node) => !work.room(node.facts.id).ports.has(key))) continue;
+    const holders = nodes.slice(0, HOLDERS_NAMED_MAX).map(({ facts }) => {
+      const holder = work.container(work.room(facts.id).ports.get(key) ?? "")?.facts.name ?? "a container";
+      return `${holder} on ${facts.name}`;
+    });
+    const more = nodes.length > HOLDERS_NAMED_MAX ? ", …" : "";
     throw new Refusal(
       "port_taken",
-      `host port ${port.fixedHostPort}/${port.protocol} is taken on every node`,
+      `host port ${port.fixedHostPort}/${port.protocol} is taken on every node: by ${holders.join(", ")}${more}`,
       "choose another port, or leave it out to get one from the node's pool",
       { field: `host_ports.${port.name}` },
     );

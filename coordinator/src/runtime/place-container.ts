@@ -19,8 +19,9 @@ export function findsPlace(fleet: TimedFleet, container: ContainerRecord, effect
   return bestNode(requestOf(fleet, container, effect), candidatesOf(fleet, container, effect)) !== null;
 }
 
-function requestOf(fleet: TimedFleet, { snapshot }: ContainerRecord, effect: PlaceEffect): PlacementRequest {
+function requestOf(fleet: TimedFleet, { facts, snapshot }: ContainerRecord, effect: PlaceEffect): PlacementRequest {
   const { context } = snapshot;
+  const former = effect.homeNodeId === null ? undefined : fleet.room(effect.homeNodeId).holders.get(facts.id);
   const home = effect.homeNodeId === null ? undefined : fleet.node(effect.homeNodeId);
   const ownClusterId = home?.facts.clusterId ?? null;
   const own = ownClusterId === null ? undefined : fleet.cluster(ownClusterId);
@@ -29,6 +30,7 @@ function requestOf(fleet: TimedFleet, { snapshot }: ContainerRecord, effect: Pla
     ha: context.ha,
     resources: context.resources,
     ports: context.ports,
+    formerPorts: former?.ports ?? [],
     runtimes: context.runtimes,
     demands: context.demands,
     preferredClusterId: context.preferredClusterId,

@@ -43,6 +43,8 @@ export function nodeView(reading: NodeReading, live: LiveNodes): MessageInitShap
     address: row.address,
     runtime: row.runtime,
     architecture: row.architecture,
+    portPoolMin: row.portPoolMin,
+    portPoolMax: row.portPoolMax,
     platform: row.platform,
     agentVersion: row.agentVersion,
     session: BigInt(row.session),

@@ -168,6 +168,33 @@ describe("placement", () => {
     expect(placed.poolPorts).toEqual(["tcp/20002", "tcp/20003", "udp/20000"]);
   });
 
+  test("a port from the pool stays what it was where it can, and the decision says why another one does not", () => {
+    const former = [
+      { name: "a", containerPort: 80, hostPort: 20_005, protocol: "tcp" as const },
+      { name: "b", containerPort: 80, hostPort: 20_000, protocol: "tcp" as const },
+      { name: "c", containerPort: 80, hostPort: 30_000, protocol: "tcp" as const },
+    ];
+    // The new one comes first, and takes none of theirs.
+    const ports = [port("new", null), port("a", null), port("b", null), port("c", null)];
+    const placed = chooseNode(request({ ports, formerPorts: former }), [
+      node("a", { takenPorts: new Set(["tcp/20005"]) }),
+    ]);
+    expect(placed.ports.map(({ name, hostPort }) => `${name} ${hostPort}`)).toEqual([
+      ...["new 20001", "a 20002", "b 20000", "c 20003"],
+    ]);
+    expect(placed.decision.summary).toMatch(
+      /; port a becomes tcp\/20002, since tcp\/20005 is taken there; port c becomes tcp\/20003, since tcp\/30000 is not in its port pool 20000-20009$/,
+    );
+    const kept = chooseNode(request({ ports: [port("a", null)], formerPorts: former }), [node("a")]);
+    expect([kept.ports[0]?.hostPort, kept.poolPorts]).toEqual([20_005, ["tcp/20005"]]);
+    expect(kept.decision.summary).not.toContain("becomes");
+    // A wish for a port of its own goes before what was.
+    const fixed = chooseNode(request({ ports: [port("a", null), port("z", 20_005)], formerPorts: former }), [
+      node("a"),
+    ]);
+    expect(fixed.ports.map(({ hostPort }) => hostPort)).toEqual([20_000, 20_005]);
+  });
+
   test("says when the pool is used up, and when there are no nodes", () => {
     const ports = [port("a", null), port("b", null)];
     const small = node("a", { portPool: { min: 20_000, max: 20_000 } });
@@ -206,6 +233,7 @@ describe("placement", () => {
       fc.record({ protocol, fixed: fc.option(fc.integer({ min: 20_000, max: 20_004 }), { freq: 2, nil: null }) }),
       { maxLength: 3 },
     ),
+    former: fc.array(fc.record({ protocol, hostPort: fc.integer({ min: 19_999, max: 20_004 }) }), { maxLength: 3 }),
     preferred: fc.option(fc.constantFrom("east", "west", "north"), { nil: null }),
     own: fc.option(fc.constantFrom("east", "west", "north"), { nil: null }),
     allowOther: fc.boolean(),
@@ -234,6 +262,9 @@ describe("placement", () => {
           ha: wanted.ha,
           resources: wanted.resources,
           ports: wanted.ports.map((one, index) => port(`p${index}`, one.fixed, one.protocol)),
+          formerPorts: wanted.former.map(({ protocol, hostPort }, index) => ({
+            ...{ name: `p${index}`, containerPort: 80, hostPort, protocol },
+          })),
           preferredClusterId: wanted.preferred,
           ownClusterId: wanted.own,
           allowOtherClusters: wanted.allowOther,
@@ -343,6 +374,14 @@ function checkPorts(
     expect(one.takenPorts.has(keys[index] ?? "")).toBe(false);
     if (demand.fixedHostPort !== null) expect(given).toBe(demand.fixedHostPort);
     else expect(given >= one.portPool.min && given <= one.portPool.max).toBe(true);
+    const former = asked.formerPorts?.find(
+      ({ name, protocol }) => name === demand.name && protocol === demand.protocol,
+    );
+    if (demand.fixedHostPort !== null || !former || given === former.hostPort) continue;
+    // It changed, so it could not be had: outside of the pool, or taken by another container or another port of its own.
+    const was = portKey(former.protocol, former.hostPort);
+    const outside = former.hostPort < Math.max(1, one.portPool.min) || former.hostPort > one.portPool.max;
+    expect(outside || one.takenPorts.has(was) || keys.includes(was)).toBe(true);
   }
 }
 

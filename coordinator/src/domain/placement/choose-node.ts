@@ -53,6 +53,8 @@ export type PlacementRequest = {
   readonly ha: boolean;
   readonly resources: Resources;
   readonly ports: readonly PortDemand[];
+  /** The host ports that it has where it comes from; none when absent. */
+  readonly formerPorts?: readonly PortAssignment[];
   readonly runtimes: readonly string[];
   /** Any node, as far as that goes, when absent. */
   readonly demands?: NodeDemands | undefined;
@@ -117,7 +119,12 @@ export function chooseNode(request: PlacementRequest, nodes: readonly CandidateN
     decision: {
       candidates,
       chosenNodeId: best?.node.id ?? null,
-      summary: summarise(request, best?.candidate, candidates),
+      summary: [
+        summarise(request, best?.candidate, candidates),
+        best ? changedPorts(request, best.node, best.ports) : "",
+      ]
+        .filter((part) => part !== "")
+        .join("; "),
     },
   };
 }
@@ -136,7 +143,7 @@ export function bestNode(request: PlacementRequest, nodes: Iterable<CandidateNod
     const score = scoreOf(request, node);
     if (best && (score < best.score || (score === best.score && node.name >= best.node.name))) continue;
     // Ports last: they cost most, and seldom decide.
-    const ports = assignPorts(request.ports, node);
+    const ports = assignPorts(request, node);
     if (typeof ports !== "string") best = { node, ports, score };
   }
   return best;
@@ -195,7 +202,7 @@ type Weighed = { candidate: PlacementCandidate; ports: PortAssignment[] };
 
 function weigh(request: PlacementRequest, node: CandidateNode): Weighed {
   const base = { nodeId: node.id, nodeName: node.name };
-  const ports = assignPorts(request.ports, node);
+  const ports = assignPorts(request, node);
   const drop = firstDrop(request, node, ports);
   if (drop || typeof ports === "string") {
     const [droppedBy, reason] = drop ?? (["port", String(ports)] as const);
@@ -275,24 +282,42 @@ function shortage(request: PlacementRequest, node: CandidateNode, name: keyof Re
   return `needs ${amountText(name, request.resources[name])}, ${amountOf(name, free)} of ${of} are free`;
 }
 
-/** Gives every demanded port a host port, or says which cannot be had. */
-export function assignPorts(demands: readonly PortDemand[], node: CandidateNode): PortAssignment[] | string {
+/**
+ * Gives every demanded port a host port, or says which cannot be had. A port from the pool stays what it was where the container comes
+ * from, if the node's pool has that and nobody holds it there: what knows its address need not learn another.
+ */
+export function assignPorts(
+  { ports: demands, formerPorts = [] }: Pick<PlacementRequest, "ports" | "formerPorts">,
+  node: CandidateNode,
+): PortAssignment[] | string {
   if (demands.length === 0) return [];
+  const { min, max } = node.portPool;
   const own = new Set<string>();
   const taken = { has: (key: string): boolean => own.has(key) || node.takenPorts.has(key) };
-  const assigned: PortAssignment[] = [];
+  const given = new Map<string, number>();
   // Fixed ports first, so that the pool never hands one of them out.
-  for (const demand of demands) {
-    if (demand.fixedHostPort === null) continue;
-    const key = portKey(demand.protocol, demand.fixedHostPort);
+  for (const { name, protocol, fixedHostPort } of demands) {
+    if (fixedHostPort === null) continue;
+    const key = portKey(protocol, fixedHostPort);
     if (taken.has(key)) return `host port ${key} is taken`;
     own.add(key);
+    given.set(name, fixedHostPort);
   }
-  for (const demand of demands) {
-    const hostPort = demand.fixedHostPort ?? freePort(demand.protocol, taken, node);
-    if (hostPort === null) return `its port pool ${node.portPool.min}-${node.portPool.max} is used up`;
-    own.add(portKey(demand.protocol, hostPort));
-    assigned.push({ name: demand.name, containerPort: demand.containerPort, hostPort, protocol: demand.protocol });
+  // Then those that can stay, so that no other one takes their place.
+  for (const { name, protocol } of demands) {
+    if (given.has(name)) continue;
+    const former = formerPorts.find((one) => one.name === name && one.protocol === protocol)?.hostPort ?? 0;
+    const key = portKey(protocol, former);
+    if (former < Math.max(1, min) || former > max || taken.has(key)) continue;
+    own.add(key);
+    given.set(name, former);
+  }
+  const assigned: PortAssignment[] = [];
+  for (const { name, containerPort, protocol } of demands) {
+    const hostPort = given.get(name) ?? freePort(protocol, taken, node);
+    if (hostPort === null) return `its port pool ${min}-${max} is used up`;
+    own.add(portKey(protocol, hostPort));
+    assigned.push({ name, containerPort, hostPort, protocol });
   }
   return assigned;
 }
@@ -302,6 +327,24 @@ function freePort(protocol: string, taken: Pick<TakenPorts, "has">, node: Candid
     if (!taken.has(portKey(protocol, port))) return port;
   }
   return null;
+}
+
+/** Which ports become others than they were, and why; empty where none does. */
+function changedPorts(
+  { formerPorts = [] }: PlacementRequest,
+  node: CandidateNode,
+  ports: readonly PortAssignment[],
+): string {
+  const { min, max } = node.portPool;
+  return ports
+    .flatMap(({ name, protocol, hostPort }) => {
+      const former = formerPorts.find((one) => one.name === name && one.protocol === protocol);
+      if (!former || former.hostPort === hostPort) return [];
+      const was = portKey(protocol, former.hostPort);
+      const why = node.takenPorts.has(was) ? "is taken there" : `is not in its port pool ${min}-${max}`;
+      return [`port ${name} becomes ${portKey(protocol, hostPort)}, since ${was} ${why}`];
+    })
+    .join("; ");
 }
 
 /** The smallest share of any resource that would stay free, 0 to 1. */

@@ -153,7 +153,7 @@ export class PlacementShelf {
       if (except.has(node.id) || request.excludedNodeIds.includes(node.id)) continue;
       if (request.busyNodeIds?.includes(node.id)) continue;
       if (request.demands && !meetsDemands(request.demands, node)) continue;
-      const ports = assignPorts(request.ports, node);
+      const ports = assignPorts(request, node);
       if (typeof ports === "string") continue;
       leader = { node, ports, score };
       score = Number.NEGATIVE_INFINITY; // The others with that room come later by name.
