@@ -16,7 +16,7 @@ export interface CliContext {
   /** Writes to stdout; a line without its end. */
   readonly print: (line: string) => void;
   /** Writes to stdout as it is: what redraws a terminal. */
-  readonly write: (text: string) => void;
+  readonly write: (text: string | Uint8Array) => void;
   /** Writes to stderr; a line without its end. */
   readonly warn: (line: string) => void;
   /** Columns of the terminal on stdout; undefined when stdout is not a terminal. */
@@ -33,8 +33,8 @@ export interface CliContext {
   readonly leave: () => void;
   readonly randomHex: (bytes: number) => string;
   readonly ask: Asker;
-  /** What is typed or piped in; `isTTY` where it is typed. */
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** What is typed or piped in; `isTTY` where it is typed, and then every key alone after `setRawMode(true)`. */
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   readonly contexts: ContextStore;
   readonly dataDir: (flags: AccessFlags) => DataDir;
   /** Finds the coordinator and how to sign in there; a CliFailure when none is known. */

@@ -66,6 +66,11 @@ const life: Story = {
       .api()
       .containers.sendConsoleInput({ id: name, text: "hello" })
       .catch(() => undefined);
+    // It has no terminal, which its agent says.
+    await fleet
+      .api()
+      .containers.resizeTerminal({ id: name, rows: 24, columns: 80 })
+      .catch(() => undefined);
     await rig.wish("it is stopped", () => fleet.api().containers.stopContainer({ id: name }));
     await rig.expectSound(name, "stopped");
     await rig.wish("it is started", () => fleet.api().containers.startContainer({ id: name }));

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readFileSync, readlinkSync } from "node:fs";
 import { until } from "../../lab/src/until.ts";
 
 /** One command on a terminal of its own, which a test reads and types on. Needs util-linux's `script`. */
@@ -37,6 +38,13 @@ export class TerminalRun {
   async answer(question: string, text: string): Promise<void> {
     await this.shows(question);
     this.type(`${text}\r`);
+  }
+
+  /** Gives the terminal another size, as somebody does who drags the edge of its window. */
+  resize(rows: number, columns: number): void {
+    const pid = this.#child.pid ?? 0;
+    const [inside = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+    execFileSync("stty", ["-F", readlinkSync(`/proc/${inside}/fd/0`), "rows", String(rows), "cols", String(columns)]);
   }
 
   type(text: string): void {

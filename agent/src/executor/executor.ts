@@ -334,6 +334,8 @@ export class Executor {
       // `plainCommand` has made others of these.
       case "prepareEquipped":
       case "startEquipped":
+      case "prepareWithTerminal":
+      case "startWithTerminal":
       case undefined:
         return failed("unknown_command", "this agent does not know the command: update the agent");
       default:

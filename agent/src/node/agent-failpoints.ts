@@ -29,6 +29,8 @@ const RUNTIME = {
   run: "read",
   logs: "read",
   input: "send",
+  terminal: "read",
+  resize: "send",
   onChange: "read",
   close: "read",
 } as const satisfies Record<keyof ContainerRuntime, EffectKind>;

@@ -358,7 +358,14 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
     const { containerId } = spec;
     coordinator.send({
       case: "openLogs",
-      value: { $typeName: "lormas.agent.v1.OpenLogs", logId, containerId, tailLines: 10, follow: true },
+      value: {
+        $typeName: "lormas.agent.v1.OpenLogs",
+        logId,
+        containerId,
+        tailLines: 10,
+        follow: true,
+        terminal: false,
+      },
     });
     const lines = () => coordinator.heard.logs.flatMap((message) => message.lines.map((line) => line.text));
     await waitFor("the tail", () => lines().includes("started"));
@@ -375,8 +382,20 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
         containerId: absent,
         tailLines: 10,
         follow: false,
+        terminal: false,
       },
     });
+    const terminal = testId();
+    coordinator.send({
+      case: "openLogs",
+      value: {
+        ...{ $typeName: "lormas.agent.v1.OpenLogs", logId: terminal, containerId },
+        ...{ tailLines: 0, follow: true, terminal: true },
+      },
+    });
+    await waitFor("the reason why a terminal is not to be had", () =>
+      coordinator.heard.logs.some(({ logId: of, errorCode }) => of === terminal && errorCode === "no_terminal"),
+    );
     await waitFor("an error for a container that is not here", () =>
       coordinator.heard.logs.some((message) => message.error.includes("not on this node")),
     );

@@ -14,7 +14,7 @@ import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import { AttachedStream } from "../session/attached-stream.ts";
 import { backOffMs, dialLimits } from "../session/back-off.ts";
 import { commandSession } from "../session/command-session.ts";
-import { CONSOLE_FEATURE, ConsoleDesk } from "../session/console-desk.ts";
+import { CONSOLE_FEATURE, ConsoleDesk, TERMINAL_FEATURE } from "../session/console-desk.ts";
 import type { CoordinatorClient } from "../session/coordinator-client.ts";
 import type { Enforcement } from "../session/enforcement.ts";
 import { heartbeatSession } from "../session/heartbeat-session.ts";
@@ -288,6 +288,7 @@ export class NodeAgent {
         openLogs: (request) => this.#logs.open(client, request),
         closeLogs: (request) => this.#logs.close(request.logId),
         consoleInput: (input, answer) => this.#console.take(input, answer),
+        consoleResize: (resize, answer) => this.#console.resize(resize, answer),
         attached: (stream) => {
           const awaited = this.#stream.attach(stream);
           log.info({ session: welcome.session }, "attached");
@@ -358,7 +359,7 @@ export class NodeAgent {
       portPoolMax: portPool.max,
       guarded: guard.answering,
       peerAddress: this.#options.peers?.address ?? "",
-      features: [CONSOLE_FEATURE],
+      features: [CONSOLE_FEATURE, TERMINAL_FEATURE],
     });
   }
 

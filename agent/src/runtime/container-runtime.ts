@@ -1,5 +1,6 @@
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import type { StartGate } from "../process/start-gate.ts";
+import type { TerminalPiece } from "./terminal-buffer.ts";
 
 /** Why a runtime could not do what it was asked; the codes of CommandResult.error_code that a runtime can cause. */
 export type RuntimeFaultCode =
@@ -25,10 +26,10 @@ export class RuntimeFault extends Error {
   }
 }
 
-/** Why an input did not reach its process: codes of ConsoleResult.error_code. */
+/** Why an input did not reach its process, or its terminal is not to be had: codes of ConsoleResult.error_code. */
 export class InputFault extends Error {
   override readonly name = "InputFault";
-  readonly code: "not_running" | "stale_epoch" | "no_input" | "input_full" | "refused";
+  readonly code: "not_running" | "stale_epoch" | "no_input" | "input_full" | "no_terminal" | "refused";
   constructor(code: InputFault["code"], message: string) {
     super(message);
     this.code = code;
@@ -141,6 +142,9 @@ export type LogRequest = {
   readonly signal: AbortSignal;
 };
 
+/** 1 to 1,000 each. */
+export type TerminalSize = { readonly rows: number; readonly columns: number };
+
 /** Longest log line, in characters; what is longer is cut. */
 export const LOG_LINE_CHARS_MAX = 16_384;
 
@@ -192,6 +196,13 @@ export type ContainerRuntime = {
    * may be written then).
    */
   input(containerId: string, epoch: bigint, data: Uint8Array): Promise<void>;
+  /**
+   * What the terminal of the copy that runs shows from the first piece on, which has no bytes; ends with that copy or when the signal is
+   * aborted. A reader that is slow misses some and holds nobody up. Rejects with InputFault: not_running, no_terminal.
+   */
+  terminal(containerId: string, signal: AbortSignal): AsyncIterable<TerminalPiece>;
+  /** Gives the terminal of the copy of that epoch a size. Rejects with InputFault: not_running, stale_epoch, no_terminal. */
+  resize(containerId: string, epoch: bigint, size: TerminalSize): Promise<void>;
   /** Calls back whenever a copy has ended or may have changed; a listener then inspects it. */
   onChange(listener: (containerId: string) => void): () => void;
   /** Lets go of the engine; what runs goes on. */

@@ -8,3 +8,11 @@ export function requireInputTarget(observed: ObservedContainer | null, epoch: bi
   if (observed.epoch === epoch) return;
   throw new InputFault("stale_epoch", `it was written for copy ${epoch}, and copy ${observed.epoch} runs: look again`);
 }
+
+/** What a runtime without terminals says to whoever wants one. */
+export function noTerminal(): never {
+  throw new InputFault(
+    "no_terminal",
+    "its node runs plain processes, which have no terminal: only a container on a docker node can have one, if it is created so (tty)",
+  );
+}

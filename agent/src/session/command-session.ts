@@ -10,6 +10,7 @@ import {
   CommandsRequestSchema,
   type CommandsResponse,
   type ConsoleInput,
+  type ConsoleResize,
   type ConsoleResult,
   InventorySchema,
   type OpenLogs,
@@ -45,6 +46,7 @@ export type CommandSessionOptions = {
   readonly openLogs: (request: OpenLogs) => void;
   readonly closeLogs: (request: CloseLogs) => void;
   readonly consoleInput: (input: ConsoleInput, answer: (result: ConsoleResult) => void) => void;
+  readonly consoleResize: (resize: ConsoleResize, answer: (result: ConsoleResult) => void) => void;
   /** Called once the stream is attached and the inventory is sent. */
   readonly attached?: (stream: CommandStream) => void;
   readonly timers: Timers;
@@ -164,6 +166,8 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
           return options.closeLogs(message.value);
         case "consoleInput":
           return options.consoleInput(message.value, (value) => send({ case: "consoleResult", value }));
+        case "consoleResize":
+          return options.consoleResize(message.value, (value) => send({ case: "consoleResult", value }));
         case undefined:
           return log.warn("a message of an unknown kind came down the command stream; is the coordinator newer?");
         default:

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { ConsoleInputSchema, type ConsoleResult } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { ConsoleInputSchema, ConsoleResizeSchema, type ConsoleResult } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { beforeEach, expect, test } from "vitest";
 import { bootClock, systemTimers } from "../clock/clock.ts";
 import { waitFor } from "../clock/wait-for-clock.ts";
@@ -71,6 +71,27 @@ test("what was meant for another copy is not written, nor what is for a copy tha
   runtime.crash(containerId, 1);
   expect(await take("x\n")()).toBe("not_running");
   expect(await lines()).toEqual([]);
+});
+
+test("a size is given in turn with the inputs, and is answered like one", async () => {
+  const given: string[] = [];
+  const slow = new ConsoleDesk({
+    input: async () => void given.push("input"),
+    resize: async (_containerId, epoch, { rows, columns }) => void given.push(`${columns}x${rows} of ${epoch}`),
+  });
+  const results: ConsoleResult[] = [];
+  const told = (result: ConsoleResult) => results.push(result);
+  const size = (rows: number, columns: number) => ({ resizeId: testId(), containerId, epoch: 3n, rows, columns });
+  slow.take(create(ConsoleInputSchema, { inputId: testId(), containerId, epoch: 3n, data: Uint8Array.of(97) }), told);
+  const sizes = [size(1, 1_000), size(0, 80), size(24, 1_001)].map((one) => create(ConsoleResizeSchema, one));
+  for (const one of sizes) slow.resize(one, told);
+  await waitFor("every answer", () => results.length === 4);
+  const codeOf = (id: string) => results.find(({ inputId }) => inputId === id)?.errorCode;
+  expect(sizes.map(({ resizeId }) => codeOf(resizeId))).toEqual(["", "refused", "refused"]);
+  expect(given).toEqual(["input", "1000x1 of 3"]);
+  desk.resize(create(ConsoleResizeSchema, size(24, 80)), told);
+  await waitFor("the refusal", () => results.length === 5);
+  expect(results[4]).toMatchObject({ errorCode: "no_terminal", errorMessage: expect.stringContaining("tty") });
 });
 
 test("a process that does not read, an engine that is away and an input against the rules are told apart", async () => {

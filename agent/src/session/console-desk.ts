@@ -1,16 +1,19 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import {
   type ConsoleInput,
   ConsoleInputSchema,
+  type ConsoleResize,
+  ConsoleResizeSchema,
   type ConsoleResult,
   ConsoleResultSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { type ContainerRuntime, InputFault } from "../runtime/container-runtime.ts";
 
-/** The word of Hello.features that says that this is here. */
+/** The words of Hello.features that say that this is here. */
 export const CONSOLE_FEATURE = "console";
-/** Inputs of one container that may wait for those before them; above it they are refused. */
+export const TERMINAL_FEATURE = "terminal";
+/** Inputs and resizes of one container that may wait for those before them; above it they are refused. */
 export const INPUTS_WAITING_MAX = 16;
 
 const MESSAGE_CHARS_MAX = 1_900;
@@ -18,12 +21,12 @@ const validator = createValidator();
 
 type Line = { tail: Promise<unknown>; waiting: number };
 
-/** Takes what people write to containers, one input at a time for each, and answers every one once. */
+/** Takes what people write to containers and how large their windows are, one at a time for each container, and answers every one once. */
 export class ConsoleDesk {
-  readonly #runtime: Pick<ContainerRuntime, "input">;
+  readonly #runtime: Pick<ContainerRuntime, "input" | "resize">;
   readonly #lines = new Map<string, Line>();
 
-  constructor(runtime: Pick<ContainerRuntime, "input">) {
+  constructor(runtime: Pick<ContainerRuntime, "input" | "resize">) {
     this.#runtime = runtime;
   }
 
@@ -34,19 +37,26 @@ export class ConsoleDesk {
 
   /** Takes one input; `answer` is called with what became of it. Never throws. */
   take(input: ConsoleInput, answer: (result: ConsoleResult) => void): void {
-    void this.#write(input).then(
-      () => answer(resultOf(input, "", "")),
-      (error: unknown) => {
-        const code = error instanceof InputFault ? error.code : "refused";
-        answer(resultOf(input, code, error instanceof Error ? error.message : String(error)));
-      },
-    );
+    const { containerId, epoch, data } = input;
+    const write = () => this.#runtime.input(containerId, epoch, data);
+    void answered(input.inputId, this.#inTurn(ConsoleInputSchema, input, write)).then(answer);
   }
 
-  async #write(input: ConsoleInput): Promise<void> {
-    const checked = validator.validate(ConsoleInputSchema, input);
+  /** The same for a resize. */
+  resize(resize: ConsoleResize, answer: (result: ConsoleResult) => void): void {
+    const { containerId, epoch, rows, columns } = resize;
+    const give = () => this.#runtime.resize(containerId, epoch, { rows, columns });
+    void answered(resize.resizeId, this.#inTurn(ConsoleResizeSchema, resize, give)).then(answer);
+  }
+
+  async #inTurn<Desc extends DescMessage>(
+    schema: Desc,
+    message: MessageShape<Desc> & { readonly containerId: string },
+    act: () => Promise<void>,
+  ): Promise<void> {
+    const checked = validator.validate(schema, message);
     if (checked.kind !== "valid") throw new InputFault("refused", `the input is not valid: ${checked.error?.message}`);
-    const { containerId } = input;
+    const { containerId } = message;
     const line = this.#lines.get(containerId) ?? { tail: Promise.resolve(), waiting: 0 };
     if (line.waiting >= INPUTS_WAITING_MAX) {
       throw new InputFault(
@@ -56,7 +66,7 @@ export class ConsoleDesk {
     }
     this.#lines.set(containerId, line);
     line.waiting += 1;
-    const turn = line.tail.then(() => this.#runtime.input(containerId, input.epoch, input.data));
+    const turn = line.tail.then(act);
     line.tail = turn.catch(() => undefined);
     try {
       await turn;
@@ -67,6 +77,16 @@ export class ConsoleDesk {
   }
 }
 
-function resultOf({ inputId }: ConsoleInput, errorCode: string, message: string): ConsoleResult {
-  return create(ConsoleResultSchema, { inputId, errorCode, errorMessage: message.slice(0, MESSAGE_CHARS_MAX) });
+/** The answer to what has the id, once it is done. */
+function answered(inputId: string, done: Promise<void>): Promise<ConsoleResult> {
+  const result = (errorCode: string, message: string): ConsoleResult =>
+    create(ConsoleResultSchema, { inputId, errorCode, errorMessage: message.slice(0, MESSAGE_CHARS_MAX) });
+  return done.then(
+    () => result("", ""),
+    (error: unknown) =>
+      result(
+        error instanceof InputFault ? error.code : "refused",
+        error instanceof Error ? error.message : String(error),
+      ),
+  );
 }

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type LogLine,
@@ -6,12 +6,13 @@ import {
   type OpenLogs,
   PushLogsRequestSchema,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { FairShare } from "@lormas/wire/fair-share.ts";
 import type { Logger } from "pino";
-import type { ContainerRuntime, RuntimeLogLine } from "../runtime/container-runtime.ts";
+import { type ContainerRuntime, InputFault, type RuntimeLogLine } from "../runtime/container-runtime.ts";
 import type { CoordinatorClient, PushLogsCall } from "./coordinator-client.ts";
 
-/** Readings at once; above it a reading is answered with an error. */
-export const READINGS_MAX = 32;
+/** Readings at once; above it a reading is answered with an error. Whose container is not read may always have some of them. */
+export const READINGS = { sure: 2, perHolderMax: 32, inAllMax: 64 } as const;
 /** Lines and characters in one message. */
 const BATCH_LINES_MAX = 500;
 const BATCH_CHARS_MAX = 256 << 10;
@@ -21,6 +22,7 @@ export class LogPusher {
   readonly #runtime: ContainerRuntime;
   readonly #log: Logger;
   readonly #readings = new Map<string, AbortController>();
+  readonly #shares = new FairShare(READINGS);
 
   constructor(runtime: ContainerRuntime, log: Logger) {
     this.#runtime = runtime;
@@ -37,10 +39,15 @@ export class LogPusher {
       ended.abort();
     });
     call.on("error", () => ended.abort());
-    const full = this.#readings.size >= READINGS_MAX;
-    this.#readings.set(request.logId, ended);
-    const refusal = full ? `this node already sends ${READINGS_MAX} logs: close one first` : null;
-    void this.#push(call, request, ended.signal, refusal).finally(() => this.#readings.delete(request.logId));
+    const { containerId, logId } = request;
+    const full = this.#shares.take(containerId);
+    this.#readings.set(logId, ended);
+    const whose = full?.full === "holder" ? "of this container" : "of this node's containers";
+    const refusal = full && `${full.taken} logs and terminals ${whose} are read already: close one first`;
+    void this.#push(call, request, ended.signal, refusal).finally(() => {
+      this.#readings.delete(logId);
+      if (full === null) this.#shares.giveBack(containerId);
+    });
   }
 
   close(logId: string): void {
@@ -52,26 +59,40 @@ export class LogPusher {
   }
 
   async #push(call: PushLogsCall, request: OpenLogs, signal: AbortSignal, refusal: string | null): Promise<void> {
-    const { logId, containerId, tailLines, follow } = request;
+    const { logId } = request;
     let error = refusal ?? "";
-    await write(call, { logId, lines: [], error: "" }, signal);
+    let errorCode = "";
+    await write(call, { logId }, signal);
     try {
       if (!refusal) {
-        if (!(await this.#runtime.inspect(containerId))) throw new Error("the container is not on this node");
-        const source = this.#runtime.logs(containerId, { tailLines, follow, signal });
-        for await (const lines of batches(source)) {
+        const messages = request.terminal ? this.#terminal(request, signal) : this.#lines(request, signal);
+        for await (const message of messages) {
           if (signal.aborted) break;
-          await write(call, { logId, lines, error: "" }, signal);
+          await write(call, { logId, ...message }, signal);
         }
       }
     } catch (cause) {
       error = cause instanceof Error ? cause.message : String(cause);
+      if (cause instanceof InputFault) errorCode = cause.code;
     }
-    if (error !== "" && !signal.aborted) await write(call, { logId, lines: [], error: error.slice(0, 1_000) }, signal);
+    if (error !== "" && !signal.aborted) await write(call, { logId, error: error.slice(0, 1_000), errorCode }, signal);
     call.end();
     if (signal.aborted) call.cancel();
   }
+
+  async *#lines({ containerId, tailLines, follow }: OpenLogs, signal: AbortSignal): AsyncGenerator<Pushed> {
+    if (!(await this.#runtime.inspect(containerId))) throw new Error("the container is not on this node");
+    for await (const lines of batches(this.#runtime.logs(containerId, { tailLines, follow, signal }))) yield { lines };
+  }
+
+  async *#terminal({ containerId }: OpenLogs, signal: AbortSignal): AsyncGenerator<Pushed> {
+    for await (const { bytes, skippedBytes } of this.#runtime.terminal(containerId, signal)) {
+      yield { terminal: { output: Uint8Array.from(bytes), skippedBytes: BigInt(skippedBytes) } };
+    }
+  }
 }
+
+type Pushed = MessageInitShape<typeof PushLogsRequestSchema>;
 
 /** Lines that are there at once travel together; a line that comes alone travels at once. */
 async function* batches(source: AsyncIterable<RuntimeLogLine>): AsyncGenerator<LogLine[]> {
@@ -118,11 +139,7 @@ function toWire(line: RuntimeLogLine): LogLine {
   });
 }
 
-function write(
-  call: PushLogsCall,
-  message: { logId: string; lines: LogLine[]; error: string },
-  signal: AbortSignal,
-): Promise<void> {
+function write(call: PushLogsCall, message: Pushed, signal: AbortSignal): Promise<void> {
   if (signal.aborted || call.write(create(PushLogsRequestSchema, message))) return Promise.resolve();
   return new Promise((resolve) => {
     call.once("drain", resolve);

@@ -1,12 +1,14 @@
 import type { Command } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 
 /**
- * A command of a specification with equipment has a name of its own only so that agents who would overlook the equipment do not
+ * A command of a specification with equipment or a terminal has a name of its own only so that agents who would overlook that do not
  * know it; to those who do, it is a preparation or a start like any other.
  */
 export function plainCommand(command: Command): Command {
   const { action } = command;
-  if (action.case === "prepareEquipped") return { ...command, action: { case: "prepare", value: action.value } };
-  if (action.case === "startEquipped") return { ...command, action: { case: "start", value: action.value } };
+  if (action.case === "prepareEquipped" || action.case === "prepareWithTerminal")
+    return { ...command, action: { case: "prepare", value: action.value } };
+  if (action.case === "startEquipped" || action.case === "startWithTerminal")
+    return { ...command, action: { case: "start", value: action.value } };
   return command;
 }

@@ -1,21 +1,23 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import type { ApiClient } from "../client/api-client.ts";
-import { errorDetailOf } from "../client/api-failure.ts";
 import { plainText } from "../output/plain-text.ts";
 import { wholeNumber } from "../output/quantity.ts";
+import { type DetachKeys, parseDetachKeys } from "../terminal/detach-keys.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { pause, sendPatiently } from "./console-sending.ts";
+import { attachTerminal } from "./container-terminal.ts";
 import { withPrefix } from "./id-prefix.ts";
 import { inputBatches } from "./input-batches.ts";
 
 interface AttachOptions extends ApiOptions {
-  readonly tail: number;
+  readonly tail?: number;
   readonly linger: number;
+  readonly detachKeys: DetachKeys;
 }
 
-/** How often an input that came too soon after others is sent again. */
-const TOO_SOON_MAX = 100;
-const TOO_SOON_MS = 100;
+/** Lines of what was printed before that give whoever attaches an idea of it; of what was drawn on a terminal they give none. */
+const TAIL_DEFAULT = 20;
 /** A reading of output tells only at its first line that it has begun; by then it has, where nothing was printed. */
 const READING_BEGINS_MS = 1_000;
 
@@ -37,36 +39,55 @@ export function addContainerConsoleCommands(group: Command, context: CliContext)
   apiCommand(
     group,
     "attach <container>",
-    "show a container's output and write what is typed or piped in to its standard input (name or id)",
+    "show a container's output and write what is typed or piped in to its standard input, or be its terminal (name or id)",
     "lormas container attach world",
   )
-    .option("--tail <lines>", "how many of the last lines first, up to 10,000", wholeNumber(0, 10_000), 20)
+    .option(
+      "--tail <lines>",
+      `how many of the last lines first, up to 10,000 (default: ${TAIL_DEFAULT}, and none of a terminal's)`,
+      wholeNumber(0, 10_000),
+    )
     .option(
       "--linger <seconds>",
       "how long to show output after the end of what is piped in",
       wholeNumber(0, 86_400),
       2,
     )
+    .addOption(
+      new Option("--detach-keys <keys>", "what to type to leave a container that has a terminal; Ctrl-C goes to it")
+        .default(parseDetachKeys("ctrl-p,ctrl-q"), "ctrl-p,ctrl-q")
+        .argParser(parseDetachKeys),
+    )
     .action((given: string, options: AttachOptions) => attach(context, given, options));
 }
 
 /**
- * Ctrl-C, and the end of what is typed or piped in, detach: the container runs on. Output is freed of control characters on a
- * terminal, as that of `logs` is.
+ * Where the container has a terminal and this runs on one, that is a terminal to it. Otherwise it is lines: Ctrl-C, and the end of
+ * what is typed or piped in, detach, and the container runs on; output is freed of control characters on a terminal, as that of
+ * `logs` is.
  */
 async function attach(context: CliContext, given: string, options: AttachOptions): Promise<void> {
   const api = context.api(options);
   const { container } = await withPrefix(api, "container", given, "strict", (id) =>
     api.containers.getContainer({ id }),
   );
+  const typed = context.stdin.isTTY === true;
+  if (container?.tty && typed && context.columns() !== undefined) {
+    return await attachTerminal(context, api, container, { tail: options.tail ?? 0, keys: options.detachKeys });
+  }
   const id = container?.id ?? given;
   const interrupted = context.interrupted();
   const over = new AbortController();
   const signal = AbortSignal.any([interrupted, over.signal]);
-  const typed = context.stdin.isTTY === true;
   if (typed) context.warn(plainText(`attached to ${container?.name ?? given}; Ctrl-C detaches, and it runs on`));
   const opened = Promise.withResolvers<void>();
-  const output = show(context, api, { id, tailLines: options.tail, follow: true }, signal, opened.resolve);
+  const output = show(
+    context,
+    api,
+    { id, tailLines: options.tail ?? TAIL_DEFAULT, follow: true },
+    signal,
+    opened.resolve,
+  );
   // What it prints upon the first input would be missed by a reading that begins after it.
   const ready = Promise.race([opened.promise, pause(context, READING_BEGINS_MS, signal)]);
   const writing = ready
@@ -108,33 +129,6 @@ async function write(context: CliContext, api: ApiClient, id: string, signal: Ab
   for (;;) {
     const next = await Promise.race([texts.next(), ended.promise]);
     if (next.done || signal.aborted) return;
-    await send(context, api, { id, text: next.value, withoutLineEnd: true }, signal);
+    await sendPatiently(context, api, { id, text: next.value, withoutLineEnd: true }, signal);
   }
-}
-
-/** A pipe gives lines faster than a container takes them: then it is waited for, and nothing of it is lost. */
-async function send(
-  context: CliContext,
-  api: ApiClient,
-  request: { readonly id: string; readonly text: string; readonly withoutLineEnd: boolean },
-  signal: AbortSignal,
-): Promise<void> {
-  for (let tried = 1; ; tried += 1) {
-    try {
-      await api.containers.sendConsoleInput(request, { signal });
-      return;
-    } catch (error) {
-      if (signal.aborted) return;
-      const tooSoon = errorDetailOf(error)?.code === "rate_limited";
-      if (!tooSoon || tried >= TOO_SOON_MAX) throw error;
-      await pause(context, TOO_SOON_MS, signal);
-    }
-  }
-}
-
-/** Resolves after that time, or as soon as it does not matter any more. */
-async function pause({ clock }: CliContext, ms: number, signal: AbortSignal): Promise<void> {
-  await clock.sleep(ms, signal).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
 }

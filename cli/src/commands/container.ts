@@ -81,6 +81,7 @@ interface CreateOptions extends WaitOptions {
   readonly image?: string;
   readonly startup?: string;
   readonly ha?: boolean;
+  readonly tty?: boolean;
   readonly cluster?: string;
   readonly cpu?: number;
   readonly memory?: bigint;
@@ -254,6 +255,8 @@ function addCreate(group: Command, context: CliContext): void {
       "a CPU architecture that it runs on (default: the egg's); may be given again",
       collected,
     )
+    .option("--tty", "give it a terminal, which only docker nodes can (default: as its egg says)")
+    .option("--no-tty", "give it none, whatever its egg says")
     .option("--stopped", "do not start it")
     .option("--allow-data-loss", "when its node dies, start it elsewhere without its local data")
     .addOption(
@@ -289,6 +292,7 @@ function addCreate(group: Command, context: CliContext): void {
         restartPriority: priorities[options.priority],
         constraints: [...(options.constraint ?? [])],
         architectures: [...(options.arch ?? [])],
+        ...(options.tty === undefined ? {} : { tty: options.tty }),
         ...(options.moveAfter === undefined ? {} : { crashesBeforeMove: options.moveAfter }),
       };
       const { container, warnings } = await sendNamed(context, (requestId) =>
@@ -399,6 +403,7 @@ function containerFacts(container: Container): [string, string][] {
     ["Image digest", container.imageDigest],
     ["Image note", container.imageNote],
     ["Constraints", container.constraints.join("; ")],
+    ["Terminal", container.tty ? "yes" : ""],
     ["Architectures", container.architectures.join(", ")],
     ["Its node", misfitText(container)],
     [

@@ -74,6 +74,7 @@ function eggFacts(egg: Egg): [string, string][] {
       "Stops by",
       `${egg.stopCommand === "" ? egg.stopSignal : `"${egg.stopCommand}"`}, SIGKILL after ${secondsText(egg.stopGraceMs)}`,
     ],
+    ["Terminal", egg.tty ? "yes" : ""],
     ["Resources", resourcesText(egg.defaultResources)],
     ["Constraints", egg.constraints.join("; ")],
     ["Architectures", egg.architectures.join(", ")],

@@ -215,6 +215,7 @@ export const WORKLOAD_CHECKS: readonly Check[] = [
           containerId: workload.id,
           tailLines,
           follow: false,
+          terminal: false,
         } as const;
         stage.send({ case: "openLogs", value });
         const { stream } = await stage.heardAfter(place, "logs_end");

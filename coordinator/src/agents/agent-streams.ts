@@ -8,9 +8,18 @@ import {
   type ConsoleResult,
   type HeartbeatRequest,
   type HeartbeatResponse,
+  type PushLogsRequest,
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { FairShare } from "@lormas/wire/fair-share.ts";
 import { Refusal } from "../domain/refusal.ts";
-import type { AgentLink, AgentLogLine, ConsoleInput, OutboundCommand } from "../runtime/agent-link.ts";
+import type {
+  AgentLink,
+  AgentLogLine,
+  AgentTerminalOutput,
+  ConsoleInput,
+  OutboundCommand,
+  TerminalResize,
+} from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { AgentStream } from "./agent-stream.ts";
 import { ConsoleInputs } from "./console-inputs.ts";
@@ -21,6 +30,7 @@ import type { PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLimits } from "./plane-limits.ts";
 import type { RandomSource } from "./random-source.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
+import { logBatchOf, terminalOutputOf } from "./wire-mapping.ts";
 
 export type HeartbeatStream = AgentStream<HeartbeatRequest, HeartbeatResponse>;
 export type CommandStream = AgentStream<CommandsRequest, CommandsResponse>;
@@ -35,8 +45,10 @@ export type Attachment = {
   roomWanted: boolean;
 };
 
-/** The word of Hello.features without which an agent is sent no input. */
+/** The words of Hello.features without which an agent is sent no input, or asked for no terminal. */
 const CONSOLE_FEATURE = "console";
+const TERMINAL_FEATURE = "terminal";
+const NO_TERMINALS = ["no_terminal", "terminals"] as const;
 
 type NodeStreams = {
   served: string | null;
@@ -47,6 +59,7 @@ type NodeStreams = {
   readonly attaching: Set<Attachment>;
   readonly inbox: NodeInbox;
   readonly readings: Map<string, LogReading>;
+  readonly readingShares: FairShare;
   readonly inputs: ConsoleInputs;
 };
 
@@ -196,18 +209,40 @@ export class AgentStreams implements AgentLink {
     return this.#nodes.get(nodeId)?.readings.get(logId) ?? null;
   }
 
-  async *readLogs(
+  readLogs(
     nodeId: string,
     request: { containerId: string; tailLines: number; follow: boolean },
     signal: AbortSignal,
   ): AsyncIterable<readonly AgentLogLine[]> {
+    return this.#read(nodeId, { ...request, terminal: false }, logBatchOf, signal);
+  }
+
+  async *readTerminal(
+    nodeId: string,
+    containerId: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentTerminalOutput, void, undefined> {
+    this.#requireFeature(nodeId, TERMINAL_FEATURE);
+    const request = { containerId, tailLines: 0, follow: true, terminal: true };
+    yield* this.#read(nodeId, request, terminalOutputOf, signal);
+  }
+
+  async *#read<Batch>(
+    nodeId: string,
+    request: { containerId: string; tailLines: number; follow: boolean; terminal: boolean },
+    batchOf: (message: PushLogsRequest) => Batch | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<Batch, void, undefined> {
     if (signal.aborted) return;
     const node = this.#node(nodeId);
     const logId = this.#random.uuid();
-    const reading = new LogReading(logId, this.#limits.readingBatchesMax);
-    if (node.readings.size >= this.#limits.readingsPerNodeMax) {
-      throw busy(`${node.readings.size} readings of logs are open on the node already`, "close one or try again");
+    const { containerId } = request;
+    const full = node.readingShares.take(containerId);
+    if (full !== null) {
+      const whose = full.full === "holder" ? "of this container" : "on its node";
+      throw busy(`${full.taken} readings of logs and terminals ${whose} are open already`, "close one or try again");
     }
+    const reading = new LogReading(logId, this.#limits.readingBatchesMax, batchOf);
     const open = create(CommandsResponseSchema, { message: { case: "openLogs", value: { logId, ...request } } });
     node.readings.set(logId, reading);
     const abort = (): void => reading.stop();
@@ -216,9 +251,7 @@ export class AgentStreams implements AgentLink {
       if (!reading.opened) reading.finish(busy("the agent has not opened the logs in time", "try again"));
     });
     try {
-      if (node.attached === null || !this.#send(nodeId, open)) {
-        throw busy("the node has no open command stream", "try again once it is connected");
-      }
+      if (node.attached === null || !this.#send(nodeId, open)) throw notAttached();
       this.#counters.add("log_readings_opened");
       for (let batch = await reading.next(); batch !== null; batch = await reading.next()) yield batch;
     } finally {
@@ -227,6 +260,7 @@ export class AgentStreams implements AgentLink {
       const over = reading.over && !signal.aborted;
       reading.stop();
       node.readings.delete(logId);
+      node.readingShares.giveBack(containerId);
       if (!over) {
         this.#send(nodeId, create(CommandsResponseSchema, { message: { case: "closeLogs", value: { logId } } }));
       }
@@ -235,14 +269,37 @@ export class AgentStreams implements AgentLink {
   }
 
   async sendInput(nodeId: string, { containerId, epoch, data }: ConsoleInput): Promise<void> {
+    this.#requireFeature(nodeId, CONSOLE_FEATURE);
+    await this.#ask(nodeId, containerId, (inputId) => {
+      const value = { inputId, containerId, epoch: BigInt(epoch), data: Uint8Array.from(data) };
+      return create(CommandsResponseSchema, { message: { case: "consoleInput", value } });
+    });
+  }
+
+  async resizeTerminal(nodeId: string, { containerId, epoch, rows, columns }: TerminalResize): Promise<void> {
+    this.#requireFeature(nodeId, TERMINAL_FEATURE);
+    await this.#ask(nodeId, containerId, (resizeId) => {
+      const value = { resizeId, containerId, epoch: BigInt(epoch), rows, columns };
+      return create(CommandsResponseSchema, { message: { case: "consoleResize", value } });
+    });
+  }
+
+  /** Refuses what the agent that is attached does not know. */
+  #requireFeature(nodeId: string, feature: typeof CONSOLE_FEATURE | typeof TERMINAL_FEATURE): void {
+    const node = this.#nodes.get(nodeId);
+    if (!node?.attached || node.features.includes(feature)) return;
+    const { nodeName } = node.attached.stream.peer;
+    const [code, what] = feature === CONSOLE_FEATURE ? (["no_input", "the console"] as const) : NO_TERMINALS;
+    throw new Refusal(code, `the agent of node ${nodeName} is older than ${what}`, "update that agent");
+  }
+
+  async #ask(nodeId: string, containerId: string, messageOf: (inputId: string) => CommandsResponse): Promise<void> {
     const node = this.#node(nodeId);
     const inputId = this.#random.uuid();
-    const value = { inputId, containerId, epoch: BigInt(epoch), data: Uint8Array.from(data) };
-    const message = create(CommandsResponseSchema, { message: { case: "consoleInput", value } });
+    const message = messageOf(inputId);
     try {
-      if (node.attached !== null && !node.features.includes(CONSOLE_FEATURE)) throw tooOld(node.attached.stream.peer);
       // Down the one stream that is attached, and never again: an input must not reach its process twice.
-      await node.inputs.ask(inputId, () => {
+      await node.inputs.ask(containerId, inputId, () => {
         const stream = node.attached?.stream;
         if (!stream?.open || stream.waiting >= this.#limits.commandsBufferedMax) return false;
         stream.write(message);
@@ -326,6 +383,7 @@ export class AgentStreams implements AgentLink {
         attaching: new Set(),
         inbox: new NodeInbox(this.#limits.inboxMax),
         readings: new Map(),
+        readingShares: new FairShare(this.#limits.readings),
         inputs: new ConsoleInputs(this.#limits, this.#clock),
       };
       this.#nodes.set(nodeId, node);
@@ -347,8 +405,8 @@ function busy(message: string, nextStep: string): Refusal {
   return new Refusal("busy", message, nextStep, { retryAfterMs: 1_000 });
 }
 
-function tooOld({ nodeName }: NodePeer): Refusal {
-  return new Refusal("no_input", `the agent of node ${nodeName} is older than the console`, "update that agent");
+function notAttached(): Refusal {
+  return busy("the node has no open command stream", "try again once it is connected");
 }
 
 /** What a reader is told when the agent's stream has gone. */

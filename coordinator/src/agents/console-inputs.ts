@@ -1,4 +1,5 @@
 import type { ConsoleResult } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { FairShare, type FairShareBounds } from "@lormas/wire/fair-share.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { text } from "./wire-mapping.ts";
@@ -6,39 +7,45 @@ import { text } from "./wire-mapping.ts";
 const MESSAGE_CHARS_MAX = 2_048;
 
 export type InputBounds = {
-  /** Inputs of one node that wait for their answers. */
-  readonly inputsPerNodeMax: number;
+  /** Inputs of one node that wait for their answers, counted by container. */
+  readonly inputs: FairShareBounds;
   /** From an input to its answer. */
   readonly inputAnswerMs: number;
 };
 
-/** The inputs of one node whose answers have not come yet. */
+/** What was asked of the consoles of one node, inputs and resizes, whose answers have not come yet. */
 export class ConsoleInputs {
   readonly #bounds: InputBounds;
   readonly #clock: Clock;
   readonly #waiting = new Map<string, (outcome: Refusal | null) => void>();
+  readonly #shares: FairShare;
 
   constructor(bounds: InputBounds, clock: Clock) {
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#shares = new FairShare(bounds.inputs);
   }
 
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** Sends one input and waits for its answer. `send` is false when it could not be sent, and nothing has happened then. */
-  ask(inputId: string, send: () => boolean): Promise<void> {
-    const { inputsPerNodeMax, inputAnswerMs } = this.#bounds;
-    if (this.#waiting.size >= inputsPerNodeMax) {
-      return Promise.reject(
-        busy(`${inputsPerNodeMax} inputs wait for the answers of the node`, "wait, then send it again"),
-      );
+  /**
+   * Sends one input of a container and waits for its answer. `send` is false when it could not be sent, and nothing has happened
+   * then. However many inputs of other containers wait, some of each one's are sent.
+   */
+  ask(containerId: string, inputId: string, send: () => boolean): Promise<void> {
+    const { inputAnswerMs } = this.#bounds;
+    const full = this.#shares.take(containerId);
+    if (full !== null) {
+      const whose = full.full === "holder" ? "this container" : "the containers of its node";
+      return Promise.reject(busy(`${full.taken} inputs of ${whose} wait for answers`, "wait, then send it again"));
     }
     return new Promise((resolve, reject) => {
       const settle = (outcome: Refusal | null): void => {
         cancel();
         this.#waiting.delete(inputId);
+        this.#shares.giveBack(containerId);
         if (outcome === null) resolve();
         else reject(outcome);
       };
@@ -68,13 +75,16 @@ export class ConsoleInputs {
   }
 }
 
-function refusalOf(code: string, message: string): Refusal {
+/** What an agent that says no to an input, a resize or the reading of a terminal means. */
+export function refusalOf(code: string, message: string): Refusal {
   const said = message === "" ? `its agent answers "${code}"` : message;
   switch (code) {
     case "not_running":
       return new Refusal("not_running", said, "start it, or look where it runs now");
     case "no_input":
       return new Refusal("no_input", said, "restart the container");
+    case "no_terminal":
+      return new Refusal("no_terminal", said, "create it anew with a terminal, or restart it if it has one");
     case "stale_epoch":
     case "input_full":
       return busy(said, "look at its output, then send it again");

@@ -1,4 +1,4 @@
-import type { AgentLogLine } from "../runtime/agent-link.ts";
+import type { PushLogsRequest } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 
 /** The stream that carries a reading's lines. */
 export interface LogSource {
@@ -10,19 +10,22 @@ export interface LogSource {
 
 /**
  * One reading of a container's output, between the agent's stream and whoever reads. Holds at most `batchesMax` batches;
- * beyond that the stream is not read, so that a slow reader slows the agent down and costs no memory here.
+ * beyond that the stream is not read, so that a slow reader slows the agent down and costs no memory here. What a message of the
+ * agent brings for it is for `batchOf` to say; null: nothing.
  */
-export class LogReading {
+export class LogReading<Batch = unknown> {
   readonly logId: string;
   readonly #batchesMax: number;
-  readonly #batches: (readonly AgentLogLine[])[] = [];
+  readonly #batchOf: (message: PushLogsRequest) => Batch | null;
+  readonly #batches: Batch[] = [];
   #source: LogSource | null = null;
   #end: { readonly error: Error | null } | null = null;
   #wake: (() => void) | null = null;
 
-  constructor(logId: string, batchesMax: number) {
+  constructor(logId: string, batchesMax: number, batchOf: (message: PushLogsRequest) => Batch | null) {
     this.logId = logId;
     this.#batchesMax = batchesMax;
+    this.#batchOf = batchOf;
   }
 
   /** True once the agent has opened its stream. */
@@ -42,9 +45,10 @@ export class LogReading {
     this.#source = source;
   }
 
-  push(lines: readonly AgentLogLine[]): void {
-    if (this.#end !== null || lines.length === 0) return;
-    this.#batches.push(lines);
+  push(message: PushLogsRequest): void {
+    const batch = this.#end === null ? this.#batchOf(message) : null;
+    if (batch === null) return;
+    this.#batches.push(batch);
     if (this.#batches.length >= this.#batchesMax) this.#source?.pause();
     this.#wakeUp();
   }
@@ -64,7 +68,7 @@ export class LogReading {
   }
 
   /** The next batch; null at the end. One caller at a time. */
-  async next(): Promise<readonly AgentLogLine[] | null> {
+  async next(): Promise<Batch | null> {
     for (;;) {
       const batch = this.#batches.shift();
       if (batch !== undefined) {

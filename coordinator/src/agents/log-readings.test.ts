@@ -18,12 +18,14 @@ const lines = (logId: string, ...texts: string[]) =>
     lines: texts.map((text) => ({ at: { seconds: 1n, nanos: 0 }, stream: "stdout", text })),
   });
 
-async function connected(limits: Partial<PlaneLimits> = {}) {
+async function connected(limits: Partial<PlaneLimits> = {}, features: string[] = []) {
   rig = await PlaneRig.start(limits);
   const { agent, nodeId, identity } = await rig.enrolledAgent();
   const incarnation = testUuid();
   const heartbeats = agent.heartbeat();
-  heartbeats.stream.write(helloMessage(incarnation));
+  const hello = helloMessage(incarnation);
+  if (hello.message.case === "hello") hello.message.value.features = features;
+  heartbeats.stream.write(hello);
   await eventually("a Welcome", () => heartbeats.log.messages.length === 1);
   const commands = agent.commands();
   commands.stream.write(attachMessage(incarnation));
@@ -58,12 +60,12 @@ async function breakableWire(port: number) {
 }
 
 /** Reads everything into a list, and keeps how it ended. */
-function reader(nodeId: string, signal: AbortSignal) {
+function reader(nodeId: string, signal: AbortSignal, containerId = request.containerId) {
   const texts: string[] = [];
   const state: { over: boolean; error: unknown } = { over: false, error: null };
   const run = async () => {
     try {
-      for await (const batch of rig.plane.link.readLogs(nodeId, request, signal))
+      for await (const batch of rig.plane.link.readLogs(nodeId, { ...request, containerId }, signal))
         texts.push(...batch.map((line) => line.text));
     } catch (error) {
       state.error = error;
@@ -175,19 +177,57 @@ test("what the agent could not read is told to the reader", async () => {
   expect(state.error).toMatchObject({ message: expect.stringContaining("no such container") });
 });
 
-test("a node without a command stream, and a node with 64 readings, is busy", async () => {
-  const { nodeId, opened } = await connected();
+test("a node without a command stream is busy", async () => {
+  await connected();
   const nowhere = reader(testUuid(), new AbortController().signal);
   await eventually("the refusal", () => nowhere.state.over);
   expect(nowhere.state.error).toMatchObject({ code: "busy", retryAfterMs: 1_000 });
-  const aborts = Array.from({ length: 64 }, () => new AbortController());
-  const readers = aborts.map((abort) => reader(nodeId, abort.signal));
+});
+
+test("a container has 32 readings and a node 64, and another container is read all the same", async () => {
+  const { agent, nodeId, opened } = await connected();
+  const abort = new AbortController();
+  const [one, two, three] = [testUuid(), testUuid(), testUuid()];
+  const refused = async (containerId: string) => {
+    const { state } = reader(nodeId, abort.signal, containerId);
+    await eventually("the refusal", () => state.over);
+    return state.error;
+  };
+  const readers = [one, two].flatMap((id) => Array.from({ length: 32 }, () => reader(nodeId, abort.signal, id)));
   await eventually("64 OpenLogs", () => opened().length === 64);
-  const beyond = reader(nodeId, new AbortController().signal);
-  await eventually("the refusal", () => beyond.state.over);
-  expect(beyond.state.error).toMatchObject({ code: "busy", message: expect.stringContaining("64 readings") });
-  for (const abort of aborts) abort.abort();
-  await eventually("all ends", () => readers.every((one) => one.state.over));
+  expect(await refused(one)).toMatchObject({ code: "busy", message: expect.stringContaining("32 readings") });
+  const sure = [1, 2].map(() => reader(nodeId, abort.signal, three));
+  await eventually("two of the third", () => opened().length === 66);
+  expect(await refused(three)).toMatchObject({ code: "busy", message: expect.stringContaining("66 readings") });
+  // Over the one connection of the agent: as many streams must be open on it at once.
+  for (const logId of opened()) agent.pushLogs().stream.write(lines(logId, "here"));
+  await eventually("a line each", () => [...readers, ...sure].every(({ texts }) => texts.length === 1));
+  abort.abort();
+  await eventually("all ends", () => [...readers, ...sure].every(({ state }) => state.over));
+  expect(rig.plane.gauges().readings).toBe(0);
+});
+
+test("a terminal is read byte for byte from its first piece on, and what its agent refuses keeps its reason", async () => {
+  const { agent, nodeId, commands, opened } = await connected({}, ["terminal"]);
+  const abort = new AbortController();
+  const reading = rig.plane.link.readTerminal(nodeId, request.containerId, abort.signal)[Symbol.asyncIterator]();
+  const first = reading.next();
+  await eventually("OpenLogs", () => opened().length === 1);
+  expect(commands.log.messages[1]?.message.value).toMatchObject({ containerId: request.containerId, terminal: true });
+  const { stream } = agent.pushLogs();
+  const [logId = ""] = opened();
+  const shown = (output: string, skippedBytes = 0n) =>
+    create(PushLogsRequestSchema, { logId, terminal: { output: new Uint8Array(Buffer.from(output)), skippedBytes } });
+  for (const message of [create(PushLogsRequestSchema, { logId }), shown(""), shown("$ \u001b[1m", 7n)]) {
+    stream.write(message);
+  }
+  expect((await first).value).toMatchObject({ bytes: new Uint8Array(), skippedBytes: 0 });
+  expect((await reading.next()).value).toMatchObject({
+    bytes: new Uint8Array(Buffer.from("$ \u001b[1m")),
+    skippedBytes: 7,
+  });
+  stream.write(create(PushLogsRequestSchema, { logId, error: "it\0 has ended", errorCode: "not_running" }));
+  await expect(reading.next()).rejects.toMatchObject({ code: "not_running", message: "it\uFFFD has ended" });
   expect(rig.plane.gauges().readings).toBe(0);
 });
 

@@ -8,13 +8,15 @@ import {
 } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { agentGone } from "./agent-streams.ts";
+import { refusalOf } from "./console-inputs.ts";
 import type { StreamServiceParts } from "./heartbeat-service.ts";
 import type { LogReading } from "./log-reading.ts";
 import type { NodePeer } from "./node-peer.ts";
 import { RpcStatus } from "./rpc-status.ts";
-import { logLineOf } from "./wire-mapping.ts";
+import { text } from "./wire-mapping.ts";
 
 const CALL = "PushLogs";
+const REASON_CHARS_MAX = 2_048;
 
 /** Takes log lines up to the reading that asked for them. The stream is read only as fast as the reading is. */
 export class LogService {
@@ -55,8 +57,8 @@ export class LogService {
           reading.open({ pause: () => call.pause(), resume: () => call.resume(), stop: () => end(null) });
         }
         counters.add("log_lines", request.lines.length);
-        reading.push(request.lines.map(logLineOf));
-        if (request.error !== "") reading.finish(unreadable(peer, request.error));
+        reading.push(request);
+        if (request.error !== "") reading.finish(unreadable(peer, request));
       } catch (error) {
         const failure = failures.statusOf(error, peer, CALL);
         reading?.finish(agentGone(peer.nodeName));
@@ -88,7 +90,9 @@ export class LogService {
   }
 }
 
-function unreadable(peer: NodePeer, reason: string): Refusal {
+function unreadable(peer: NodePeer, { error, errorCode }: PushLogsRequest): Refusal {
+  const reason = text(error, REASON_CHARS_MAX);
+  if (errorCode !== "") return refusalOf(errorCode, reason);
   return new Refusal("busy", `node ${peer.nodeName} could not read the logs: ${reason}`, "try again", {
     retryAfterMs: 1_000,
   });

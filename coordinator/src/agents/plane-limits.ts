@@ -1,3 +1,5 @@
+import type { FairShareBounds } from "@lormas/wire/fair-share.ts";
+
 /** Every bound of the agent plane. */
 export type PlaneLimits = {
   /** Connections that are open at once, all together. */
@@ -16,6 +18,7 @@ export type PlaneLimits = {
   readonly idleMs: number;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** Of a node's connection; its agent opens one for each reading, beside its own three. */
   readonly streamsPerConnectionMax: number;
   readonly messageBytesMax: number;
   /** From the call to its first message. */
@@ -26,14 +29,14 @@ export type PlaneLimits = {
   readonly acksBufferedMax: number;
   /** Results and reports of a node that wait for the intake; at it the stream is not read. */
   readonly inboxMax: number;
-  /** Log readings that are open on one node. */
-  readonly readingsPerNodeMax: number;
+  /** Readings of logs and terminals on one node, counted by container. */
+  readonly readings: FairShareBounds;
   /** Batches of lines that a reading holds before its stream is not read. */
   readonly readingBatchesMax: number;
   /** From OpenLogs to the PushLogs stream. */
   readonly readingOpenMs: number;
-  /** Inputs for containers of one node that wait for their answers; at it they are refused. */
-  readonly inputsPerNodeMax: number;
+  /** Inputs and resizes on one node that wait for their answers, counted by container; beyond they are refused. */
+  readonly inputs: FairShareBounds;
   /** From an input to its answer; then it is not known whether it was written. */
   readonly inputAnswerMs: number;
   /** How long a node's standing is remembered. */
@@ -55,16 +58,16 @@ export const PLANE_LIMITS: PlaneLimits = {
   idleMs: 10_000,
   keepaliveTimeMs: 10_000,
   keepaliveTimeoutMs: 5_000,
-  streamsPerConnectionMax: 16,
+  streamsPerConnectionMax: 1_024,
   messageBytesMax: 4 << 20,
   firstMessageMs: 10_000,
   commandsBufferedMax: 256,
   acksBufferedMax: 64,
   inboxMax: 1_000,
-  readingsPerNodeMax: 64,
+  readings: { sure: 2, perHolderMax: 32, inAllMax: 64 },
   readingBatchesMax: 4,
   readingOpenMs: 10_000,
-  inputsPerNodeMax: 64,
+  inputs: { sure: 2, perHolderMax: 16, inAllMax: 64 },
   inputAnswerMs: 5_000,
   nodeCacheMs: 5_000,
   sweepMs: 2_500,

@@ -133,6 +133,19 @@ test("what needs equipment travels under names that an older agent does not know
   expect(commandTo(command({ kind: "install", workload: equipped }), open, () => []).action.case).toBe("install");
 });
 
+test("a container with a terminal travels under names that an agent without terminals does not know", () => {
+  const equipment = { volume: "data", readyLines: ["Done"], install: null, configFiles: [] };
+  for (const more of [{}, { equipment }]) {
+    const terminal = { ...workload, spec: { ...workload.spec, tty: true, ...more } };
+    for (const kind of ["prepare", "start"] as const) {
+      const wire = commandTo(command({ kind, workload: terminal }), open, () => []);
+      expect(wire.action.case).toBe(`${kind}WithTerminal`);
+      expect(createValidator().validate(CommandSchema, wire).kind).toBe("valid");
+      expect(wire.action.value).toMatchObject({ spec: { tty: true } });
+    }
+  }
+});
+
 test("a status of a state that we do not know is no status", () => {
   const status = { containerId: CONTAINER, epoch: 2n, session: 1n, detail: "x".repeat(5_000) };
   expect(observedOf(create(WorkloadStatusSchema, status))).toBeNull();

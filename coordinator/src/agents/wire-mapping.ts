@@ -12,6 +12,7 @@ import {
   type LogLine,
   type MembershipSchema,
   PrepareSchema,
+  type PushLogsRequest,
   RemoveSchema,
   StartSchema,
   StopSchema,
@@ -45,7 +46,13 @@ import type {
   GrantedAck,
   ServingTerms,
 } from "../runtime/agent-intake.ts";
-import type { AgentLogLine, OutboundAction, OutboundCommand, OutboundWorkload } from "../runtime/agent-link.ts";
+import type {
+  AgentLogLine,
+  AgentTerminalOutput,
+  OutboundAction,
+  OutboundCommand,
+  OutboundWorkload,
+} from "../runtime/agent-link.ts";
 import type { RegistryLogin, RegistryLogins } from "../secrets/registry-logins.ts";
 
 // Everything that passes between the wire and the runtime is translated here and nowhere else. Pure.
@@ -224,15 +231,18 @@ const imagesOf = ({ image, equipment }: WorkloadSpec): string[] =>
 
 function actionTo(containerId: string, action: OutboundAction, opened: Opened): Command["action"] {
   switch (action.kind) {
-    // Under a name that an agent who would overlook the equipment does not know: it refuses, instead of running half of it.
+    // Under a name that an agent who would overlook the equipment, or the terminal, does not know: it refuses, instead of running
+    // half of it.
     case "prepare": {
       const needs = needsTo(containerId, action.workload, opened);
       const value = create(PrepareSchema, { ...needs, askRegistry: action.workload.askRegistry ?? false });
+      if (value.spec?.tty) return { case: "prepareWithTerminal", value };
       return { case: value.spec?.equipment ? "prepareEquipped" : "prepare", value };
     }
     case "start": {
       const needs = needsTo(containerId, action.workload, opened);
       const value = create(StartSchema, { ...needs, askRegistry: action.workload.askRegistry ?? false });
+      if (value.spec?.tty) return { case: "startWithTerminal", value };
       return { case: value.spec?.equipment ? "startEquipped" : "start", value };
     }
     case "install":
@@ -278,6 +288,7 @@ function specTo(
       diskBytes: BigInt(workload.diskBytes),
     },
     stop: { ...spec.stop },
+    tty: spec.tty ?? false,
     ...(spec.health === null ? {} : { health: { ...spec.health, startBudgetMs: spec.startBudgetMs } }),
     ...(spec.equipment === undefined ? {} : { equipment: equipmentTo(spec.equipment, spec.startBudgetMs) }),
   };
@@ -304,6 +315,18 @@ function configValueTo(value: string | number | boolean | null): ConfigReplaceme
   if (value === null) return { case: undefined };
   if (typeof value === "string") return { case: "text", value };
   return typeof value === "number" ? { case: "number", value } : { case: "flag", value };
+}
+
+/** What a message brings for a reading of lines. */
+export function logBatchOf({ lines }: PushLogsRequest): readonly AgentLogLine[] | null {
+  return lines.length === 0 ? null : lines.map(logLineOf);
+}
+
+/** What a message brings for a reading of a terminal. */
+export function terminalOutputOf({ terminal }: PushLogsRequest): AgentTerminalOutput | null {
+  return terminal === undefined
+    ? null
+    : { bytes: Uint8Array.from(terminal.output), skippedBytes: safe(terminal.skippedBytes) };
 }
 
 export function logLineOf(wire: LogLine): AgentLogLine {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
 import { type CallApi, callApi } from "./fuzz/call-api.ts";
 import { type RuntimePlaneRig, startRuntimePlaneRig } from "./runtime-plane-rig.ts";
-import { INPUT_LIMITS } from "./services/console-input.ts";
+import { INPUT_LIMITS, RESIZE_LIMITS } from "./services/console-input.ts";
 
 let fleet: FleetRig;
 let rig: RuntimePlaneRig;
@@ -106,4 +106,102 @@ test("who may read the output and not write to the input is refused, and told wh
   });
   expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining("container:console:send")]);
   expect(fleet.agents.inputs).toEqual([]);
+});
+
+/** A container with a terminal on a node with docker, which the fleet has from the first one on. */
+async function withTerminal(): Promise<string> {
+  const { nodes } = fleet.agents;
+  if (nodes.size === 2) await fleet.agents.connect(await fleet.join(), { address: "127.0.1.3", runtime: "docker" });
+  await fleet.pass(300);
+  const terminal = `${name}-tty`;
+  await api.containers.createContainer({
+    name: terminal,
+    eggId: "hello-http",
+    resources: { cpuMillis: 10 },
+    tty: true,
+  });
+  await fleet.settle();
+  fleet.agents.sizes.length = 0;
+  return terminal;
+}
+
+test("a container with a terminal waits for a node with docker, and keeps the terminal through a change", async () => {
+  const { containers } = api;
+  const early = `${name}-early`;
+  await containers.createContainer({ name: early, eggId: "hello-http", resources: { cpuMillis: 10 }, tty: true });
+  await fleet.settle();
+  const waits = (await containers.getContainer({ id: early })).container;
+  expect(waits?.statusReason).toContain("it runs exec, its terminal (tty) needs docker");
+  await containers.deleteContainer({ id: early });
+  const terminal = await withTerminal();
+  expect((await containers.getContainer({ id: terminal })).container).toMatchObject({ nodeName: "node-3", tty: true });
+  expect((await containers.getContainer({ id: name })).container?.tty).toBe(false);
+  await containers.stopContainer({ id: terminal });
+  await fleet.settle();
+  const { container } = await containers.updateContainer({ id: terminal, resources: { memoryBytes: 128n << 20n } });
+  expect(container).toMatchObject({ tty: true, resources: { memoryBytes: 128n << 20n } });
+});
+
+test("a terminal shows what it shows byte for byte, and takes the last size that it is given, within bounds", async () => {
+  const { containers } = api;
+  const terminal = await withTerminal();
+  const shown = Buffer.from("\u001b[2J$ \u00e9").subarray(0, -1);
+  fleet.agents.shown = [{ bytes: Uint8Array.from(shown), skippedBytes: 12 }];
+  const pieces: unknown[] = [];
+  for await (const { output, skippedBytes } of api.containers.streamTerminal({ id: terminal })) {
+    pieces.push([Buffer.from(output).toString("hex"), skippedBytes]);
+  }
+  expect(pieces).toEqual([
+    ["", 0n],
+    [shown.toString("hex"), 12n],
+  ]);
+  for (const [rows, columns] of [
+    [1, 1],
+    [1_000, 1_000],
+  ]) {
+    await containers.resizeTerminal({ id: terminal, rows: rows ?? 0, columns: columns ?? 0 });
+  }
+  const answer = await fetch(`${rig.plane.url}/api/v1/containers/${terminal}/terminal-size`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${rig.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ rows: 24, columns: 80 }),
+  });
+  expect([answer.status, await answer.json()]).toEqual([200, {}]);
+  for (const size of [
+    { rows: 0, columns: 80 },
+    { rows: 24, columns: 1_001 },
+    { rows: 1_001, columns: 80 },
+    { rows: 24 },
+  ]) {
+    expect((await refusal(containers.resizeTerminal({ id: terminal, ...size })))?.code).toBe(Code.InvalidArgument);
+  }
+  expect(fleet.agents.sizes).toEqual(["1x1", "1000x1000", "80x24"]);
+  const many = await Promise.all(
+    Array.from({ length: RESIZE_LIMITS.burst * 2 }, () =>
+      refusal(containers.resizeTerminal({ id: terminal, rows: 1, columns: 1 })),
+    ),
+  );
+  expect(many.filter((error) => error?.code === Code.ResourceExhausted).length).toBeGreaterThan(0);
+});
+
+test("a container without a terminal is refused one with the reason, and so is whoever may only read", async () => {
+  const { containers } = api;
+  const size = { rows: 24, columns: 80 };
+  const resized = await refusal(containers.resizeTerminal({ id: name, ...size }));
+  expect([resized?.code, resized?.message]).toEqual([Code.FailedPrecondition, expect.stringContaining("no terminal")]);
+  const read = async (id: string) => {
+    for await (const _ of containers.streamTerminal({ id })) break;
+  };
+  expect((await refusal(read(name)))?.code).toBe(Code.FailedPrecondition);
+  expect((await refusal(read("nobody")))?.code).toBe(Code.NotFound);
+  const terminal = await withTerminal();
+  await api.access.createRole({ name: `watcher-${made}`, includes: ["viewer"], grants: ["container:logs:view"] });
+  const { secret } = await api.access.createToken({ name: `watcher-${made}`, role: `watcher-${made}` });
+  const answer = await fetch(`${rig.plane.url}/api/v1/containers/${terminal}/terminal-size`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
+    body: JSON.stringify(size),
+  });
+  expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining("container:console:send")]);
+  expect(fleet.agents.sizes).toEqual([]);
 });

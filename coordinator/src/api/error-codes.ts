@@ -52,6 +52,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   not_stopped: rule(Code.FailedPrecondition, "Stop the container first."),
   no_install_script: rule(Code.FailedPrecondition, "Put the files into its volume yourself."),
   no_input: rule(Code.FailedPrecondition, "Restart the container, or update its node's agent, as the message says."),
+  no_terminal: rule(Code.FailedPrecondition, "Create it anew with a terminal, or restart it, as the message says."),
   suspended: rule(Code.FailedPrecondition, "Ask whoever runs the fleet to lift the suspension."),
   same_node: rule(Code.FailedPrecondition, "Name another node, or none to have one chosen."),
   data_stays_behind: rule(Code.FailedPrecondition, "Use a shared volume, or set allow_data_loss."),

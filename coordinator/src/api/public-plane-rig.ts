@@ -121,8 +121,12 @@ const noClusterWishes: ClusterWishes = {
   overrideSuspension: refused,
 };
 
-const noLogs: Pick<AgentLink, "readLogs" | "sendInput"> = {
+const noLogs: Pick<AgentLink, "readLogs" | "sendInput" | "readTerminal" | "resizeTerminal"> = {
   sendInput: refused,
+  resizeTerminal: refused,
+  async *readTerminal() {
+    yield { bytes: new Uint8Array(), skippedBytes: 0 };
+  },
   async *readLogs(_nodeId, { tailLines }) {
     yield Array.from({ length: tailLines }, (_, line) => ({
       atMs: line,

@@ -84,6 +84,8 @@ const TABLE: Readonly<Record<string, string>> = {
   ListMigrationHistory: "yes hidden, yes hidden",
   StreamLogs: "yes hidden, no no",
   SendConsoleInput: "yes hidden, no no",
+  StreamTerminal: "yes hidden, no no",
+  ResizeTerminal: "yes hidden, no no",
   ListUsage: "yes hidden, yes hidden",
   StreamUsage: "yes hidden, yes hidden",
   ListMigrations: "yes yes, yes yes",
@@ -150,12 +152,17 @@ const THINGS = {
 const JOBS = { inside: ARENA_JOB_ID, outside: SHOP_JOB_ID, missing: ARENA_ALERT_ID } as const;
 type Which = keyof (typeof THINGS)["node"];
 
+/** What a request must have beside the thing that it is about. */
+function besides({ name }: DescMethod, which: Which) {
+  if (name === "OverrideSuspension") return { nodes: [THINGS.node[which]], reason: "off" };
+  return name === "ResizeTerminal" ? { rows: 24, columns: 80 } : {};
+}
+
 /** A request that is well formed, about something inside, outside or missing. */
 function requestOf(method: DescMethod, which: Which) {
   const place = placeOf(method);
   if (typeof place !== "string") {
-    const more = method.name === "OverrideSuspension" ? { nodes: [THINGS.node[which]], reason: "off" } : {};
-    return { [place.field]: THINGS[place.kind][which], ...more };
+    return { [place.field]: THINGS[place.kind][which], ...besides(method, which) };
   }
   switch (method.name) {
     case "WhatIf":
@@ -163,6 +170,7 @@ function requestOf(method: DescMethod, which: Which) {
     case "CreateContainer":
       return { name: "made", eggId: "no-such-egg", preferredCluster: THINGS.cluster[which] };
     case "StreamLogs":
+    case "StreamTerminal":
     case "StreamUsage":
       return { id: THINGS.container[which] };
     case "GetJob":

@@ -10,6 +10,11 @@ beforeAll(async () => {
   scoped = await startScopedRig({
     link: {
       sendInput: async () => {},
+      resizeTerminal: async () => {},
+      async *readTerminal(_nodeId, _containerId, signal) {
+        yield { bytes: new Uint8Array(), skippedBytes: 0 };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      },
       async *readLogs(_nodeId, _wish, signal) {
         yield [{ atMs: 1, stream: "stdout" as const, text: "still here" }];
         await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));

@@ -72,7 +72,7 @@ export type PublicPlaneOptions = {
   readonly whatIf: PlaneContext["whatIf"];
   readonly clusters: ClusterWishes;
   readonly status: CoordinatorStatus;
-  readonly link: Pick<AgentLink, "readLogs" | "sendInput">;
+  readonly link: Pick<AgentLink, "readLogs" | "sendInput" | "readTerminal" | "resizeTerminal">;
   readonly usage: Pick<UsageBoard, "latest" | "watch">;
   readonly createJoinToken: CreateJoinToken;
   readonly clock: Clock;

@@ -65,6 +65,7 @@ const AUDITED: Readonly<Record<string, Readonly<Record<string, AuditedMethod>>>>
     ReinstallContainer: changed("container", "id"),
     // Who sent something, and when; never what: it may be a password.
     SendConsoleInput: used("container", "id"),
+    ResizeTerminal: used("container", "id"),
     // What is made is the migration; the container changes later.
     MigrateContainer: changed("container", "id", "migration"),
   },

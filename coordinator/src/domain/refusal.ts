@@ -15,6 +15,7 @@ export type RefusalCode =
   | "not_stopped"
   | "no_install_script"
   | "no_input"
+  | "no_terminal"
   | "suspended"
   | "same_node"
   | "data_stays_behind"

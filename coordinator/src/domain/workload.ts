@@ -14,7 +14,18 @@ export type WorkloadSpec = {
   readonly startBudgetMs: number;
   /** What has to be done around its starts; absent: nothing, as for all that was made by earlier versions. */
   readonly equipment?: EquipmentSpec;
+  /** Its process has a terminal; absent: none, as for all that was made by earlier versions. */
+  readonly tty?: boolean;
 };
+
+/** Runtimes that can give a process a terminal. */
+const RUNTIMES_WITH_TERMINALS: readonly string[] = ["docker"];
+
+/** The runtimes on which it can run. */
+export function runtimesOf({ startup, tty = false }: Pick<WorkloadSpec, "startup" | "tty">): string[] {
+  const all = Object.keys(startup);
+  return tty ? all.filter((runtime) => RUNTIMES_WITH_TERMINALS.includes(runtime)) : all;
+}
 
 /** What an agent does around a container's start; see the message Equipment. */
 export type EquipmentSpec = {

@@ -22,6 +22,8 @@ export type EggDefinition = {
   /** An egg of a panel says its command in `panel.stop`; see stopOf. */
   readonly stop: StopSpec;
   readonly health: HealthCheckSpec | null;
+  /** Its containers have a terminal unless they are asked for without; absent: none. */
+  readonly tty?: boolean;
   /** Milliseconds within which it answers its health check after a start; part of the failover bound. */
   readonly startBudgetMs: number;
   readonly defaultResources: Resources;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { runtimesOf } from "../domain/workload.ts";
 import { helloHttp } from "./builtin/hello-http.ts";
 import { postgres } from "./builtin/postgres.ts";
 import { staticSite } from "./builtin/static-site.ts";
@@ -186,6 +187,18 @@ test("a value that breaks a rule is refused in words, by the variable's name, an
   expect(JSON.stringify(refused)).not.toContain("geheim");
   expect(fieldsOf(panelEgg(), { environment: { NAME: "  " } })).toEqual(["environment.NAME"]);
   expect(fieldsOf(panelEgg(), { environment: { ODD: "any", "not a name": "x" } })).toEqual(["environment.not a name"]);
+});
+
+test("a terminal is the egg's wish or its user's, and of an egg that no runtime can give one it is refused", () => {
+  expect(specOf(helloHttp).spec).not.toHaveProperty("tty");
+  expect(specOf(helloHttp, { tty: true }).spec.tty).toBe(true);
+  expect(specOf(egg({ tty: true })).spec.tty).toBe(true);
+  expect(specOf(egg({ tty: true }), { tty: false }).spec).not.toHaveProperty("tty");
+  const plain = { startup: { exec: "true" } };
+  expect(specOf(egg(plain)).spec).not.toHaveProperty("tty");
+  expect(fieldsOf(egg(plain), { tty: true })).toEqual(["tty"]);
+  expect(fieldsOf(egg({ ...plain, tty: true }), {})).toEqual(["eggId"]);
+  expect(runtimesOf(specOf(helloHttp, { tty: true }).spec)).toEqual(["docker"]);
 });
 
 test("an egg without an image makes no container", () => {

@@ -1,5 +1,5 @@
 import type { Resources } from "../domain/resources.ts";
-import type { PlainWorkloadSpec, PortDemand } from "../domain/workload.ts";
+import { type PlainWorkloadSpec, type PortDemand, runtimesOf } from "../domain/workload.ts";
 import type { EggDefinition, EggVariable } from "./egg-definition.ts";
 import { matchPattern, PATTERN_VALUE_MAX } from "./egg-pattern.ts";
 import { ALLOCATION_PORT, type PROVIDED_VARIABLES } from "./interchange/panel-defaults.ts";
@@ -24,6 +24,8 @@ export type WorkloadWish = {
   readonly image?: string;
   /** One of the egg's startup commands by its name; absent or empty: the first. */
   readonly startupCommand?: string;
+  /** With a terminal or without; absent: as the egg says. */
+  readonly tty?: boolean;
 };
 
 /** One thing that is wrong with a wish: the request's field, as JSON names it, and why. */
@@ -58,6 +60,7 @@ export function resolveWorkload(egg: EggDefinition, wish: WorkloadWish): Resolve
   const image = resolveImage(egg, wish.image ?? "", problems);
   const command = resolveCommand(egg, wish.startupCommand ?? "", problems);
   const { startup, startupNames } = resolveStartup(egg, command, values, problems);
+  const tty = resolveTerminal(egg, wish.tty, problems);
   if (problems.length > 0) return { ok: false, problems };
   if (egg.panel !== undefined) for (const [name, value] of provided(command, resources)) values.set(name, value);
   const { volumes, health } = egg;
@@ -67,6 +70,7 @@ export function resolveWorkload(egg: EggDefinition, wish: WorkloadWish): Resolve
     ...{ image, startup, env: Object.fromEntries(values), ports, volumes, stop, health },
     startBudgetMs: startBudgetOf(egg),
     ...(equipment === undefined ? {} : { equipment }),
+    ...(tty ? { tty } : {}),
   };
   return { ok: true, spec, resources, startupNames };
 }
@@ -94,6 +98,17 @@ function resolveImage(egg: EggDefinition, given: string, problems: WishProblem[]
     problems.push(invalid("eggId", `egg ${egg.id} names no image, so no container can be made of it; mend the egg`));
   }
   return egg.image;
+}
+
+function resolveTerminal(egg: EggDefinition, given: boolean | undefined, problems: WishProblem[]): boolean {
+  const tty = given ?? egg.tty ?? false;
+  const { startup } = egg;
+  if (tty && runtimesOf({ startup, tty }).length === 0) {
+    const all = Object.keys(startup).join(" and ");
+    const reason = `egg ${egg.id} runs on ${all} alone, where nothing has a terminal: only docker gives one`;
+    problems.push(invalid(given === undefined ? "eggId" : "tty", reason));
+  }
+  return tty;
 }
 
 /** The command of a panel's egg, as it is there; "" where there is none. */

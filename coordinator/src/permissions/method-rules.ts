@@ -93,6 +93,9 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Ruled>>>> = {
     ListUsage: ["container:view", container],
     StreamUsage: ["container:view", "inside"],
     SendConsoleInput: ["container:console:send", container],
+    // What it shows is the container's output, and what is typed there is echoed by it.
+    StreamTerminal: ["container:logs:view", "inside"],
+    ResizeTerminal: ["container:console:send", container],
   },
   "lormas.api.v1.MigrationService": {
     ListMigrations: ["migration:view", "listed"],

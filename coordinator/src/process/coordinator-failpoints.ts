@@ -34,6 +34,9 @@ const LINK = {
   readLogs: "read",
   // What it sends is consoleInput, below.
   sendInput: "read",
+  // openLogs and closeLogs as well, and consoleResize.
+  readTerminal: "read",
+  resizeTerminal: "read",
 } as const satisfies Record<keyof AgentLink, EffectKind>;
 
 const COMMANDS = {
@@ -76,6 +79,7 @@ const MESSAGES = {
   openLogs: "send",
   closeLogs: "send",
   consoleInput: "send",
+  consoleResize: "send",
 } as const satisfies Record<CaseOf<HeartbeatResponse> | CaseOf<CommandsResponse>, EffectKind>;
 
 /** Which of the runtime's and the agent plane's ports are wrapped; one that does something to the world gets a table above. */

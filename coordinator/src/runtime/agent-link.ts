@@ -60,7 +60,28 @@ export interface AgentLink {
    * stream, the agent has not answered in time so that it is not known, or the process reads nothing), not_running, no_input.
    */
   sendInput(nodeId: string, input: ConsoleInput): Promise<void>;
+
+  /**
+   * What the terminal of a container shows, from its first piece on, which has no bytes; ends with the copy that runs, or when the
+   * signal aborts. Refusals: busy (as readLogs), not_running, no_terminal.
+   */
+  readTerminal(nodeId: string, containerId: string, signal: AbortSignal): AsyncIterable<AgentTerminalOutput>;
+
+  /** Gives the terminal of a container's copy a size. Refusals: busy, not_running, no_terminal. */
+  resizeTerminal(nodeId: string, resize: TerminalResize): Promise<void>;
 }
+
+export type TerminalResize = {
+  readonly containerId: string;
+  /** Of the copy that is meant. */
+  readonly epoch: number;
+  /** 1 to 1,000 each. */
+  readonly rows: number;
+  readonly columns: number;
+};
+
+/** A piece of what a terminal shows, and the bytes before it that are left out. */
+export type AgentTerminalOutput = { readonly bytes: Uint8Array<ArrayBuffer>; readonly skippedBytes: number };
 
 export type ConsoleInput = {
   readonly containerId: string;

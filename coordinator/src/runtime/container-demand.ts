@@ -1,5 +1,6 @@
 import { CRASHES_BEFORE_MOVE } from "../domain/container/command-budget.ts";
 import type { ContainerInput, ContainerRemake } from "../domain/container/container-context.ts";
+import { runtimesOf } from "../domain/workload.ts";
 import type { NewContainer } from "./operations.ts";
 
 /** What a container's actor must know of what its copies are made with. */
@@ -8,7 +9,8 @@ export function madeWith({ ha, resources, spec }: Pick<NewContainer, "ha" | "res
     ha,
     resources,
     ports: spec.ports,
-    runtimes: Object.keys(spec.startup),
+    runtimes: runtimesOf(spec),
+    terminal: spec.tty ?? false,
     localData: spec.volumes.some((volume) => volume.kind === "local"),
     startBudgetMs: spec.startBudgetMs,
     installBudgetMs: spec.equipment?.install?.timeoutMs ?? 0,

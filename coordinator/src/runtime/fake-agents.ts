@@ -9,13 +9,13 @@ import {
 import { Refusal } from "../domain/refusal.ts";
 import type { ObservedWorkload } from "../domain/workload.ts";
 import type { AgentHello, AgentIntake } from "./agent-intake.ts";
-import type { AgentLink, ConsoleInput, OutboundCommand } from "./agent-link.ts";
+import type { AgentLink, AgentTerminalOutput, ConsoleInput, OutboundCommand, TerminalResize } from "./agent-link.ts";
 import type { Clock } from "./clock.ts";
 import type { FoundImage } from "./image-pin.ts";
 
 export type FakeNode = {
   readonly nodeId: string;
-  readonly running: Map<string, { epoch: number; session: number }>;
+  readonly running: Map<string, { epoch: number; session: number; tty?: boolean }>;
   readonly results: Map<string, boolean>;
   incarnation: string;
   session: number;
@@ -43,6 +43,10 @@ export class FakeAgents implements AgentLink {
   readonly log: string[] = [];
   /** What was written to containers, in order. */
   readonly inputs: string[] = [];
+  /** Sizes that terminals were given, in order: "80x24". */
+  readonly sizes: string[] = [];
+  /** What every terminal shows to whoever watches it. */
+  shown: AgentTerminalOutput[] = [];
   /** Given a command, a reason to fail it, or null. */
   failing: (nodeId: string, command: OutboundCommand) => { code: string; message: string } | null = () => null;
   /** What agents find the image of a prepare or start to be; null: they do not tell. */
@@ -163,6 +167,35 @@ export class FakeAgents implements AgentLink {
     this.inputs.push(Buffer.from(data).toString());
   }
 
+  async *readTerminal(
+    nodeId: string,
+    containerId: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentTerminalOutput, void, undefined> {
+    this.#copy(nodeId, containerId);
+    yield { bytes: new Uint8Array(), skippedBytes: 0 };
+    for (const piece of this.shown) {
+      if (signal.aborted) return;
+      yield piece;
+    }
+  }
+
+  async resizeTerminal(nodeId: string, { containerId, epoch, rows, columns }: TerminalResize): Promise<void> {
+    const copy = this.#copy(nodeId, containerId);
+    if (copy.epoch !== epoch) throw new Refusal("busy", "another copy runs", "look again");
+    this.sizes.push(`${columns}x${rows}`);
+  }
+
+  /** The running copy of a container with a terminal. */
+  #copy(nodeId: string, containerId: string): { epoch: number } {
+    const node = this.nodes.get(nodeId);
+    if (!node?.attached) throw new Refusal("busy", "the node has no open command stream", "try again");
+    const copy = node.running.get(containerId);
+    if (!copy) throw new Refusal("not_running", "it does not run", "start it");
+    if (!copy.tty) throw new Refusal("no_terminal", "this copy has no terminal", "create it anew");
+    return copy;
+  }
+
   async #obey(node: FakeNode, command: OutboundCommand): Promise<void> {
     if (!node.attached) return;
     if (command.term < node.term) throw new Error(`command of term ${command.term} after term ${node.term}`);
@@ -191,7 +224,8 @@ export class FakeAgents implements AgentLink {
       for (const other of this.nodes.values()) {
         if (other !== node && other.running.has(containerId)) this.overlaps.push(`${containerId}@${epoch}`);
       }
-      node.running.set(containerId, { epoch, session: node.session });
+      const { tty = false } = action.workload.spec;
+      node.running.set(containerId, { epoch, session: node.session, tty });
     } else if (action.kind !== "prepare") {
       node.running.delete(containerId);
     }

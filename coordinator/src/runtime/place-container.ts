@@ -32,6 +32,7 @@ function requestOf(fleet: TimedFleet, { facts, snapshot }: ContainerRecord, effe
     ports: context.ports,
     formerPorts: former?.ports ?? [],
     runtimes: context.runtimes,
+    terminal: context.terminal ?? false,
     demands: context.demands,
     preferredClusterId: context.preferredClusterId,
     ownClusterId,

@@ -61,6 +61,7 @@ export function failoverDemands(fleet: FleetView, node: NodeRecord): FailoverDem
         resources: context.resources,
         ports: context.ports,
         runtimes: context.runtimes,
+        terminal: context.terminal ?? false,
         demands: context.demands,
         preferredClusterId: context.preferredClusterId,
         ownClusterId: node.facts.clusterId,

@@ -112,6 +112,14 @@ export class EngineRuntime implements ContainerRuntime {
     throw new InputFault("no_input", "nothing that is simulated reads an input");
   }
 
+  terminal(): never {
+    throw new InputFault("no_terminal", "nothing that is simulated has a terminal");
+  }
+
+  async resize(): Promise<void> {
+    throw new InputFault("no_terminal", "nothing that is simulated has a terminal");
+  }
+
   onChange(listener: (containerId: string) => void): () => void {
     const { engine, process } = this.#parts;
     const stop = engine.onEvent((containerId) => process.enter(() => listener(containerId)));

@@ -20,6 +20,7 @@ const APPLETS = [
   "false",
   "kill",
   "stat",
+  "stty",
   "chown",
   "rm",
 ];

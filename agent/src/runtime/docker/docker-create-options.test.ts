@@ -19,8 +19,9 @@ test("whatever a spec says, only the allowed settings reach the engine", () => {
       const spec = testSpec({ image: "i", env, ha, startup: { docker: line } });
       const { HostConfig, ...rest } = dockerCreateOptions(spec, 1n, 1n, place);
       const allowed = [
-        ...["name", "Image", "Entrypoint", "Cmd", "Env", "Labels", "ExposedPorts", "OpenStdin", "StopSignal"],
+        ...["name", "Image", "Entrypoint", "Cmd", "Env", "Labels", "ExposedPorts", "OpenStdin", "StopSignal", "Tty"],
       ];
+      expect(rest.Tty).toBe(spec.tty);
       expect(rest.OpenStdin).toBe(true);
       expect(Object.keys(rest).filter((key) => !allowed.includes(key))).toEqual([]);
       expect(HostConfig).toMatchObject({

@@ -77,6 +77,7 @@ export function dockerCreateOptions(
     ExposedPorts: Object.fromEntries(spec.ports.map((port) => [key(port), {}])),
     // Its input stays open when a connection that has written to it ends.
     OpenStdin: true,
+    Tty: spec.tty,
     ...(spec.stop?.signal ? { StopSignal: spec.stop.signal } : {}),
     HostConfig: {
       PortBindings: Object.fromEntries(

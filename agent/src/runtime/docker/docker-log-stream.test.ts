@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LOG_LINE_CHARS_MAX } from "../container-runtime.ts";
-import { dockerLogLines } from "./docker-log-stream.ts";
+import { dockerLogLines, dockerTerminalLines } from "./docker-log-stream.ts";
 
 function frame(stream: 1 | 2, text: string): Buffer {
   const payload = Buffer.from(text);
@@ -36,6 +36,20 @@ test("frames are taken apart in order, wherever the network cuts them", async ()
       },
     ),
   );
+});
+
+test("a terminal's output has no frames, and its lines end as a terminal ends them", async () => {
+  const bytes = Buffer.from(`${TIME} $ echo é\r\n${TIME} \u001b[1mé\u001b[0m\r\n${TIME} $ `);
+  for (const size of [1, 7, bytes.length]) {
+    const seen = [];
+    for await (const line of dockerTerminalLines(cutAt(bytes, size))) seen.push(line);
+    expect(seen.map(({ stream, text }) => [stream, text])).toEqual([
+      ["stdout", "$ echo é"],
+      ["stdout", "\u001b[1mé\u001b[0m"],
+      ["stdout", "$ "],
+    ]);
+    expect(seen[0]?.at?.toISOString()).toBe("2026-01-02T03:04:05.678Z");
+  }
 });
 
 test("an endless line is cut, and what is no frame is refused", async () => {

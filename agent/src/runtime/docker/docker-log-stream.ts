@@ -32,6 +32,15 @@ export async function* dockerLogLines(
   yield* splitters.stderr.end();
 }
 
+/** The same for a container with a terminal, whose output the engine gives as it is: one stream, without frames. */
+export async function* dockerTerminalLines(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<RuntimeLogLine> {
+  const splitter = new LineSplitter("stdout");
+  for await (const chunk of source) yield* splitter.add(Buffer.from(chunk));
+  yield* splitter.end();
+}
+
 class LineSplitter {
   readonly #stream: RuntimeLogLine["stream"];
   readonly #decoder = new StringDecoder("utf8");

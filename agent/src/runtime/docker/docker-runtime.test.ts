@@ -24,7 +24,7 @@ import {
 import { cgroupPaths } from "../../process/node-cgroups.ts";
 import { killCgroupPass } from "../../process/process-killer.ts";
 import type { LogRequest, RuntimeLogLine } from "../container-runtime.ts";
-import { INPUT_MS } from "./docker-input.ts";
+import { INPUT_MS } from "./docker-attach.ts";
 import { DockerRuntime } from "./docker-runtime.ts";
 import { engineProblem, TEST_IMAGE, TestEngine } from "./test-engine.ts";
 
@@ -196,6 +196,69 @@ describe("the docker runtime on a real engine", { timeout: 60_000 }, () => {
     };
     await expect(fill()).rejects.toMatchObject({ code: "input_full" });
     await runtime.stop(deaf.containerId, "SIGKILL", 0);
+  });
+
+  test("gives a copy with a terminal its input, any number of watchers and a size, and its output as lines", async () => {
+    const one = spec("exec sh", { tty: true });
+    await start(one, 3n);
+    const id = one.containerId;
+    const end = new AbortController();
+    const watch = () => {
+      const seen = { text: "", begun: false, over: false };
+      void (async () => {
+        for await (const { bytes } of runtime.terminal(id, end.signal)) {
+          seen.begun = true;
+          seen.text += Buffer.from(bytes).toString();
+        }
+        seen.over = true;
+      })();
+      return seen;
+    };
+    const watchers = [watch(), watch()];
+    await waitFor("both watch", () => watchers.every(({ begun }) => begun));
+    const type = (text: string) => runtime.input(id, 3n, Buffer.from(text));
+    const shows = (text: string) => waitFor(text, () => watchers.every((seen) => seen.text.includes(text)));
+    await runtime.resize(id, 3n, { rows: 33, columns: 101 });
+    await type("stty size; [ -t 0 ] && [ -t 1 ] && echo on a terminal\n");
+    await shows("33 101\r\n");
+    await shows("on a terminal\r\n");
+    await runtime.resize(id, 3n, { rows: 1_000, columns: 1_000 });
+    await type("stty size\n");
+    await shows("1000 1000\r\n");
+    // Keys that the engine would take for its own: the line before, and then the end of what runs in front.
+    await type("echo a$((1+1))b\n");
+    await shows("a2b\r\n");
+    for (const seen of watchers) seen.text = "";
+    await type("\u0010");
+    await type("\r");
+    await shows("a2b\r\n");
+    await type("cat\n");
+    await type("\u0010\u0011x\u0003");
+    await type("echo after $((2+3))\n");
+    await shows("after 5\r\n");
+    await expect(runtime.input(id, 3n, Buffer.from("a\0b"))).rejects.toMatchObject({ code: "refused" });
+    await expect(runtime.resize(id, 2n, { rows: 1, columns: 1 })).rejects.toMatchObject({ code: "stale_epoch" });
+    const read = await lines(id);
+    expect(read.map(({ text }) => text)).toEqual(expect.arrayContaining(["33 101", "on a terminal", "1000 1000"]));
+    expect(read.every(({ at, stream }) => stream === "stdout" && (at?.getTime() ?? 0) > 0)).toBe(true);
+    // Who does not take what it shows misses some of it, and holds up neither it nor another.
+    const slow = runtime.terminal(id, end.signal)[Symbol.asyncIterator]();
+    await slow.next();
+    await type(`yes ${"x".repeat(200)} | head -c 1000000; echo through $((3+4))\n`);
+    await shows("through 7\r\n");
+    expect((await slow.next()).value?.skippedBytes).toBeGreaterThan(700_000);
+    await runtime.stop(id, "SIGKILL", 0);
+    await waitFor("the end of what is watched", () => watchers.every(({ over }) => over));
+    await expect(runtime.resize(id, 3n, { rows: 1, columns: 1 })).rejects.toMatchObject({ code: "not_running" });
+    end.abort();
+    const plain = spec("sleep 60");
+    await start(plain, 3n);
+    await expect(runtime.resize(plain.containerId, 3n, { rows: 1, columns: 1 })).rejects.toMatchObject({
+      code: "no_terminal",
+    });
+    const none = runtime.terminal(plain.containerId, new AbortController().signal)[Symbol.asyncIterator]();
+    await expect(none.next()).rejects.toMatchObject({ code: "no_terminal" });
+    await runtime.stop(plain.containerId, "SIGKILL", 0);
   });
 
   test("follows output as it is written, until the reader ends it", async () => {

@@ -9,7 +9,6 @@ import { applyConfig } from "../../config-files/apply-config.ts";
 import {
   type ContainerRuntime,
   type ContainerUsage,
-  InputFault,
   type InstallRequest,
   type LogRequest,
   type ObservedContainer,
@@ -17,10 +16,13 @@ import {
   RuntimeFault,
   type RuntimeLogLine,
   type StartRequest,
+  type TerminalSize,
 } from "../container-runtime.ts";
 import { requireInputTarget } from "../input-target.ts";
+import type { TerminalPiece } from "../terminal-buffer.ts";
 import type { NodeFacts } from "../workload-names.ts";
 import { ArchiveFiles } from "./archive-files.ts";
+import { DockerConsole } from "./docker-console.ts";
 import {
   type DockerPlace,
   dockerCreateOptions,
@@ -31,9 +33,7 @@ import {
 import { awaitContainerEnd, unlessAborted } from "./docker-end.ts";
 import { watchDockerEvents } from "./docker-events.ts";
 import { dockerFault, engineStatus } from "./docker-fault.ts";
-import { writeDockerInput } from "./docker-input.ts";
 import { installOnVolume } from "./docker-install.ts";
-import { dockerLogLines } from "./docker-log-stream.ts";
 import { type DockerPullParts, haveImage, pullIfAbsent } from "./docker-pull.ts";
 import { CpuShare, ioOf, memoryUsedBytes } from "./docker-usage.ts";
 
@@ -241,36 +241,19 @@ export class DockerRuntime implements ContainerRuntime {
   async *logs(containerId: string, request: LogRequest): AsyncGenerator<RuntimeLogLine> {
     const [found] = await this.#find(containerId);
     if (!found) throw new RuntimeFault("runtime_error", `container ${containerId} is not on this node`);
-    const container = this.#docker.getContainer(found.Id);
-    // A start makes a new container of the engine: all that one has written is the present copy's.
-    const tail = request.sinceStart ? {} : { tail: request.tailLines };
-    const wanted = { stdout: true, stderr: true, timestamps: true, ...tail };
-    if (!request.follow) {
-      const whole = await this.#call("logs", CALL_MS, () => container.logs({ ...wanted, follow: false }));
-      yield* dockerLogLines([whole]);
-      return;
-    }
-    const stream = await this.#call("logs", CALL_MS, () => container.logs({ ...wanted, follow: true }));
-    // dockerode gives node's IncomingMessage under a narrower type.
-    const end = () => (stream as unknown as { destroy(): void }).destroy();
-    request.signal.addEventListener("abort", end, { once: true });
-    try {
-      for await (const line of dockerLogLines(stream as AsyncIterable<Uint8Array>)) {
-        if (request.signal.aborted) return;
-        yield line;
-      }
-    } catch (error) {
-      if (!request.signal.aborted) throw dockerFault(error, `the log of container ${containerId} ended`);
-    } finally {
-      request.signal.removeEventListener("abort", end);
-      end();
-    }
+    yield* this.#console(found.Id).logs(request);
   }
 
   async input(containerId: string, epoch: bigint, data: Uint8Array): Promise<void> {
-    const [found] = await this.#find(containerId);
-    requireInputTarget(found ? await this.#observe(found.Id) : null, epoch);
-    if (found) await this.#input(this.#docker.getContainer(found.Id), data);
+    await (await this.#running(containerId, epoch)).input(data);
+  }
+
+  async *terminal(containerId: string, signal: AbortSignal): AsyncGenerator<TerminalPiece> {
+    yield* (await this.#running(containerId, null)).terminal(signal);
+  }
+
+  async resize(containerId: string, epoch: bigint, size: TerminalSize): Promise<void> {
+    await (await this.#running(containerId, epoch)).resize(size);
   }
 
   onChange(listener: (containerId: string) => void): () => void {
@@ -342,21 +325,23 @@ export class DockerRuntime implements ContainerRuntime {
     };
   }
 
-  /** To this very copy: the engine's id names no other. */
-  async #input(container: Docker.Container, data: Uint8Array): Promise<void> {
-    const { Config } = await this.#call("container", CALL_MS, () => container.inspect());
-    if (!Config.OpenStdin) {
-      throw new InputFault(
-        "no_input",
-        "this copy was started by an older agent, without an input: restart the container",
-      );
-    }
-    await writeDockerInput(container, data, this.#options.timers);
+  /** The console of the copy that runs, and is of that epoch where one is given. */
+  async #running(containerId: string, epoch: bigint | null): Promise<DockerConsole> {
+    const [found] = await this.#find(containerId);
+    const observed = found ? await this.#observe(found.Id) : null;
+    requireInputTarget(observed, epoch ?? observed?.epoch ?? 0n);
+    return this.#console(found?.Id ?? "");
+  }
+
+  #console(engineId: string): DockerConsole {
+    const { timers } = this.#options;
+    const call = <T>(what: string, callMs: number, act: () => Promise<T>) => this.#call(what, callMs, act);
+    return new DockerConsole(this.#docker.getContainer(engineId), { timers, call });
   }
 
   async #askToEnd(container: Docker.Container, signal: string, command: string): Promise<void> {
     try {
-      if (command !== "") return await this.#input(container, Buffer.from(`${command}\n`));
+      if (command !== "") return await this.#console(container.id).input(Buffer.from(`${command}\n`));
     } catch (error) {
       const { log } = this.#options;
       log.warn({ err: error, engineId: container.id }, `its stop command could not be written, so it gets ${signal}`);

@@ -122,6 +122,22 @@ describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_0
     await waitFor("its output", () => output(spec.containerId) === "port=7\n");
   });
 
+  test("refuses a terminal, which it cannot give, instead of running without one", async () => {
+    const spec = exec("sleep 300", { tty: true });
+    const refused = { code: "unsupported_runtime", message: expect.stringContaining("asks for a terminal (tty)") };
+    await expect(runtime.prepare(spec)).rejects.toMatchObject(refused);
+    await expect(start(spec)).rejects.toMatchObject(refused);
+    expect(await runtime.inspect(spec.containerId)).toBeNull();
+    const plain = exec("sleep 300");
+    await start(plain);
+    const none = { code: "no_terminal" };
+    await expect(runtime.resize(plain.containerId, 1n, { rows: 1, columns: 1 })).rejects.toMatchObject(none);
+    expect(() => runtime.terminal(plain.containerId, new AbortController().signal)).toThrow(
+      expect.objectContaining(none),
+    );
+    await runtime.stop(plain.containerId, "SIGKILL", 0);
+  });
+
   test("refuses an install script, which needs an engine, and says where it runs", async () => {
     const spec = exec("sleep 300");
     const request = { spec, epoch: 1n, session: 1n, again: false, release: async () => undefined };

@@ -20,13 +20,14 @@ import {
   type RuntimeLogLine,
   type StartRequest,
 } from "../container-runtime.ts";
-import { requireInputTarget } from "../input-target.ts";
+import { noTerminal, requireInputTarget } from "../input-target.ts";
 import { type NodeFacts, workloadEnv } from "../workload-names.ts";
 import { runCommandLine } from "./command-run.ts";
 import { asFault } from "./exec-fault.ts";
 import { writeInput } from "./exec-input.ts";
 import { gatePath, type LaunchedProcess, launchAtGate, makeGate, removeGate, turnAway } from "./exec-launch.ts";
 import { type ExecRecord, readExecRecord, removeExecRecord, writeExecRecord } from "./exec-record.ts";
+import { startupOf } from "./exec-startup.ts";
 import { FolderFiles } from "./folder-files.ts";
 import { logSizes, readLogFiles, rotateLogFiles } from "./log-files.ts";
 import { noImage } from "./no-image.ts";
@@ -289,6 +290,9 @@ export class ExecRuntime implements ContainerRuntime {
     writeInput(this.#folder(containerId), data);
   }
 
+  readonly terminal: ContainerRuntime["terminal"] = noTerminal;
+  readonly resize: ContainerRuntime["resize"] = async () => noTerminal();
+
   onChange(listener: (containerId: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -437,13 +441,4 @@ export class ExecRuntime implements ContainerRuntime {
       await this.#options.timers.sleep(LOG_ROTATION_MS, this.#end.signal);
     }
   }
-}
-
-function startupOf(spec: WorkloadSpec): string {
-  const commandLine = spec.startup["exec"];
-  if (commandLine?.trim()) return commandLine;
-  throw new RuntimeFault(
-    "unsupported_runtime",
-    `container ${spec.containerName} has no startup command for the exec runtime: give its egg one, or place it on a docker node`,
-  );
 }

@@ -12,7 +12,7 @@ import {
   type RuntimeLogLine,
   type StartRequest,
 } from "../container-runtime.ts";
-import { requireInputTarget } from "../input-target.ts";
+import { noTerminal, requireInputTarget } from "../input-target.ts";
 
 /** Output lines kept per container; the oldest go first. */
 const LINES_MAX = 1_000;
@@ -245,6 +245,9 @@ export class SimulatedRuntime implements ContainerRuntime {
     if (this.inputFull) throw new InputFault("input_full", "its process does not read its input");
     copy?.lines.push(...Buffer.from(data).toString().split("\n").slice(0, -1));
   }
+
+  readonly terminal: ContainerRuntime["terminal"] = noTerminal;
+  readonly resize: ContainerRuntime["resize"] = async () => noTerminal();
 
   onChange(listener: (containerId: string) => void): () => void {
     this.#listeners.add(listener);

@@ -16,7 +16,7 @@ import { migrationView } from "../views/migration-view.ts";
 import { ConsoleInputService } from "./console-input.ts";
 import { createContainer, permittedCluster } from "./create-container.ts";
 import { heldQuotas } from "./held-quotas.ts";
-import { streamLogs } from "./log-stream.ts";
+import { streamLogs, streamTerminal } from "./log-stream.ts";
 import { namedMigration, settledMigration } from "./migration-wish.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";
 import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
@@ -168,6 +168,10 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
     streamLogs: (request, context) => streamLogs(plane, request, context),
 
     sendConsoleInput: (request) => inputs.send(request),
+
+    streamTerminal: (request, context) => streamTerminal(plane, request, context),
+
+    resizeTerminal: (request) => inputs.resize(request),
 
     listUsage: (request) => usage.list(request),
 

@@ -49,6 +49,7 @@ export async function createContainer(
     resources: wantedResources(request.resources),
     image: request.image,
     startupCommand: request.startupCommand,
+    ...(request.tty === undefined ? {} : { tty: request.tty }),
   });
   if (!resolved.ok) throw refusalOf(resolved.problems);
   const { constraints, architectures } = request;

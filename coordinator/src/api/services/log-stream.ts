@@ -1,7 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
-import type { StreamLogsRequest, StreamLogsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type {
+  StreamLogsRequest,
+  StreamLogsResponseSchema,
+  StreamTerminalRequest,
+  StreamTerminalResponseSchema,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { containerNamed } from "../../store/read-model/container-readings.ts";
 import { quoted } from "../../store/read-model/lookup.ts";
@@ -10,6 +15,9 @@ import { type Caller, streamGuardKey } from "../call-context.ts";
 import { demand } from "../demand-permission.ts";
 import { mustSee } from "../sight.ts";
 import { callerOf, oneLook, type PlaneContext } from "./plane-context.ts";
+
+/** What streams of a container's output have in common: where to read it, and until when. */
+type Reading = { readonly nodeId: string; readonly containerId: string; readonly signal: AbortSignal };
 
 /**
  * A container's output from its node's agent. Lines are taken from the agent only as fast as the caller reads. Ends with
@@ -20,21 +28,44 @@ export async function* streamLogs(
   request: StreamLogsRequest,
   context: HandlerContext,
 ): AsyncIterable<MessageInitShape<typeof StreamLogsResponseSchema>> {
-  await mayRead(plane, request.id, callerOf(context));
-  context.values.set(streamGuardKey, (caller) => mayRead(plane, request.id, caller));
-  const { row } = await containerNamed(oneLook(plane), request.id, "id");
+  const { tailLines, follow } = request;
+  const source = ({ nodeId, containerId, signal }: Reading) =>
+    plane.link.readLogs(nodeId, { containerId, tailLines, follow }, signal);
+  for await (const batch of readOutput(plane, request.id, context, source)) {
+    for (const line of batch) {
+      const at = line.atMs === null ? {} : { at: timestampFromMs(Math.round(line.atMs)) };
+      yield { ...at, stream: line.stream, text: line.text };
+    }
+  }
+}
+
+/** What a container's terminal shows; see ContainerService.StreamTerminal. */
+export async function* streamTerminal(
+  plane: PlaneContext,
+  request: StreamTerminalRequest,
+  context: HandlerContext,
+): AsyncIterable<MessageInitShape<typeof StreamTerminalResponseSchema>> {
+  const source = ({ nodeId, containerId, signal }: Reading) => plane.link.readTerminal(nodeId, containerId, signal);
+  for await (const { bytes, skippedBytes } of readOutput(plane, request.id, context, source)) {
+    yield { output: bytes, skippedBytes: BigInt(skippedBytes) };
+  }
+}
+
+async function* readOutput<Piece>(
+  plane: PlaneContext,
+  named: string,
+  context: HandlerContext,
+  source: (reading: Reading) => AsyncIterable<Piece>,
+): AsyncGenerator<Piece, void, undefined> {
+  await mayRead(plane, named, callerOf(context));
+  context.values.set(streamGuardKey, (caller) => mayRead(plane, named, caller));
+  const { row } = await containerNamed(oneLook(plane), named, "id");
   const { id: containerId, nodeId } = row;
   if (nodeId === null || nodeId === undefined)
-    throw apiError("not_placed", `Container ${quoted(request.id)} is on no node, so it has no output.`);
-  const { tailLines, follow } = request;
+    throw apiError("not_placed", `Container ${quoted(named)} is on no node, so it has no output.`);
   const signal = AbortSignal.any([context.signal, plane.stopping]);
   try {
-    for await (const batch of plane.link.readLogs(nodeId, { containerId, tailLines, follow }, signal)) {
-      for (const line of batch) {
-        const at = line.atMs === null ? {} : { at: timestampFromMs(Math.round(line.atMs)) };
-        yield { ...at, stream: line.stream, text: line.text };
-      }
-    }
+    yield* source({ nodeId, containerId, signal });
   } catch (thrown) {
     if (thrown instanceof Refusal && thrown.code === "busy") {
       throw apiError("node_unreachable", thrown.message, { cause: thrown });

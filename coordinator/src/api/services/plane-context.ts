@@ -33,7 +33,7 @@ export type PlaneContext = {
   readonly whatIf: Pick<WhatIfBoard, "one" | "all">;
   readonly clusters: ClusterWishes;
   readonly status: CoordinatorStatus;
-  readonly link: Pick<AgentLink, "readLogs" | "sendInput">;
+  readonly link: Pick<AgentLink, "readLogs" | "sendInput" | "readTerminal" | "resizeTerminal">;
   readonly usage: Pick<UsageBoard, "latest" | "watch">;
   readonly createJoinToken: CreateJoinToken;
   readonly tokens: ApiTokenStore;

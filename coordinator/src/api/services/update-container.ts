@@ -117,6 +117,7 @@ function remade(
     resources,
     image: imageOf(egg, row.spec.image),
     startupCommand: commandOf(egg, row),
+    tty: row.spec.tty ?? false,
     hostPorts: Object.fromEntries(
       row.spec.ports.flatMap(({ name, fixedHostPort }) => (fixedHostPort === null ? [] : [[name, fixedHostPort]])),
     ),

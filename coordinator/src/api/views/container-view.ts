@@ -93,6 +93,7 @@ export function containerView(reading: ContainerReading): MessageInitShape<typeo
     image: row.spec.image,
     imageDigest: pinnedDigest(pinned),
     imageNote: pinNote(pinned, node?.floatingImages ?? false),
+    tty: row.spec.tty ?? false,
     asOf: reading.asOf,
     etag: containerEtag({ ...row, image: row.spec.image, preferredClusterId: row.preferredClusterId ?? null }),
   };

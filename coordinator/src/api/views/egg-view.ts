@@ -37,6 +37,7 @@ export function definitionView(egg: EggDefinition, categoryName: string, builtIn
     stopSignal: egg.stop.signal,
     stopGraceMs: egg.stop.graceMs,
     stopCommand: stopOf(egg).command ?? "",
+    tty: egg.tty ?? false,
     defaultResources: resourcesView(egg.defaultResources),
     startBudgetMs: startBudgetOf(egg),
     constraints: [...(egg.constraints ?? [])],

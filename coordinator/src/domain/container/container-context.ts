@@ -104,6 +104,8 @@ export type ContainerContext = {
   readonly resources: Resources;
   readonly ports: readonly PortDemand[];
   readonly runtimes: readonly string[];
+  /** Its process has a terminal, for which `runtimes` leaves out those that have none; absent in snapshots of before. */
+  readonly terminal?: boolean;
   readonly preferredClusterId: string | null;
   /** What it asks of a node beside room; absent: nothing, as in snapshots of before it could ask. */
   readonly demands?: NodeDemands;
@@ -161,6 +163,7 @@ export type ContainerInput = Pick<
   | "resources"
   | "ports"
   | "runtimes"
+  | "terminal"
   | "preferredClusterId"
   | "demands"
   | "localData"
@@ -185,7 +188,15 @@ export type ContainerTuning = Partial<
 export type ContainerRemake = Partial<
   Pick<
     ContainerContext,
-    "ha" | "resources" | "ports" | "runtimes" | "localData" | "startBudgetMs" | "installBudgetMs" | "stopGraceMs"
+    | "ha"
+    | "resources"
+    | "ports"
+    | "runtimes"
+    | "terminal"
+    | "localData"
+    | "startBudgetMs"
+    | "installBudgetMs"
+    | "stopGraceMs"
   >
 >;
 

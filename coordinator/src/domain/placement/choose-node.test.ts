@@ -75,6 +75,7 @@ const OBSTACLES: [PlacementFilter, Partial<CandidateNode>, Partial<PlacementRequ
     /keeps containers out of West/,
   ],
   ["runtime", { runtime: "exec" }, {}, /it runs exec, the egg needs docker/],
+  ["runtime", { runtime: "exec" }, { terminal: true }, /it runs exec, its terminal \(tty\) needs docker/],
   ["runtime", { runtimeReady: false }, {}, /does not answer/],
   ["architecture", { architecture: "arm64" }, { demands: DEMANDS }, /amd64 is demanded, the node is arm64/],
   ["constraint", { labels: {} }, { demands: DEMANDS }, /zone=a is demanded, the node has no zone/],

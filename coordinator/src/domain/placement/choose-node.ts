@@ -56,6 +56,8 @@ export type PlacementRequest = {
   /** The host ports that it has where it comes from; none when absent. */
   readonly formerPorts?: readonly PortAssignment[];
   readonly runtimes: readonly string[];
+  /** It has a terminal, so that `runtimes` are those of its egg that give one; absent: it has none. */
+  readonly terminal?: boolean;
   /** Any node, as far as that goes, when absent. */
   readonly demands?: NodeDemands | undefined;
   readonly preferredClusterId: string | null;
@@ -251,7 +253,9 @@ function firstDrop(
   if (!clusterAllowed(request, node))
     return ["other_cluster", `the policy keeps containers out of ${node.clusterName}`];
   if (!request.runtimes.includes(node.runtime)) {
-    return ["runtime", `it runs ${node.runtime || "nothing"}, the egg needs ${request.runtimes.join(" or ")}`];
+    const needed = request.runtimes.join(" or ");
+    const who = request.terminal ? `its terminal (tty) needs ${needed}` : `the egg needs ${needed}`;
+    return ["runtime", `it runs ${node.runtime || "nothing"}, ${who}`];
   }
   if (!node.runtimeReady) return ["runtime", `its ${node.runtime} runtime does not answer`];
   const unmet = request.demands ? unmetDemand(request.demands, node) : null;

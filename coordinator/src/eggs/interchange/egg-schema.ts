@@ -123,6 +123,7 @@ const egg = z.looseObject({
       timeoutMs: milliseconds.min(10),
     })
     .nullable(),
+  tty: z.boolean().optional(),
   startBudgetMs: milliseconds,
   defaultResources: z.looseObject({
     cpuMillis: z.int().min(0),

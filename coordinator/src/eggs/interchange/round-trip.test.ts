@@ -181,7 +181,7 @@ const KNOWN = [
   ...["lormas", "scripts"],
 ];
 
-test.each([helloHttp, staticSite, postgres])(
+test.each([helloHttp, staticSite, postgres, { ...helloHttp, id: "hello-tty", tty: true }])(
   "an egg of Lormas' own goes through every format and back ($id)",
   (own) => {
     for (const format of EGG_FORMATS) {

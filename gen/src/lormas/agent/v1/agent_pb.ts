@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lormas/agent/v1/agent.proto.
  */
 export const file_lormas_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIpoDCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAhIgCghmZWF0dXJlcxgUIAMoCUIOukgLkgEIECAiBHICGEAiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQiqAIKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIEhgKEG1lbWJlcnNoaXBfZXBvY2gYCiABKAQSEgoKZWxhcHNlZF9tcxgLIAEoBCJwChFIZWFydGJlYXRSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgubG9ybWFzLmFnZW50LnYxLldlbGNvbWVIABIjCgNhY2sYAiABKAsyFC5sb3JtYXMuYWdlbnQudjEuQWNrSABCCQoHbWVzc2FnZSLAAQoHV2VsY29tZRIMCgR0ZXJtGAEgASgEEg8KB3Nlc3Npb24YAiABKAQSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQESEQoJbm9kZV9uYW1lGAQgASgJEhQKDGNsdXN0ZXJfbmFtZRgFIAEoCRI3CgptZW1iZXJzaGlwGAYgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXBCBrpIA8gBASKMAQoKTWVtYmVyc2hpcBIWCgVlcG9jaBgBIAEoBEIHukgEMgIoARIwCgZ2b3RlcnMYAiADKAsyFi5sb3JtYXMuYWdlbnQudjEuVm90ZXJCCLpIBZIBAhAJEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBIl4KBVZvdGVyEhkKB25vZGVfaWQYASABKAlCCLpIBXIDsAEBEhoKCW5vZGVfbmFtZRgCIAEoCUIHukgEcgIYPxIeCgxwZWVyX2FkZHJlc3MYAyABKAlCCLpIBXIDGIQCIqYBCgtMZWFzZVBvbGljeRIPCgdwcm9maWxlGAEgASgJEhwKC2ludGVydmFsX21zGAIgASgNQge6SAQqAigKEhkKCGxlYXNlX21zGAMgASgNQge6SAQqAihQEhgKB2tpbGxfbXMYBCABKA1CB7pIBCoCKAoSDwoHdm90ZV9tcxgFIAEoDRIQCghzdXJ2aXZhbBgGIAEoCBIQCgh1bmZlbmNlZBgHIAEoCCKVAQoDQWNrEhAKCHNlcXVlbmNlGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIsCgZwb2xpY3kYBCABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3kSLwoKbWVtYmVyc2hpcBgFIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwIssCCg9Db21tYW5kc1JlcXVlc3QSKQoGYXR0YWNoGAEgASgLMhcubG9ybWFzLmFnZW50LnYxLkF0dGFjaEgAEjAKBnJlc3VsdBgCIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kUmVzdWx0SAASLwoJaW52ZW50b3J5GAMgASgLMhoubG9ybWFzLmFnZW50LnYxLkludmVudG9yeUgAEjEKBnJlcG9ydBgEIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFJlcG9ydEgAEisKB2dvb2RieWUYBSABKAsyGC5sb3JtYXMuYWdlbnQudjEuR29vZGJ5ZUgAEjgKDmNvbnNvbGVfcmVzdWx0GBQgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVSZXN1bHRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQi5QEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBBIqCgVpbWFnZRgUIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5Gb3VuZEltYWdlIlUKCkZvdW5kSW1hZ2USLwoGZGlnZXN0GAEgASgJQh+6SBxyGjIYXihzaGEyNTY6WzAtOWEtZl17NjR9KT8kEhYKBG5vdGUYAiABKAlCCLpIBXIDGIAIIlsKCUludmVudG9yeRIPCgdzZXNzaW9uGAEgASgEEj0KCXdvcmtsb2FkcxgCIAMoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IJukgGkgEDEJBOIlsKDldvcmtsb2FkUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEjcKBnN0YXR1cxgCIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IGukgDyAEBIjQKB0dvb2RieWUSDwoHc2Vzc2lvbhgBIAEoBBIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIACIsUCChBDb21tYW5kc1Jlc3BvbnNlEi0KCGF0dGFjaGVkGAEgASgLMhkubG9ybWFzLmFnZW50LnYxLkF0dGFjaGVkSAASKwoHY29tbWFuZBgCIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kSAASMAoKcmVzdWx0X2FjaxgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXN1bHRBY2tIABIuCglvcGVuX2xvZ3MYBCABKAsyGS5sb3JtYXMuYWdlbnQudjEuT3BlbkxvZ3NIABIwCgpjbG9zZV9sb2dzGAUgASgLMhoubG9ybWFzLmFnZW50LnYxLkNsb3NlTG9nc0gAEjYKDWNvbnNvbGVfaW5wdXQYFCABKAsyHS5sb3JtYXMuYWdlbnQudjEuQ29uc29sZUlucHV0SABCCQoHbWVzc2FnZSIYCghBdHRhY2hlZBIMCgR0ZXJtGAEgASgEItcDCgdDb21tYW5kEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIeCgxjb250YWluZXJfaWQYBCABKAlCCLpIBXIDsAEBEg0KBWVwb2NoGAUgASgEEhIKCnRpbWVvdXRfbXMYBiABKA0SKwoHcHJlcGFyZRgHIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASJwoFc3RhcnQYCCABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIlCgRzdG9wGAkgASgLMhUubG9ybWFzLmFnZW50LnYxLlN0b3BIABIpCgZyZW1vdmUYCiABKAsyFy5sb3JtYXMuYWdlbnQudjEuUmVtb3ZlSAASNAoQcHJlcGFyZV9lcXVpcHBlZBgPIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASMAoOc3RhcnRfZXF1aXBwZWQYECABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIrCgdpbnN0YWxsGBEgASgLMhgubG9ybWFzLmFnZW50LnYxLkluc3RhbGxIAEIPCgZhY3Rpb24SBbpIAggBIpIBCgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCBIUCgxhc2tfcmVnaXN0cnkYFSABKAgikAEKBVN0YXJ0EjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCBIUCgxhc2tfcmVnaXN0cnkYFSABKAgifAoHSW5zdGFsbBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgiZwoNUmVnaXN0cnlMb2dpbhIaCgZzZXJ2ZXIYASABKAlCCrpIB3IFEAEY/wESHAoIdXNlcm5hbWUYAiABKAlCCrpIB3IFEAEYgAISHAoIcGFzc3dvcmQYAyABKAlCCrpIB3IFEAEYgEAiIwoEU3RvcBIbCghncmFjZV9tcxgBIAEoDUIJukgGKgQYwM8kIiAKBlJlbW92ZRIWCg5yZW1vdmVfdm9sdW1lcxgBIAEoCCIpCglSZXN1bHRBY2sSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQEicgoIT3BlbkxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABARIeCgxjb250YWluZXJfaWQYAiABKAlCCLpIBXIDsAEBEhwKCnRhaWxfbGluZXMYAyABKA1CCLpIBSoDGJBOEg4KBmZvbGxvdxgEIAEoCCIlCglDbG9zZUxvZ3MSGAoGbG9nX2lkGAEgASgJQgi6SAVyA7ABASJkCg9QdXNoTG9nc1JlcXVlc3QSDgoGbG9nX2lkGAEgASgJEjIKBWxpbmVzGAIgAygLMhgubG9ybWFzLmFnZW50LnYxLkxvZ0xpbmVCCbpIBpIBAxDoBxINCgVlcnJvchgDIAEoCSJPCgdMb2dMaW5lEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdHJlYW0YAiABKAkSDAoEdGV4dBgDIAEoCSISChBQdXNoTG9nc1Jlc3BvbnNlInMKDENvbnNvbGVJbnB1dBIaCghpbnB1dF9pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARINCgVlcG9jaBgDIAEoBBIYCgRkYXRhGAQgASgMQgq6SAd6BRABGIAgImkKDUNvbnNvbGVSZXN1bHQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEhsKCmVycm9yX2NvZGUYAiABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgDIAEoCUIIukgFcgMYgBAyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
+  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIpoDCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAhIgCghmZWF0dXJlcxgUIAMoCUIOukgLkgEIECAiBHICGEAiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQiqAIKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIEhgKEG1lbWJlcnNoaXBfZXBvY2gYCiABKAQSEgoKZWxhcHNlZF9tcxgLIAEoBCJwChFIZWFydGJlYXRSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgubG9ybWFzLmFnZW50LnYxLldlbGNvbWVIABIjCgNhY2sYAiABKAsyFC5sb3JtYXMuYWdlbnQudjEuQWNrSABCCQoHbWVzc2FnZSLAAQoHV2VsY29tZRIMCgR0ZXJtGAEgASgEEg8KB3Nlc3Npb24YAiABKAQSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQESEQoJbm9kZV9uYW1lGAQgASgJEhQKDGNsdXN0ZXJfbmFtZRgFIAEoCRI3CgptZW1iZXJzaGlwGAYgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXBCBrpIA8gBASKMAQoKTWVtYmVyc2hpcBIWCgVlcG9jaBgBIAEoBEIHukgEMgIoARIwCgZ2b3RlcnMYAiADKAsyFi5sb3JtYXMuYWdlbnQudjEuVm90ZXJCCLpIBZIBAhAJEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBIl4KBVZvdGVyEhkKB25vZGVfaWQYASABKAlCCLpIBXIDsAEBEhoKCW5vZGVfbmFtZRgCIAEoCUIHukgEcgIYPxIeCgxwZWVyX2FkZHJlc3MYAyABKAlCCLpIBXIDGIQCIqYBCgtMZWFzZVBvbGljeRIPCgdwcm9maWxlGAEgASgJEhwKC2ludGVydmFsX21zGAIgASgNQge6SAQqAigKEhkKCGxlYXNlX21zGAMgASgNQge6SAQqAihQEhgKB2tpbGxfbXMYBCABKA1CB7pIBCoCKAoSDwoHdm90ZV9tcxgFIAEoDRIQCghzdXJ2aXZhbBgGIAEoCBIQCgh1bmZlbmNlZBgHIAEoCCKVAQoDQWNrEhAKCHNlcXVlbmNlGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIsCgZwb2xpY3kYBCABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3kSLwoKbWVtYmVyc2hpcBgFIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwIssCCg9Db21tYW5kc1JlcXVlc3QSKQoGYXR0YWNoGAEgASgLMhcubG9ybWFzLmFnZW50LnYxLkF0dGFjaEgAEjAKBnJlc3VsdBgCIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kUmVzdWx0SAASLwoJaW52ZW50b3J5GAMgASgLMhoubG9ybWFzLmFnZW50LnYxLkludmVudG9yeUgAEjEKBnJlcG9ydBgEIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFJlcG9ydEgAEisKB2dvb2RieWUYBSABKAsyGC5sb3JtYXMuYWdlbnQudjEuR29vZGJ5ZUgAEjgKDmNvbnNvbGVfcmVzdWx0GBQgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVSZXN1bHRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQi5QEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBBIqCgVpbWFnZRgUIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5Gb3VuZEltYWdlIlUKCkZvdW5kSW1hZ2USLwoGZGlnZXN0GAEgASgJQh+6SBxyGjIYXihzaGEyNTY6WzAtOWEtZl17NjR9KT8kEhYKBG5vdGUYAiABKAlCCLpIBXIDGIAIIlsKCUludmVudG9yeRIPCgdzZXNzaW9uGAEgASgEEj0KCXdvcmtsb2FkcxgCIAMoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IJukgGkgEDEJBOIlsKDldvcmtsb2FkUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEjcKBnN0YXR1cxgCIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IGukgDyAEBIjQKB0dvb2RieWUSDwoHc2Vzc2lvbhgBIAEoBBIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIACIv8CChBDb21tYW5kc1Jlc3BvbnNlEi0KCGF0dGFjaGVkGAEgASgLMhkubG9ybWFzLmFnZW50LnYxLkF0dGFjaGVkSAASKwoHY29tbWFuZBgCIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kSAASMAoKcmVzdWx0X2FjaxgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXN1bHRBY2tIABIuCglvcGVuX2xvZ3MYBCABKAsyGS5sb3JtYXMuYWdlbnQudjEuT3BlbkxvZ3NIABIwCgpjbG9zZV9sb2dzGAUgASgLMhoubG9ybWFzLmFnZW50LnYxLkNsb3NlTG9nc0gAEjYKDWNvbnNvbGVfaW5wdXQYFCABKAsyHS5sb3JtYXMuYWdlbnQudjEuQ29uc29sZUlucHV0SAASOAoOY29uc29sZV9yZXNpemUYFSABKAsyHi5sb3JtYXMuYWdlbnQudjEuQ29uc29sZVJlc2l6ZUgAQgkKB21lc3NhZ2UiGAoIQXR0YWNoZWQSDAoEdGVybRgBIAEoBCLJBAoHQ29tbWFuZBIcCgpjb21tYW5kX2lkGAEgASgJQgi6SAVyA7ABARIMCgR0ZXJtGAIgASgEEg8KB3Nlc3Npb24YAyABKAQSHgoMY29udGFpbmVyX2lkGAQgASgJQgi6SAVyA7ABARINCgVlcG9jaBgFIAEoBBISCgp0aW1lb3V0X21zGAYgASgNEisKB3ByZXBhcmUYByABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEicKBXN0YXJ0GAggASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASJQoEc3RvcBgJIAEoCzIVLmxvcm1hcy5hZ2VudC52MS5TdG9wSAASKQoGcmVtb3ZlGAogASgLMhcubG9ybWFzLmFnZW50LnYxLlJlbW92ZUgAEjQKEHByZXBhcmVfZXF1aXBwZWQYDyABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEjAKDnN0YXJ0X2VxdWlwcGVkGBAgASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASKwoHaW5zdGFsbBgRIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5JbnN0YWxsSAASOQoVcHJlcGFyZV93aXRoX3Rlcm1pbmFsGBIgASgLMhgubG9ybWFzLmFnZW50LnYxLlByZXBhcmVIABI1ChNzdGFydF93aXRoX3Rlcm1pbmFsGBMgASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SABCDwoGYWN0aW9uEgW6SAIIASKSAQoHUHJlcGFyZRIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgSFAoMYXNrX3JlZ2lzdHJ5GBUgASgIIpABCgVTdGFydBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgSFAoMYXNrX3JlZ2lzdHJ5GBUgASgIInwKB0luc3RhbGwSMwoEc3BlYxgBIAEoCzIdLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWNCBrpIA8gBARI8CgpyZWdpc3RyaWVzGBQgAygLMh4ubG9ybWFzLmFnZW50LnYxLlJlZ2lzdHJ5TG9naW5CCLpIBZIBAhAIImcKDVJlZ2lzdHJ5TG9naW4SGgoGc2VydmVyGAEgASgJQgq6SAdyBRABGP8BEhwKCHVzZXJuYW1lGAIgASgJQgq6SAdyBRABGIACEhwKCHBhc3N3b3JkGAMgASgJQgq6SAdyBRABGIBAIiMKBFN0b3ASGwoIZ3JhY2VfbXMYASABKA1CCbpIBioEGMDPJCIgCgZSZW1vdmUSFgoOcmVtb3ZlX3ZvbHVtZXMYASABKAgiKQoJUmVzdWx0QWNrEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBIoQBCghPcGVuTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESHAoKdGFpbF9saW5lcxgDIAEoDUIIukgFKgMYkE4SDgoGZm9sbG93GAQgASgIEhAKCHRlcm1pbmFsGBQgASgIIiUKCUNsb3NlTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBIrQBCg9QdXNoTG9nc1JlcXVlc3QSDgoGbG9nX2lkGAEgASgJEjIKBWxpbmVzGAIgAygLMhgubG9ybWFzLmFnZW50LnYxLkxvZ0xpbmVCCbpIBpIBAxDoBxINCgVlcnJvchgDIAEoCRIxCgh0ZXJtaW5hbBgUIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5UZXJtaW5hbE91dHB1dBIbCgplcnJvcl9jb2RlGBUgASgJQge6SARyAhhAIkIKDlRlcm1pbmFsT3V0cHV0EhkKBm91dHB1dBgBIAEoDEIJukgGegQYgIAEEhUKDXNraXBwZWRfYnl0ZXMYAiABKAQiTwoHTG9nTGluZRImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc3RyZWFtGAIgASgJEgwKBHRleHQYAyABKAkiEgoQUHVzaExvZ3NSZXNwb25zZSJzCgxDb25zb2xlSW5wdXQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESDQoFZXBvY2gYAyABKAQSGAoEZGF0YRgEIAEoDEIKukgHegUQARiAICKSAQoNQ29uc29sZVJlc2l6ZRIbCglyZXNpemVfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESDQoFZXBvY2gYAyABKAQSGAoEcm93cxgEIAEoDUIKukgHKgUY6AcoARIbCgdjb2x1bW5zGAUgASgNQgq6SAcqBRjoBygBImkKDUNvbnNvbGVSZXN1bHQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEhsKCmVycm9yX2NvZGUYAiABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgDIAEoCUIIukgFcgMYgBAyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
 
 /**
  * A claim of a join token.
@@ -299,7 +299,8 @@ export type Hello = Message<"lormas.agent.v1.Hello"> & {
 
   /**
    * What this agent can that agents of before could not; a word that a coordinator does not know it overlooks. "console": it takes
-   * ConsoleInput and answers it. What is not named here is never asked of the agent.
+   * ConsoleInput and answers it. "terminal": it takes ConsoleResize and OpenLogs.terminal. What is not named here is never asked of
+   * the agent.
    *
    * @generated from field: repeated string features = 20;
    */
@@ -1051,6 +1052,14 @@ export type CommandsResponse = Message<"lormas.agent.v1.CommandsResponse"> & {
      */
     value: ConsoleInput;
     case: "consoleInput";
+  } | {
+    /**
+     * Somebody looks at a container's terminal through a window of another size; sent only to agents that name the feature "terminal".
+     *
+     * @generated from field: lormas.agent.v1.ConsoleResize console_resize = 21;
+     */
+    value: ConsoleResize;
+    case: "consoleResize";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1195,6 +1204,23 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
      */
     value: Install;
     case: "install";
+  } | {
+    /**
+     * The same as prepare for a specification with a terminal, whether or not it has equipment: whoever does not know it answers
+     * "unknown_command".
+     *
+     * @generated from field: lormas.agent.v1.Prepare prepare_with_terminal = 18;
+     */
+    value: Prepare;
+    case: "prepareWithTerminal";
+  } | {
+    /**
+     * The same as start for a specification with a terminal, whether or not it has equipment.
+     *
+     * @generated from field: lormas.agent.v1.Start start_with_terminal = 19;
+     */
+    value: Start;
+    case: "startWithTerminal";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1436,6 +1462,14 @@ export type OpenLogs = Message<"lormas.agent.v1.OpenLogs"> & {
    * @generated from field: bool follow = 4;
    */
   follow: boolean;
+
+  /**
+   * True asks for what the terminal of the copy that runs shows from now on, as it is: no lines are sent but TerminalOutput, and
+   * tail_lines and follow do not count. It ends with the copy. Sent only to agents that name the feature "terminal".
+   *
+   * @generated from field: bool terminal = 20;
+   */
+  terminal: boolean;
 };
 
 /**
@@ -1492,6 +1526,21 @@ export type PushLogsRequest = Message<"lormas.agent.v1.PushLogsRequest"> & {
    * @generated from field: string error = 3;
    */
   error: string;
+
+  /**
+   * In a reading of a terminal: what it shows. The first one has no output and says that the reading has begun: nothing that is shown
+   * later is missing, but for what is skipped.
+   *
+   * @generated from field: lormas.agent.v1.TerminalOutput terminal = 20;
+   */
+  terminal?: TerminalOutput | undefined;
+
+  /**
+   * Beside error, where it is one of "not_running", "no_terminal" (this copy has none); empty for any other reason.
+   *
+   * @generated from field: string error_code = 21;
+   */
+  errorCode: string;
 };
 
 /**
@@ -1500,6 +1549,35 @@ export type PushLogsRequest = Message<"lormas.agent.v1.PushLogsRequest"> & {
  */
 export const PushLogsRequestSchema: GenMessage<PushLogsRequest> = /*@__PURE__*/
   messageDesc(file_lormas_agent_v1_agent, 33);
+
+/**
+ * A piece of what a terminal shows.
+ *
+ * @generated from message lormas.agent.v1.TerminalOutput
+ */
+export type TerminalOutput = Message<"lormas.agent.v1.TerminalOutput"> & {
+  /**
+   * Bytes as the process wrote them and the terminal changed them; a character may be cut between two pieces.
+   *
+   * @generated from field: bytes output = 1;
+   */
+  output: Uint8Array;
+
+  /**
+   * Bytes that were shown before these and are left out, since they were not taken as fast as they came: a reader never holds up the
+   * process or another reader.
+   *
+   * @generated from field: uint64 skipped_bytes = 2;
+   */
+  skippedBytes: bigint;
+};
+
+/**
+ * Describes the message lormas.agent.v1.TerminalOutput.
+ * Use `create(TerminalOutputSchema)` to create a new message.
+ */
+export const TerminalOutputSchema: GenMessage<TerminalOutput> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 34);
 
 /**
  * One line of output.
@@ -1534,7 +1612,7 @@ export type LogLine = Message<"lormas.agent.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 34);
+  messageDesc(file_lormas_agent_v1_agent, 35);
 
 /**
  * End of a reading.
@@ -1549,7 +1627,7 @@ export type PushLogsResponse = Message<"lormas.agent.v1.PushLogsResponse"> & {
  * Use `create(PushLogsResponseSchema)` to create a new message.
  */
 export const PushLogsResponseSchema: GenMessage<PushLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 35);
+  messageDesc(file_lormas_agent_v1_agent, 36);
 
 /**
  * Bytes for the standard input of a copy. It is no Command: nothing of it is journalled or repeated, so it reaches the process once
@@ -1580,7 +1658,7 @@ export type ConsoleInput = Message<"lormas.agent.v1.ConsoleInput"> & {
   epoch: bigint;
 
   /**
-   * What to write, as it is.
+   * What to write, as it is. To a terminal, one with a byte 0 is "refused".
    *
    * @generated from field: bytes data = 4;
    */
@@ -1592,16 +1670,66 @@ export type ConsoleInput = Message<"lormas.agent.v1.ConsoleInput"> & {
  * Use `create(ConsoleInputSchema)` to create a new message.
  */
 export const ConsoleInputSchema: GenMessage<ConsoleInput> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 36);
+  messageDesc(file_lormas_agent_v1_agent, 37);
 
 /**
- * The outcome of one input; sent once.
+ * The size of the window through which somebody looks at the terminal of a copy. Answered by a ConsoleResult, in order with the inputs
+ * of that container. A terminal has one size, whoever looks at it: the last one holds.
+ *
+ * @generated from message lormas.agent.v1.ConsoleResize
+ */
+export type ConsoleResize = Message<"lormas.agent.v1.ConsoleResize"> & {
+  /**
+   * Identity of this resize (UUID); the ConsoleResult names it as its input_id.
+   *
+   * @generated from field: string resize_id = 1;
+   */
+  resizeId: string;
+
+  /**
+   * Whose terminal.
+   *
+   * @generated from field: string container_id = 2;
+   */
+  containerId: string;
+
+  /**
+   * The placement epoch of the copy that is meant.
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * Lines of the window.
+   *
+   * @generated from field: uint32 rows = 4;
+   */
+  rows: number;
+
+  /**
+   * Characters of a line.
+   *
+   * @generated from field: uint32 columns = 5;
+   */
+  columns: number;
+};
+
+/**
+ * Describes the message lormas.agent.v1.ConsoleResize.
+ * Use `create(ConsoleResizeSchema)` to create a new message.
+ */
+export const ConsoleResizeSchema: GenMessage<ConsoleResize> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 38);
+
+/**
+ * The outcome of one input, or of one resize; sent once.
  *
  * @generated from message lormas.agent.v1.ConsoleResult
  */
 export type ConsoleResult = Message<"lormas.agent.v1.ConsoleResult"> & {
   /**
-   * Which input.
+   * Which input or resize.
    *
    * @generated from field: string input_id = 1;
    */
@@ -1610,7 +1738,8 @@ export type ConsoleResult = Message<"lormas.agent.v1.ConsoleResult"> & {
   /**
    * Empty: all of it is in the process's input, whether or not the process has read it. Otherwise "not_running", "stale_epoch"
    * (another copy runs), "no_input" (this copy has no input: it closed it, or an older agent started it), "input_full" (the
-   * process reads nothing, or too much waits already; some of it may have been written), "refused" (it breaks a rule of this proto).
+   * process reads nothing, or too much waits already; some of it may have been written), "no_terminal" (of a resize: this copy has
+   * none), "refused" (it breaks a rule of this proto).
    *
    * @generated from field: string error_code = 2;
    */
@@ -1629,7 +1758,7 @@ export type ConsoleResult = Message<"lormas.agent.v1.ConsoleResult"> & {
  * Use `create(ConsoleResultSchema)` to create a new message.
  */
 export const ConsoleResultSchema: GenMessage<ConsoleResult> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 37);
+  messageDesc(file_lormas_agent_v1_agent, 39);
 
 /**
  * Enrolment is the one service that is answered without a client certificate.

@@ -14,7 +14,7 @@ export const INPUT_MS = 3_000;
  * and the input itself stays open. Settles within 2 × INPUT_MS.
  */
 export async function writeDockerInput(container: Docker.Container, data: Uint8Array, timers: Timers): Promise<void> {
-  const stream = await attached(container, timers);
+  const stream = await attachTo(container, { stdin: true }, timers);
   await new Promise<void>((resolve, reject) => {
     const cancel = timers.after(INPUT_MS, () => {
       reject(
@@ -33,8 +33,18 @@ export async function writeDockerInput(container: Docker.Container, data: Uint8A
   });
 }
 
-/** The connection to a container's input. One that comes after its time is closed unused. */
-function attached(container: Docker.Container, timers: Timers): Promise<Duplex> {
+/**
+ * The engine ends a connection to a terminal upon these keys, and keeps the first of them back until it has seen the next: its own,
+ * Ctrl-P and Ctrl-Q, would take every Ctrl-P from a shell. They cannot be none, so they are bytes that are never written.
+ */
+const DETACH_KEYS = "ctrl-@,ctrl-@";
+
+/** A connection to some of a container's streams. One that comes after its time is closed unused. */
+export function attachTo(
+  container: Docker.Container,
+  streams: { readonly stdin?: true; readonly stdout?: true; readonly stderr?: true },
+  timers: Timers,
+): Promise<Duplex> {
   return new Promise<Duplex>((resolve, reject) => {
     let late = false;
     const cancel = timers.after(INPUT_MS, () => {
@@ -42,11 +52,11 @@ function attached(container: Docker.Container, timers: Timers): Promise<Duplex> 
       reject(
         new RuntimeFault(
           "runtime_error",
-          `the engine did not open its input within ${INPUT_MS} ms; look whether dockerd runs and answers docker ps`,
+          `the engine did not attach to it within ${INPUT_MS} ms; look whether dockerd runs and answers docker ps`,
         ),
       );
     });
-    container.attach({ stream: true, stdin: true, hijack: true }).then(
+    container.attach({ stream: true, hijack: true, detachKeys: DETACH_KEYS, ...streams }).then(
       (stream) => {
         cancel();
         // Taken over, it is the connection itself; dockerode gives it under a narrower type.
