@@ -27,6 +27,8 @@ import { keepCertificateFresh } from "./session/certificate-renewal.ts";
 import { coordinatorClient, enrolCall } from "./session/coordinator-client.ts";
 import { CredentialFiles, type CredentialStore, type Credentials } from "./session/credentials.ts";
 import { EnrolmentRefused, enrol } from "./session/enrolment.ts";
+import { RenewalWish } from "./session/renewal-wish.ts";
+import { authoritiesReport } from "./session/trusted-authorities.ts";
 
 // The agent of one node: reads its settings, wires the parts and ends cleanly. Exit codes: 0 after a clean stop, 1 when it
 // could not go on, 2 when its settings are refused.
@@ -153,6 +155,7 @@ async function main(): Promise<void> {
   };
   const enforcement = agentEnforcement(cgroups, () => guard.groups, log);
   const meter = new ResourceMeter(config.dataDir);
+  const renewalWish = new RenewalWish(clock, Math.random);
   const agent = new NodeAgent({
     nodeId,
     incarnation: randomUUID(),
@@ -164,6 +167,10 @@ async function main(): Promise<void> {
     enforcement: failpoints?.enforcement(enforcement) ?? enforcement,
     connect,
     ...(peers ? { peers: failpoints?.peers(peers) ?? peers } : {}),
+    authorities: {
+      report: () => authoritiesReport(credentials),
+      renewSoon: (withinMs) => renewalWish.ask(withinMs),
+    },
     measure: () => meter.measure(),
     clock,
     timers: systemTimers,
@@ -198,7 +205,9 @@ async function main(): Promise<void> {
     renewed: (fresh) => {
       credentials = fresh;
       peers?.renew(fresh);
+      agent.tellAuthorities();
     },
+    wish: renewalWish,
     client: () => agent.client,
     timers: systemTimers,
     wall: wallClock,

@@ -3,6 +3,7 @@ import type { CliContext } from "./cli-context.ts";
 import { addAlertCommands } from "./commands/alert.ts";
 import { addAuditCommands } from "./commands/audit.ts";
 import { addAuthCommands } from "./commands/auth.ts";
+import { addAuthorityCommands } from "./commands/authority.ts";
 import { addClusterCommands } from "./commands/cluster.ts";
 import { addCompletionCommands } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
@@ -55,6 +56,7 @@ export function buildProgram(context: CliContext, end: (code: ExitCode) => void)
   addRegistryCommands(program, context, end);
   addAuthCommands(program, context, end);
   addAuditCommands(program, context);
+  addAuthorityCommands(program, context);
   addWhatIfCommand(program, context);
   addEventsCommand(program, context);
   addConfigCommands(program, context, end);

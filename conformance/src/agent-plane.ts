@@ -216,7 +216,7 @@ export class AgentPlane {
   #nodeOf(call: Pick<HeartbeatCall, "getAuthContext">): string | null {
     const der = call.getAuthContext().sslPeerCertificate?.raw;
     if (der === undefined) return null;
-    const proven = readNodeCertificate(der, new X509Certificate(this.#desk.authority.caPem), this.#clock.wallMs());
+    const proven = readNodeCertificate(der, [new X509Certificate(this.#desk.authority.caPem)], this.#clock.wallMs());
     return proven.kind === "node" ? proven.nodeId : null;
   }
 
@@ -318,6 +318,7 @@ export class AgentPlane {
           return this.#note({ kind: "goodbye", value: message.value, stream });
         case "consoleResult":
           return this.#note({ kind: "console", value: message.value, stream });
+        case "authorities":
         case undefined:
           return;
         default:

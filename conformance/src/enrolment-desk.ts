@@ -40,7 +40,7 @@ export class EnrolmentDesk {
     this.#random = random;
     const counters = new PlaneCounters();
     this.#service = new EnrolmentService({
-      authority,
+      authorities: { serving: authority },
       operations: {
         enrolNode: (node) => this.#enrolNode(node),
         awaitApproval: (node) =>
@@ -105,11 +105,15 @@ export class EnrolmentDesk {
     return this.#nodes.get(nodeId) ?? "";
   }
 
-  async #enrolNode(node: { nodeId: string; name: string; tokenHash: string }): Promise<{ clusterName: string }> {
+  async #enrolNode(node: {
+    nodeId: string;
+    name: string;
+    tokenHash: string;
+  }): Promise<{ clusterName: string; nodeName: string }> {
     if (!this.#tokens.consume(node.tokenHash, node.nodeId) && this.#nodes.get(node.nodeId) !== node.name) {
       throw new Refusal("invalid_argument", "the join token has been used already", "make another one");
     }
     this.#nodes.set(node.nodeId, node.name);
-    return { clusterName: CLUSTER_NAME };
+    return { clusterName: CLUSTER_NAME, nodeName: node.name };
   }
 }

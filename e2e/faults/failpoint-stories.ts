@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ContainerStatus, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { RotationPhase } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { certificateRequest } from "../../agent/src/session/certificate-request.ts";
 import { CertificateAuthority, NODE_LIFE_MS } from "../../coordinator/src/agents/pki/certificate-authority.ts";
 import { DEFAULT_LIMITS } from "../../coordinator/src/domain/migration/migration-limits.ts";
@@ -258,6 +259,28 @@ const renewal: Story = {
   },
 };
 
+const rotation: Story = {
+  name: "a certificate authority that another one replaces",
+  depth: "reserve",
+  tell: async (rig, begin) => {
+    const { name } = await rig.running();
+    const authority = async () => (await rig.fleet.api().authority.getAuthority({})).authority;
+    const before = await authority();
+    begin();
+    await rig.wish("a rotation is begun", async () => {
+      const { id, phase } = (await authority()) ?? {};
+      if (id !== before?.id || phase !== RotationPhase.STEADY) return;
+      await rig.fleet.api().authority.rotateAuthority({ from: id ?? "" });
+    });
+    await until("every node uses the new authority", MEND_MS, async () => {
+      const now = await authority();
+      const done = now?.phase === RotationPhase.STEADY && now.id !== before?.id;
+      return done && now.usingCount === now.nodeCount;
+    });
+    await rig.expectSound(name, "running");
+  },
+};
+
 /** Every story. */
 export const STORIES: readonly Story[] = [
   plannedMove,
@@ -272,6 +295,7 @@ export const STORIES: readonly Story[] = [
   alone,
   arrival,
   renewal,
+  rotation,
 ];
 
 async function shown(rig: FailpointRig, id: string) {

@@ -105,6 +105,8 @@ export const AGENT_PORTS = {
   nodeId: "plain",
   incarnation: "plain",
   address: "plain",
+  // What it does are a renewal and the saving of it, which are told above.
+  authorities: "plain",
   portPool: "plain",
   measure: "plain",
   clock: "plain",
@@ -122,6 +124,7 @@ const MESSAGES = {
   report: "send",
   goodbye: "send",
   consoleResult: "send",
+  authorities: "send",
 } as const satisfies Record<CaseOf<HeartbeatRequest> | CaseOf<CommandsRequest>, EffectKind>;
 
 const PREFIX = {

@@ -14,6 +14,7 @@ import { SimulatedRuntime } from "../runtime/simulated/simulated-runtime.ts";
 import { keepCertificateFresh } from "../session/certificate-renewal.ts";
 import { coordinatorClient } from "../session/coordinator-client.ts";
 import { CredentialFiles, type Credentials } from "../session/credentials.ts";
+import { RenewalWish } from "../session/renewal-wish.ts";
 import { TEST_NODE_ID, TestCoordinator } from "../session/test-coordinator.ts";
 import { enrolHere } from "../session/test-enrolment.ts";
 import { NodeAgent } from "./node-agent.ts";
@@ -423,6 +424,7 @@ describe("an agent and its coordinator", { timeout: 20_000 }, () => {
       timers: systemTimers,
       wall: wallClock,
       random: Math.random,
+      wish: new RenewalWish(bootClock(), Math.random),
       log,
       signal: end.signal,
     });

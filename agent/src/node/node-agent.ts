@@ -1,5 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import { type Ack, HelloSchema, ResourcesSchema, type Welcome } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import {
+  type Ack,
+  type AuthoritiesReport,
+  HelloSchema,
+  ResourcesSchema,
+  type Welcome,
+} from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
 import type { MembershipEpoch } from "@lormas/lease/membership.ts";
 import type { Logger } from "pino";
 import type { BootClock, Timers } from "../clock/clock.ts";
@@ -19,7 +25,9 @@ import type { CoordinatorClient } from "../session/coordinator-client.ts";
 import type { Enforcement } from "../session/enforcement.ts";
 import { heartbeatSession } from "../session/heartbeat-session.ts";
 import { LeaseKeeper } from "../session/lease-keeper.ts";
+import { linkTrouble } from "../session/link-trouble.ts";
 import { LogPusher } from "../session/log-push.ts";
+import { AUTHORITIES_FEATURE } from "../session/trusted-authorities.ts";
 import { architecture, type NodeResources, platform } from "./node-resources.ts";
 
 /** How often resources and the engine are looked at, and every container is reported. */
@@ -48,6 +56,8 @@ export type NodeAgentOptions = {
   readonly connect: () => CoordinatorClient;
   /** The way to other agents; without one this node gives no votes and survives by none. */
   readonly peers?: PeerPlane;
+  /** Takes wishes for renewals, and tells whom this node trusts; absent: it is asked for none. */
+  readonly authorities?: { readonly report: () => AuthoritiesReport; readonly renewSoon: (withinMs: number) => void };
   readonly measure: () => Promise<{ capacity: NodeResources; usage: NodeResources }>;
   readonly clock: BootClock;
   readonly timers: Timers;
@@ -104,6 +114,11 @@ export class NodeAgent {
     return this.#client;
   }
 
+  /** Whom this node trusts has changed, or whose its certificate is: the coordinator is told, on the next stream if there is none. */
+  tellAuthorities(): void {
+    this.#stream.present?.tellAuthorities();
+  }
+
   /** What was asked of peers and what they asked, in this run. */
   get voteCounts(): { readonly asked: AskerCounts | null; readonly answered: { given: number; declined: number } } {
     return { asked: this.#asker?.counts ?? null, answered: this.#desk.counts };
@@ -117,7 +132,7 @@ export class NodeAgent {
     const background = [this.#keepMeasuring(), this.#keepReporting()];
     for (let attempt = 0; !this.#end.signal.aborted; attempt += 1) {
       const startedMs = clock.nowMs();
-      const reason = await this.#link();
+      const reason = linkTrouble(await this.#link());
       if (this.#end.signal.aborted) break;
       if (clock.nowMs() - startedMs > GOOD_LINK_MS) attempt = 0;
       const leaseMs = this.#lease.lease.membership?.policy.leaseMs ?? null;
@@ -287,6 +302,8 @@ export class NodeAgent {
         },
         openLogs: (request) => this.#logs.open(client, request),
         closeLogs: (request) => this.#logs.close(request.logId),
+        authorities: () => this.#options.authorities?.report() ?? null,
+        renewSoon: (withinMs) => this.#options.authorities?.renewSoon(withinMs),
         consoleInput: (input, answer) => this.#console.take(input, answer),
         consoleResize: (resize, answer) => this.#console.resize(resize, answer),
         attached: (stream) => {
@@ -359,7 +376,7 @@ export class NodeAgent {
       portPoolMax: portPool.max,
       guarded: guard.answering,
       peerAddress: this.#options.peers?.address ?? "",
-      features: [CONSOLE_FEATURE, TERMINAL_FEATURE],
+      features: [CONSOLE_FEATURE, TERMINAL_FEATURE, ...(this.#options.authorities ? [AUTHORITIES_FEATURE] : [])],
     });
   }
 

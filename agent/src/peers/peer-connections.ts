@@ -1,6 +1,7 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { readAuthorities } from "@lormas/wire/authority-list.ts";
 import { readNodeCertificate } from "@lormas/wire/node-certificate.ts";
 import type { WallClock } from "../clock/clock.ts";
 import type { Credentials } from "../session/credentials.ts";
@@ -21,7 +22,7 @@ type ConnectionParts = {
 /** The port of the peer plane: accepts connections within bounds, does TLS 1.3 and finds out which node is there. */
 export class PeerConnections {
   readonly #parts: ConnectionParts;
-  readonly #authority: X509Certificate;
+  #authorities: readonly X509Certificate[];
   readonly #tls: TlsServer;
   /** Every open connection, by its other end. */
   readonly #sockets = new Map<string, Socket>();
@@ -35,7 +36,7 @@ export class PeerConnections {
   constructor(credentials: Credentials, parts: ConnectionParts) {
     const { limits, troubles } = parts;
     this.#parts = parts;
-    this.#authority = new X509Certificate(credentials.caPem);
+    this.#authorities = readAuthorities(credentials.caPem);
     this.#tls = createServer({
       ...identity(credentials),
       requestCert: true,
@@ -71,8 +72,9 @@ export class PeerConnections {
     return (this.#tls.address() as AddressInfo).port;
   }
 
-  /** New connections get this certificate; open ones keep theirs. */
+  /** New connections get this certificate, and are held against whom is trusted now; open ones stay as they are. */
   renew(credentials: Credentials): void {
+    this.#authorities = readAuthorities(credentials.caPem);
     this.#tls.setSecureContext(identity(credentials));
   }
 
@@ -118,7 +120,7 @@ export class PeerConnections {
     const end = endOf(socket);
     socket.on("error", () => socket.destroy());
     const der: Buffer | undefined = socket.getPeerCertificate().raw;
-    const certificate = der && readNodeCertificate(der, this.#authority, wall.now().getTime());
+    const certificate = der && readNodeCertificate(der, this.#authorities, wall.now().getTime());
     if (!this.#sockets.has(end) || !socket.authorized || certificate?.kind !== "node") {
       const reason = certificate && certificate.kind !== "node" ? certificate.reason : "no certificate was accepted";
       troubles.say("certificate", `a connection of a peer was closed: ${reason}`, { remote: socket.remoteAddress });

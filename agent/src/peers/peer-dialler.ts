@@ -1,4 +1,3 @@
-import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { create } from "@bufbuild/protobuf";
 import { type ClientUnaryCall, credentials, makeClientConstructor, type ServiceError, status } from "@grpc/grpc-js";
@@ -9,6 +8,7 @@ import {
   PeerService,
 } from "@lormas/gen/lormas/agent/v1/peer_pb.ts";
 import type { Voter } from "@lormas/lease/membership.ts";
+import { readAuthorities } from "@lormas/wire/authority-list.ts";
 import { grpcService } from "@lormas/wire/grpc-service.ts";
 import { readNodeCertificate } from "@lormas/wire/node-certificate.ts";
 import type { Timers, WallClock } from "../clock/clock.ts";
@@ -31,6 +31,7 @@ type Line = {
   readonly client: PeerClient;
   readonly address: string;
   readonly certificatePem: string;
+  readonly caPem: string;
   /** Questions in a row that were not answered in time. */
   late: number;
 };
@@ -128,12 +129,14 @@ export class PeerDialler {
   #line(voter: Voter): Line {
     const own = this.#options.credentials();
     const before = this.#lines.get(voter.nodeId);
-    if (before?.address === voter.peerAddress && before.certificatePem === own.certificatePem) return before;
+    const isSame = before?.certificatePem === own.certificatePem && before.caPem === own.caPem;
+    if (before && isSame && before.address === voter.peerAddress) return before;
     if (before) this.#drop(voter.nodeId);
     const line: Line = {
       client: this.#dial(voter, own),
       address: voter.peerAddress,
       certificatePem: own.certificatePem,
+      caPem: own.caPem,
       late: 0,
     };
     this.#lines.set(voter.nodeId, line);
@@ -147,7 +150,7 @@ export class PeerDialler {
 
   #dial(voter: Voter, own: Credentials): PeerClient {
     const { limits, wall } = this.#options;
-    const authority = new X509Certificate(own.caPem);
+    const authorities = readAuthorities(own.caPem);
     const context = createSecureContext({
       ca: own.caPem,
       key: own.keyPem,
@@ -157,7 +160,7 @@ export class PeerDialler {
     const secure = credentials.createFromSecureContext(context, {
       // Which host is dialled says nothing: the certificate must be that of the voter itself.
       checkServerIdentity: (_host, { raw }) => {
-        const shown = readNodeCertificate(raw, authority, wall.now().getTime());
+        const shown = readNodeCertificate(raw, authorities, wall.now().getTime());
         if (shown.kind !== "node") return new Error(shown.reason);
         if (shown.nodeId === voter.nodeId) return undefined;
         return new Error(`node ${shown.nodeId} answers at ${voter.peerAddress}, which is not the voter`);

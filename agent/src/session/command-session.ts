@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import {
   AttachSchema,
+  type AuthoritiesReport,
   type CloseLogs,
   type Command,
   type CommandResult,
@@ -45,6 +46,10 @@ export type CommandSessionOptions = {
   readonly nextReport: () => bigint;
   readonly openLogs: (request: OpenLogs) => void;
   readonly closeLogs: (request: CloseLogs) => void;
+  /** Whom this node trusts, for an agent that tells so; null for one that does not. */
+  readonly authorities: () => AuthoritiesReport | null;
+  /** The coordinator wishes for a fresh certificate. */
+  readonly renewSoon: (withinMs: number) => void;
   readonly consoleInput: (input: ConsoleInput, answer: (result: ConsoleResult) => void) => void;
   readonly consoleResize: (resize: ConsoleResize, answer: (result: ConsoleResult) => void) => void;
   /** Called once the stream is attached and the inventory is sent. */
@@ -56,6 +61,8 @@ export type CommandSessionOptions = {
 
 /** An attached stream, for what is sent besides results and reports. */
 export type CommandStream = {
+  /** Says once more whom this node trusts. */
+  tellAuthorities(): void;
   /**
    * Sends the last word of a session. True once the coordinator has closed the stream upon it; false when the stream broke, or
    * `waitMs` passed, before that.
@@ -128,7 +135,13 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
       send({ case: "inventory", value: create(InventorySchema, { session: options.session, workloads }) });
       inventorySent = true;
       for (const tell of early) tell();
-      options.attached?.({ goodbye });
+      tellAuthorities();
+      options.attached?.({ goodbye, tellAuthorities });
+    };
+
+    const tellAuthorities = (): void => {
+      const value = options.authorities();
+      if (value !== null) send({ case: "authorities", value });
     };
 
     const goodbye: CommandStream["goodbye"] = (session, reason, waitMs) =>
@@ -168,6 +181,8 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
           return options.consoleInput(message.value, (value) => send({ case: "consoleResult", value }));
         case "consoleResize":
           return options.consoleResize(message.value, (value) => send({ case: "consoleResult", value }));
+        case "renewSoon":
+          return options.renewSoon(message.value.withinMs);
         case undefined:
           return log.warn("a message of an unknown kind came down the command stream; is the coordinator newer?");
         default:

@@ -10,6 +10,7 @@ export type Credentials = {
   readonly clusterName: string;
   readonly keyPem: string;
   readonly certificatePem: string;
+  /** Every authority that is trusted, the one that has signed the certificate first. */
   readonly caPem: string;
 };
 

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, X509Certificate } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { type Metadata, status } from "@grpc/grpc-js";
 import { EnrolRequestSchema } from "@lormas/gen/lormas/agent/v1/agent_pb.ts";
+import { issuerOf, readAuthorities } from "@lormas/wire/authority-list.ts";
 import { AWAITING_APPROVAL_TRAILER } from "@lormas/wire/awaiting-approval.ts";
 import type { Logger } from "pino";
 import type { Timers, WallClock } from "../clock/clock.ts";
@@ -73,7 +74,8 @@ export async function enrol(options: {
       checkIssued(answer.certificate, caPem);
       const credentials: Credentials = {
         nodeId: answer.nodeId,
-        nodeName: options.name,
+        // An operator may have given it another one while it waited.
+        nodeName: answer.nodeName || options.name,
         clusterName: answer.clusterName,
         keyPem,
         certificatePem: answer.certificate,
@@ -115,10 +117,9 @@ export function fingerprintOf(keyPem: string): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 }
 
-/** The agent trusts the CA of the token and nothing else, so a certificate of any other is refused. */
+/** The agent trusts those authorities and nothing else, so a certificate of any other is refused. */
 export function checkIssued(certificatePem: string, caPem: string): void {
-  const ca = new X509Certificate(caPem);
-  if (!new X509Certificate(certificatePem).verify(ca.publicKey)) {
+  if (issuerOf(new X509Certificate(certificatePem), readAuthorities(caPem)) === undefined) {
     throw new Error("the certificate that came back was not signed by the fleet's authority");
   }
 }

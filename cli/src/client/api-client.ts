@@ -4,6 +4,7 @@ import {
   AccessService,
   AlertService,
   AuditService,
+  AuthorityService,
   ClusterService,
   ContainerService,
   EggService,
@@ -32,6 +33,7 @@ export interface ApiClient {
   readonly alerts: Client<typeof AlertService>;
   readonly access: Client<typeof AccessService>;
   readonly audit: Client<typeof AuditService>;
+  readonly authority: Client<typeof AuthorityService>;
   readonly jobs: Client<typeof JobService>;
   readonly registries: Client<typeof RegistryService>;
   /** The same services for calls that stream: they have no time limit of their own. */
@@ -70,6 +72,7 @@ export function createApiClient(access: CoordinatorAccess): ApiClient {
     alerts: createClient(AlertService, calls),
     access: createClient(AccessService, calls),
     audit: createClient(AuditService, calls),
+    authority: createClient(AuthorityService, calls),
     jobs: createClient(JobService, calls),
     registries: createClient(RegistryService, calls),
     streams: {

@@ -30,6 +30,7 @@ export function addAuthCommands(program: Command, context: CliContext, end: (cod
         ["Ends", timeText(me.expiresAt) || "never"],
         ["May everywhere", me.permissions.join(", ") || "nothing"],
         ...somewhere(me),
+        ...demanded(me),
       ];
       for (const line of factLines(facts)) context.print(line);
     },
@@ -77,6 +78,12 @@ export function addAuthCommands(program: Command, context: CliContext, end: (cod
 }
 
 /** What is permitted in some place alone. */
+function demanded({ secondFactorDemandedBy }: WhoAmIResponse): [string, string][] {
+  if (secondFactorDemandedBy.length === 0) return [];
+  const roles = secondFactorDemandedBy.join(", ");
+  return [["Second factor", `demanded by ${roles}: nothing else can be done before lormas auth two-factor on`]];
+}
+
 function somewhere({ permissions, permissionsSomewhere }: WhoAmIResponse): [string, string][] {
   const more = permissionsSomewhere.filter((permission) => !permissions.includes(permission));
   return more.length === 0 ? [] : [["May in places", more.join(", ")]];

@@ -133,6 +133,10 @@ async function byPassword(context: CliContext, { url, ca }: Target, options: Log
     );
     me = await ask(url, () => client().whoAmI({}));
   }
+  if (me.secondFactorDemandedBy.length > 0) {
+    const roles = me.secondFactorDemandedBy.join(", ");
+    context.warn(`The role ${roles} demands a second factor before anything else: lormas auth two-factor on`);
+  }
   const name = tokenName(context);
   try {
     const { secret } = await client().createToken({ name, role: me.role, lifetimeSeconds: options.lifetime });

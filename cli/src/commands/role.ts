@@ -19,6 +19,7 @@ const columns: Column<Role>[] = [
   { title: "ROLE", value: (role) => role.name },
   { title: "INCLUDES", value: (role) => role.includes.join(", ") },
   { title: "GRANTS", value: (role) => role.grants.join(", ") },
+  { title: "2ND FACTOR", value: (role) => factorText(role) },
   { title: "KIND", value: (role) => (role.builtIn ? "ships" : "own") },
   { title: "DESCRIPTION", value: (role) => role.description },
 ];
@@ -27,6 +28,7 @@ type ChangeOptions = ApiOptions & {
   readonly description?: string;
   readonly grant: readonly string[];
   readonly include: readonly string[];
+  readonly requireSecondFactor?: boolean;
 };
 
 /** `lormas role …`. */
@@ -53,6 +55,7 @@ export function addRoleCommands(program: Command, context: CliContext): void {
           ["Kind", shown.builtIn ? "ships with Lormas" : "own"],
           ["Includes", shown.includes.join(", ") || "none"],
           ["Grants", shown.grants.join(", ") || "nothing itself"],
+          ["Second factor", factorText(shown) || "not demanded"],
           ["May", shown.permissions.join(", ")],
         ];
         return factLines(facts);
@@ -67,8 +70,8 @@ export function addRoleCommands(program: Command, context: CliContext): void {
       "lormas role create crew --include viewer --grant container:restart --grant container:logs:*",
     ),
   ).action(async (name: string, options: ChangeOptions) => {
-    const { description = "", grant, include } = options;
-    const wish = { name, description, grants: [...grant], includes: [...include] };
+    const { description = "", grant, include, requireSecondFactor: secondFactorRequired = false } = options;
+    const wish = { name, description, grants: [...grant], includes: [...include], secondFactorRequired };
     const { role } = await sendNamed(context, (requestId) =>
       context.api(options).access.createRole({ ...wish, requestId }),
     );
@@ -78,16 +81,28 @@ export function addRoleCommands(program: Command, context: CliContext): void {
     apiCommand(
       group,
       "update <name>",
-      "change a role; what is not given stays, what is given replaces",
+      "change a role; what is not given stays, what is given replaces; of one that ships, only the second factor",
       "lormas role update crew --grant container:*",
     ),
   ).action(async (name: string, options: ChangeOptions) => {
     const { access } = context.api(options);
     const { role: before } = await access.getRole({ name });
-    const { description = before?.description ?? "", grant, include } = options;
+    const { requireSecondFactor: secondFactorRequired, grant, include } = options;
+    const isAlone = options.description === undefined && grant.length === 0 && include.length === 0;
+    if (secondFactorRequired !== undefined && isAlone) {
+      const updateMask = ["second_factor_required"];
+      const { role } = await access.updateRole({ name, secondFactorRequired, updateMask, etag: before?.etag ?? "" });
+      tell(context, options, role, (changed) => [
+        `${changed.name}: a second factor is ${factorText(changed) || "not demanded"}`,
+      ]);
+      return;
+    }
+    const { description = before?.description ?? "" } = options;
     const grants = grant.length > 0 ? [...grant] : [...(before?.grants ?? [])];
     const includes = include.length > 0 ? [...include] : [...(before?.includes ?? [])];
-    const { role } = await access.updateRole({ name, description, grants, includes, etag: before?.etag ?? "" });
+    const factor = secondFactorRequired === undefined ? {} : { secondFactorRequired };
+    const wish = { name, description, grants, includes, ...factor, etag: before?.etag ?? "" };
+    const { role } = await access.updateRole(wish);
     tell(context, options, role, (changed) => [`${changed.name} may ${changed.permissions.join(", ")}`]);
   });
   apiCommand(group, "rm <name>", "remove a role that nobody holds", "lormas role rm crew").action(
@@ -100,11 +115,17 @@ export function addRoleCommands(program: Command, context: CliContext): void {
   );
 }
 
+function factorText({ secondFactorRequired, secondFactorDemanded }: Role): string {
+  return secondFactorRequired ? "demanded" : secondFactorDemanded ? "demanded by a role that it includes" : "";
+}
+
 function changing(command: Command): Command {
   const collected = (text: string, before: readonly string[]): readonly string[] => [...before, text];
   return command
     .option("--description <text>", "for people")
     .option("--grant <permission>", "a permission, or all that begin so: container:* (may be repeated)", collected, [])
+    .option("--require-second-factor", "a person who holds it may do nothing before a second factor is set up")
+    .option("--no-require-second-factor", "a password is enough for it")
     .option("--include <role>", "a role all of whose permissions it has (may be repeated)", collected, []);
 }
 

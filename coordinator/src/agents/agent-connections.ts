@@ -6,7 +6,8 @@ import { ConnectionBounds } from "./connection-bounds.ts";
 import { formatAddress, parseListenAddress } from "./listen-address.ts";
 import type { NodePeer } from "./node-peer.ts";
 import { addressKey } from "./peer-address.ts";
-import type { CertificateAuthority, IssuedServerCertificate } from "./pki/certificate-authority.ts";
+import type { IssuedServerCertificate } from "./pki/certificate-authority.ts";
+import type { FleetAuthorities } from "./pki/fleet-authorities.ts";
 import type { PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLimits } from "./plane-limits.ts";
 import type { RefusalLog } from "./refusal-log.ts";
@@ -15,7 +16,7 @@ import type { RefusalLog } from "./refusal-log.ts";
 const ALPN = ["h2"];
 
 export type ConnectionParts = {
-  readonly authority: CertificateAuthority;
+  readonly authorities: Pick<FleetAuthorities, "trusted" | "retiredAt">;
   readonly limits: PlaneLimits;
   readonly clock: Clock;
   readonly counters: PlaneCounters;
@@ -42,13 +43,13 @@ export class AgentConnections {
   readonly #byPeer = new Map<string, { socket: TLSSocket; nodeId: string | null; reason: string }>();
 
   constructor(parts: ConnectionParts, certificate: IssuedServerCertificate) {
-    const { limits, refusals, authority } = parts;
+    const { limits, refusals, authorities } = parts;
     this.#parts = parts;
     this.#perAddress = new ConnectionBounds(limits.connectionsPerAddressMax);
     this.#unidentified = new ConnectionBounds(limits.unidentifiedPerAddressMax);
     this.#perNode = new ConnectionBounds(limits.connectionsPerNodeMax);
     this.#tls = createTlsServer({
-      ...secureContext(authority, certificate),
+      ...secureContext(authorities, certificate),
       ALPNProtocols: ALPN,
       requestCert: true,
       // Enrol comes without a certificate, over the same port; every other call is admitted by PeerGate alone.
@@ -97,9 +98,9 @@ export class AgentConnections {
     return formatAddress(bound.address, bound.port);
   }
 
-  /** New connections get this certificate; open ones keep theirs. */
+  /** New connections get this certificate, and are held against whom is trusted now; open ones stay as they are. */
   renew(certificate: IssuedServerCertificate): void {
-    this.#tls.setSecureContext(secureContext(this.#parts.authority, certificate));
+    this.#tls.setSecureContext(secureContext(this.#parts.authorities, certificate));
   }
 
   /** Why a connection was not identified, for the answer to its calls. */
@@ -161,14 +162,15 @@ export class AgentConnections {
   }
 
   #secured(socket: TLSSocket): void {
-    const { authority, clock, refusals, limits } = this.#parts;
+    const { authorities, clock, refusals, limits } = this.#parts;
     socket.on("error", () => socket.destroy());
     const remote = socket.remoteAddress;
     if (remote === undefined || socket.destroyed) return void socket.destroy();
     const peer = `${remote}:${socket.remotePort}`;
     const der: Buffer | undefined = socket.getPeerCertificate().raw;
+    const trusted = authorities.trusted.map((authority) => authority.certificate);
     const certificate: NodeCertificate | null =
-      der === undefined ? null : readNodeCertificate(der, authority.certificate, clock.wallMs());
+      der === undefined ? null : readNodeCertificate(der, trusted, clock.wallMs());
     const nodeId = certificate?.kind === "node" && socket.authorized ? certificate.nodeId : null;
     const leave = nodeId === null ? this.#unidentified.take(addressKey(remote)) : this.#perNode.take(nodeId);
     if (leave === null) {
@@ -181,7 +183,7 @@ export class AgentConnections {
       }
       return void socket.destroy();
     }
-    const reason = certificate === null ? "" : certificate.kind === "node" ? "it was not accepted" : certificate.reason;
+    const reason = certificate === null ? "" : this.#reasonAgainst(certificate, der);
     const connection = { socket, nodeId, reason };
     this.#byPeer.set(peer, connection);
     const cancelLife =
@@ -196,11 +198,28 @@ export class AgentConnections {
       refusals.refused("handshakes_foreign_certificate", { remote, reason }, "certificate not accepted");
     this.#parts.unidentified(socket);
   }
+
+  #reasonAgainst(certificate: NodeCertificate, der: Uint8Array | undefined): string {
+    if (certificate.kind === "node") return "it was not accepted";
+    const retired = certificate.kind === "foreign" && der ? retiredAt(this.#parts.authorities, der) : null;
+    if (retired === null) return certificate.reason;
+    const when = retired.toISOString();
+    return `the certificate is of an authority that another one has replaced at ${when}, while this node was away or left behind`;
+  }
 }
 
-function secureContext(authority: CertificateAuthority, certificate: IssuedServerCertificate) {
+/** Null also for what is no certificate. */
+function retiredAt(authorities: Pick<FleetAuthorities, "retiredAt">, der: Uint8Array): Date | null {
+  try {
+    return authorities.retiredAt(der);
+  } catch {
+    return null;
+  }
+}
+
+function secureContext({ trusted }: Pick<FleetAuthorities, "trusted">, certificate: IssuedServerCertificate) {
   return {
-    ca: authority.caPem,
+    ca: trusted.map(({ caPem }) => caPem),
     cert: certificate.chainPem,
     key: certificate.keyPem,
     minVersion: "TLSv1.3",

@@ -20,7 +20,10 @@ import { LogService } from "./log-service.ts";
 import { MessageValidator } from "./message-validator.ts";
 import type { NodeRegister } from "./node-register.ts";
 import { PeerGate } from "./peer-gate.ts";
-import { CertificateAuthority, SERVER_LIFE_MS } from "./pki/certificate-authority.ts";
+import type { AuthorityRegister, TrustReport } from "./pki/authority-register.ts";
+import { type CertificateAuthority, SERVER_LIFE_MS } from "./pki/certificate-authority.ts";
+import { FleetAuthorities } from "./pki/fleet-authorities.ts";
+import { type RotationAlerts, RotationKeeper } from "./pki/rotation-keeper.ts";
 import { PlaneCounters } from "./plane-counters.ts";
 import { PLANE_LIMITS, type PlaneLimits } from "./plane-limits.ts";
 import type { PlaneLog } from "./plane-log.ts";
@@ -45,6 +48,10 @@ export type AgentPlaneParts = {
   readonly dataDir: string;
   readonly nodes: NodeRegister;
   readonly joinTokens: JoinTokenRegister;
+  /** Where coordinators agree on the fleet's authority; null: it is the data directory's, and cannot be replaced. */
+  readonly authorities: AuthorityRegister | null;
+  /** How this coordinator calls itself to the others. */
+  readonly instance: string;
   /** Opens what of a workload is secret, on its way to the agent. */
   readonly keyring: Keyring;
   /** Who nodes are at registries; absent: nobody. */
@@ -59,7 +66,12 @@ export type AgentPlaneParts = {
   readonly wrapAnswer?: AnswerWrapper;
 };
 
-type Running = { readonly authority: CertificateAuthority; readonly server: AgentServer; readonly cancel: () => void };
+type Running = {
+  readonly authorities: FleetAuthorities;
+  readonly server: AgentServer;
+  readonly cancel: () => void;
+  readonly keeper: RotationKeeper | null;
+};
 
 /**
  * Everything that agents speak to. `link` can be handed to the runtime before start(); until then, and after stop(), it
@@ -89,9 +101,14 @@ export class AgentPlane {
     this.link = this.#streams;
   }
 
-  /** The certificate authority; only while running. */
+  /** The authority that vouches for this coordinator; only while running. */
   get authority(): CertificateAuthority {
-    return this.#started().authority;
+    return this.#started().authorities.serving;
+  }
+
+  /** The fleet's authorities; only while running. */
+  get authorities(): FleetAuthorities {
+    return this.#started().authorities;
   }
 
   /** What is open now, for metrics. */
@@ -103,59 +120,66 @@ export class AgentPlane {
   async start(
     intake: AgentIntake,
     operations: Pick<Operations, "enrolNode" | "awaitApproval">,
+    alerts: RotationAlerts = { stalled: async () => undefined },
   ): Promise<{ address: string }> {
     if (this.#running !== null) throw new Error("the agent plane runs already");
-    const { clock, random, log, nodes, joinTokens, dataDir, listen, hosts = [] } = this.#parts;
+    const { clock, random, log, nodes, joinTokens, dataDir, listen, keyring, hosts = [] } = this.#parts;
     const limits = this.#limits;
     const { counters } = this;
-    const authority = await CertificateAuthority.open(dataDir, clock, random);
+    const register = this.#parts.authorities;
+    const authorities = await FleetAuthorities.open({ dataDir, register, keyring, clock, random });
+    const keeper = register && this.#keeper(authorities, register, intake, alerts);
     const refusals = new RefusalLog(log, clock, counters);
     const validator = new MessageValidator(counters);
     const failures = new StreamFailures(log, refusals, counters);
-    const streamParts = { intake, streams: this.#streams, validator, failures, counters, limits, clock };
+    const streamParts = {
+      ...{ intake, streams: this.#streams, validator, failures, counters, limits, clock },
+      authoritiesReported: (report: TrustReport) => keeper?.reported(report),
+    };
     const limiter = new AttemptLimiter({ burst: limits.enrolBurst, refillMs: limits.enrolRefillMs }, clock);
     const server = new AgentServer(
       {
-        authority,
+        authorities,
         limits,
         clock,
         counters,
         refusals,
         log,
-        gate: new PeerGate(authority.certificate, this.#known, clock, refusals),
+        gate: new PeerGate(authorities, this.#known, clock, refusals),
         enrolment: new EnrolmentService({
-          ...{ authority, operations, joinTokens, validator, limiter, counters, refusals, log, clock },
+          ...{ authorities, operations, joinTokens, validator, limiter, counters, refusals, log, clock },
         }),
         heartbeats: new HeartbeatService(streamParts),
         commands: new CommandService(streamParts),
         logs: new LogService(streamParts),
-        certificates: new CertificateService({ authority, nodes, validator, counters, log }),
+        certificates: new CertificateService({ authorities, nodes, validator, counters, log }),
         wrapStream: this.#parts.wrapStream ?? ((stream) => stream),
         wrapAnswer: this.#parts.wrapAnswer ?? ((_, answer) => answer),
       },
-      await authority.issueServer(hosts),
+      await authorities.issueServer(hosts),
     );
     const address = await server.connections.listen(listen);
-    const cancelRenewal = repeat(
-      clock,
-      RENEW_SERVER_MS,
-      RENEW_AGAIN_MS,
-      log,
-      "server certificate not renewed",
-      async () => server.connections.renew(await authority.issueServer(hosts)),
-    );
+    const renew = async (): Promise<void> => server.connections.renew(await authorities.issueServer(hosts));
+    const complaint = "server certificate not renewed";
+    const cancelRenewal = repeat(clock, RENEW_SERVER_MS, RENEW_AGAIN_MS, log, complaint, renew);
+    const unfollow = authorities.onChange(() => {
+      renew().catch((error: unknown) => log.error({ err: error }, complaint));
+    });
     const cancelSweep = repeat(clock, limits.sweepMs, limits.sweepMs, log, "open streams not checked", () =>
       this.#sweep(),
     );
     this.#running = {
-      authority,
+      authorities,
       server,
+      keeper,
       cancel: () => {
+        unfollow();
         cancelRenewal();
         cancelSweep();
       },
     };
-    log.info({ address, ca: authority.caDigestHex }, "agent plane listens");
+    keeper?.start();
+    log.info({ address, ca: authorities.serving.caDigestHex }, "agent plane listens");
     return { address };
   }
 
@@ -165,9 +189,9 @@ export class AgentPlane {
     createdBy: string,
     needsApproval = false,
   ): Promise<{ token: string; expiresAt: Date }> {
-    const { authority } = this.#started();
+    const { serving } = this.#started().authorities;
     const { random, clock, joinTokens } = this.#parts;
-    const token = makeJoinToken(random, authority.caDigestHex);
+    const token = makeJoinToken(random, serving.caDigestHex);
     const createdAtMs = clock.wallMs();
     const expiresAtMs = createdAtMs + JOIN_TOKEN_LIFE_MS;
     await joinTokens.create({
@@ -197,10 +221,22 @@ export class AgentPlane {
     if (running === null) return;
     this.#running = null;
     running.cancel();
+    await running.keeper?.stop();
     const { heartbeat, commands } = this.#streams.open();
     this.#streams.disconnectAll("the coordinator stops");
     if (heartbeat + commands > 0) await this.#lastWords();
     await running.server.stop();
+  }
+
+  #keeper(
+    authorities: FleetAuthorities,
+    register: AuthorityRegister,
+    intake: AgentIntake,
+    alerts: RotationAlerts,
+  ): RotationKeeper {
+    const { instance: name, clock, log } = this.#parts;
+    const ask = (nodeId: string, withinMs: number): boolean => this.#streams.askToRenew(nodeId, withinMs);
+    return new RotationKeeper({ authorities, register, name, leads: () => intake.leads(), ask, alerts, clock, log });
   }
 
   #worded(nodeId: string, command: OutboundCommand): Command | null {

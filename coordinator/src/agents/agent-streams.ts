@@ -49,6 +49,8 @@ export type Attachment = {
 const CONSOLE_FEATURE = "console";
 const TERMINAL_FEATURE = "terminal";
 const NO_TERMINALS = ["no_terminal", "terminals"] as const;
+/** The word without which an agent is asked for no renewal. */
+const AUTHORITIES_FEATURE = "authorities";
 
 type NodeStreams = {
   served: string | null;
@@ -308,6 +310,16 @@ export class AgentStreams implements AgentLink {
     } finally {
       this.#tidy(nodeId);
     }
+  }
+
+  /** Asks a node for a renewal of its certificate; false: it has no command stream, or its agent does not know of that. */
+  askToRenew(nodeId: string, withinMs: number): boolean {
+    const node = this.#nodes.get(nodeId);
+    const stream = node?.attached?.stream;
+    if (!stream?.open || !node?.features.includes(AUTHORITIES_FEATURE)) return false;
+    if (stream.waiting >= this.#limits.commandsBufferedMax) return false;
+    stream.write(create(CommandsResponseSchema, { message: { case: "renewSoon", value: { withinMs } } }));
+    return true;
   }
 
   /** An agent tells what became of an input. */

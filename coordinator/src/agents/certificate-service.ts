@@ -11,26 +11,27 @@ import type { MessageValidator } from "./message-validator.ts";
 import type { NodePeer } from "./node-peer.ts";
 import type { NodeRegister } from "./node-register.ts";
 import { BadCertificateRequest, type CertificateAuthority } from "./pki/certificate-authority.ts";
+import type { FleetAuthorities } from "./pki/fleet-authorities.ts";
 import type { PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLog } from "./plane-log.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
 
 /** Gives a node a fresh certificate under the one that it speaks with. The older one stays good until its end. */
 export class CertificateService {
-  readonly #authority: CertificateAuthority;
+  readonly #authorities: Pick<FleetAuthorities, "signerFor" | "trusted">;
   readonly #nodes: NodeRegister;
   readonly #validator: MessageValidator;
   readonly #counters: PlaneCounters;
   readonly #log: PlaneLog;
 
   constructor(parts: {
-    authority: CertificateAuthority;
+    authorities: Pick<FleetAuthorities, "signerFor" | "trusted">;
     nodes: NodeRegister;
     validator: MessageValidator;
     counters: PlaneCounters;
     log: PlaneLog;
   }) {
-    this.#authority = parts.authority;
+    this.#authorities = parts.authorities;
     this.#nodes = parts.nodes;
     this.#validator = parts.validator;
     this.#counters = parts.counters;
@@ -40,7 +41,8 @@ export class CertificateService {
   /** Rejects with an RpcStatus. Id and name are those of the peer, whatever the request says. */
   async renew(request: RenewCertificateRequest, peer: NodePeer): Promise<RenewCertificateResponse> {
     this.#validator.check(RenewCertificateRequestSchema, request);
-    const issued = await issue(this.#authority, request.csr, peer.nodeId, peer.nodeName);
+    const signer = this.#authorities.signerFor(request.trustedAuthorities);
+    const issued = await issue(signer, request.csr, peer.nodeId, peer.nodeName);
     try {
       await this.#nodes.recordCertificate(peer.nodeId, issued.serial);
     } catch (error) {
@@ -50,8 +52,11 @@ export class CertificateService {
     this.#log.info({ node: peer.nodeName, serial: issued.serial }, "node certificate renewed");
     return create(RenewCertificateResponseSchema, {
       certificate: issued.certificatePem,
-      caCertificate: this.#authority.caPem,
+      caCertificate: signer.caPem,
       notAfter: timestampFromMs(issued.notAfterMs),
+      trustedAuthorities: [signer, ...this.#authorities.trusted.filter((one) => one !== signer)].map(
+        ({ caPem }) => caPem,
+      ),
     });
   }
 }

@@ -82,7 +82,7 @@ export class CommandService {
   }
 
   #enqueue(stream: CommandStream, incarnation: string, request: CommandsRequest): void {
-    const { streams, failures } = this.#parts;
+    const { streams, failures, authoritiesReported } = this.#parts;
     const inbox = streams.inbox(stream.peer.nodeId);
     if (request.message.case === "attach") {
       return streams.fail(stream, failures.violation("only the first message may be an Attach", stream.peer, CALL));
@@ -90,6 +90,11 @@ export class CommandService {
     // It concerns a person who waits, and nothing that is stored.
     if (request.message.case === "consoleResult") {
       return streams.inputAnswered(stream.peer.nodeId, request.message.value);
+    }
+    // It is no business of the intake's, nor of what is stored in its order.
+    if (request.message.case === "authorities") {
+      const { trusted, issuer } = request.message.value;
+      return authoritiesReported({ nodeId: stream.peer.nodeId, trusted: [...new Set(trusted)], issuer });
     }
     inbox.add(async () => {
       // Once the intake has refused a message, those behind it must not overtake it: the agent sends all of them again.
@@ -133,6 +138,7 @@ export class CommandService {
         return await intake.goodbye(nodeId, incarnation, Number(message.value.session));
       case "attach":
       case "consoleResult":
+      case "authorities":
       case undefined:
         return;
       default:

@@ -11,7 +11,7 @@ import {
 import { keyFingerprint } from "../domain/node/node-approval.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { EnrolledNode, Operations } from "../runtime/operations.ts";
+import type { EnrolledNode, EnrolmentOutcome, Operations } from "../runtime/operations.ts";
 import type { AttemptLimiter } from "./attempt-limiter.ts";
 import { issue } from "./certificate-service.ts";
 import { hashJoinSecret } from "./join-token.ts";
@@ -33,7 +33,8 @@ import { text } from "./wire-mapping.ts";
 const ANOTHER_TOKEN = "make another join token and enrol with it";
 
 export type EnrolmentParts = {
-  readonly authority: CertificateAuthority;
+  /** `serving` is the one whose digest join tokens carry. */
+  readonly authorities: { readonly serving: CertificateAuthority };
   readonly operations: Pick<Operations, "enrolNode" | "awaitApproval">;
   readonly joinTokens: JoinTokenRegister;
   readonly validator: MessageValidator;
@@ -58,7 +59,8 @@ export class EnrolmentService {
 
   /** Rejects with an RpcStatus: what the proto's comment on Enrol lists, RESOURCE_EXHAUSTED, UNAVAILABLE. */
   async enrol(request: EnrolRequest, remote: string): Promise<EnrolResponse> {
-    const { authority, validator, limiter, counters, log } = this.#parts;
+    const { authorities, validator, limiter, counters, log } = this.#parts;
+    const authority = authorities.serving;
     const address = addressKey(peerHost(remote));
     const waitMs = limiter.take(address);
     if (waitMs > 0) {
@@ -74,7 +76,7 @@ export class EnrolmentService {
     const { needsApproval } = await this.#checkToken(tokenHash, nodeId, request.nodeName, remote);
     if (needsApproval) await this.#awaitApproval(request, { tokenHash, nodeId, key, remote });
     const issued = await issue(authority, request.csr, nodeId, request.nodeName);
-    const { clusterName } = await this.#commit(
+    const { clusterName, nodeName } = await this.#commit(
       {
         nodeId,
         name: request.nodeName,
@@ -87,13 +89,14 @@ export class EnrolmentService {
     );
     limiter.giveBack(address);
     counters.add("enrolments");
-    log.info({ node: request.nodeName, nodeId, remote, cluster: clusterName }, "node enrolled");
+    log.info({ node: nodeName, nodeId, remote, cluster: clusterName }, "node enrolled");
     return create(EnrolResponseSchema, {
       nodeId,
       certificate: issued.certificatePem,
       caCertificate: authority.caPem,
       notAfter: timestampFromMs(issued.notAfterMs),
       clusterName,
+      nodeName,
     });
   }
 
@@ -154,7 +157,7 @@ export class EnrolmentService {
     }
   }
 
-  #commit(node: EnrolledNode, remote: string): Promise<{ clusterName: string }> {
+  #commit(node: EnrolledNode, remote: string): Promise<EnrolmentOutcome> {
     return this.#answered(node, remote, () => this.#parts.operations.enrolNode(node));
   }
 

@@ -14,6 +14,7 @@ import { AgentStream } from "./agent-stream.ts";
 import type { AgentStreams, HeartbeatStream } from "./agent-streams.ts";
 import type { MessageValidator } from "./message-validator.ts";
 import type { NodePeer } from "./node-peer.ts";
+import type { TrustReport } from "./pki/authority-register.ts";
 import type { PlaneCounters } from "./plane-counters.ts";
 import type { PlaneLimits } from "./plane-limits.ts";
 import type { StreamFailures } from "./stream-failures.ts";
@@ -29,6 +30,8 @@ export type StreamServiceParts = {
   readonly counters: PlaneCounters;
   readonly limits: PlaneLimits;
   readonly clock: Clock;
+  /** A node has said whom it trusts. */
+  readonly authoritiesReported: (report: TrustReport) => void;
 };
 
 /**

@@ -1,10 +1,9 @@
-import type { X509Certificate } from "node:crypto";
-
 import { type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { readNodeCertificate } from "@lormas/wire/node-certificate.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { KnownNodes } from "./known-nodes.ts";
 import type { NodePeer } from "./node-peer.ts";
+import type { FleetAuthorities } from "./pki/fleet-authorities.ts";
 import type { PlaneCounterName } from "./plane-counters.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import { RpcStatus, unavailable } from "./rpc-status.ts";
@@ -19,13 +18,14 @@ export type PeerCall = {
 
 /** Decides for every call but Enrol who speaks: the node that its certificate names, if that may speak. */
 export class PeerGate {
-  readonly #authority: X509Certificate;
+  readonly #authorities: Pick<FleetAuthorities, "ever">;
   readonly #nodes: KnownNodes;
   readonly #clock: Clock;
   readonly #refusals: RefusalLog;
 
-  constructor(authority: X509Certificate, nodes: KnownNodes, clock: Clock, refusals: RefusalLog) {
-    this.#authority = authority;
+  /** What a certificate was worth when its connection was made is decided there; while that is open it stays so. */
+  constructor(authorities: Pick<FleetAuthorities, "ever">, nodes: KnownNodes, clock: Clock, refusals: RefusalLog) {
+    this.#authorities = authorities;
     this.#nodes = nodes;
     this.#clock = clock;
     this.#refusals = refusals;
@@ -36,7 +36,7 @@ export class PeerGate {
     const remote = call.getPeer();
     const der = call.getAuthContext().sslPeerCertificate?.raw;
     if (der === undefined) throw this.refuse("calls_without_certificate", remote, "no certificate was shown");
-    const certificate = readNodeCertificate(der, this.#authority, this.#clock.wallMs());
+    const certificate = readNodeCertificate(der, this.#authorities.ever, this.#clock.wallMs());
     if (certificate.kind === "foreign") {
       throw this.refuse("calls_with_foreign_certificate", remote, certificate.reason);
     }

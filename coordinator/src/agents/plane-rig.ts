@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { FakeAgentIntake } from "../runtime/fake-agent-intake.ts";
-import type { ClaimingNode, EnrolledNode, EnrolmentWait } from "../runtime/operations.ts";
+import type { ClaimingNode, EnrolledNode, EnrolmentOutcome, EnrolmentWait } from "../runtime/operations.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { testKeyring } from "../secrets/test-keyring.ts";
 import { AgentPlane } from "./agent-plane.ts";
@@ -70,6 +70,8 @@ export class PlaneRig {
       dataDir,
       nodes: this.nodes,
       joinTokens: this.joinTokens,
+      authorities: null,
+      instance: "coordinator-1",
       keyring: this.keyring,
       clock: this.clock,
       random: testRandom,
@@ -144,9 +146,9 @@ export class PlaneRig {
     return wait;
   }
 
-  async #enrol(node: EnrolledNode): Promise<{ clusterName: string }> {
+  async #enrol(node: EnrolledNode): Promise<EnrolmentOutcome> {
     const known = this.nodes.nodes.get(node.nodeId);
-    if (known?.name === node.name) return { clusterName: "local" };
+    if (known?.name === node.name) return { clusterName: "local", nodeName: known.name };
     if ([...this.nodes.nodes.values()].some((known) => known.name === node.name)) {
       throw new Refusal("name_taken", `a node named ${node.name} is enrolled`, "choose another name");
     }
@@ -155,6 +157,6 @@ export class PlaneRig {
     }
     this.nodes.nodes.set(node.nodeId, { name: node.name, revoked: false });
     this.enrolled.push(node);
-    return { clusterName: "local" };
+    return { clusterName: "local", nodeName: node.name };
   }
 }

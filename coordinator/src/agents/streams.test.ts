@@ -352,7 +352,7 @@ test("a stop ends every stream with a reason and frees the port", async () => {
   });
   expect(rig.plane.link.sendCommand(nodeId, stopCommand())).toBe(false);
   const again = await rig.plane.start(rig.intake, {
-    enrolNode: async () => ({ clusterName: "local" }),
+    enrolNode: async () => ({ clusterName: "local", nodeName: "node-1" }),
     awaitApproval: async () => ({ kind: "gone" }),
   });
   expect(again.address).toMatch(/^127\.0\.0\.1:\d+$/);

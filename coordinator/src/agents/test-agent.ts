@@ -126,8 +126,8 @@ export class TestAgent {
     return this.#unary(ENROLMENT, "enrol", create(EnrolRequestSchema, { token, nodeName, csr, agentVersion: "1.0.0" }));
   }
 
-  renew(csr: Uint8Array<ArrayBuffer>): Promise<RenewCertificateResponse> {
-    return this.#unary(AGENT, "renewCertificate", create(RenewCertificateRequestSchema, { csr }));
+  renew(csr: Uint8Array<ArrayBuffer>, trustedAuthorities: string[] = []): Promise<RenewCertificateResponse> {
+    return this.#unary(AGENT, "renewCertificate", create(RenewCertificateRequestSchema, { csr, trustedAuthorities }));
   }
 
   close(): void {

@@ -20,6 +20,10 @@ export type Caller = {
   readonly expiresAt: Date | null;
   /** The id of the caller's session; empty where there is none. */
   readonly sessionId: string;
+  /** Whether the caller is a person whose sign-in asks for a second factor; absent: no. */
+  readonly secondFactor?: boolean;
+  /** Roles of the caller that demand one which is not set up; absent: none. */
+  readonly secondFactorDemandedBy?: readonly string[];
 };
 
 /** What the socket knows of a call. */

@@ -5,6 +5,7 @@ import type { RefusalCode } from "../domain/refusal.ts";
 export type PlaneCode =
   | "unauthenticated"
   | "password_change_required"
+  | "second_factor_required"
   | "permission_denied"
   | "cross_site"
   | "rate_limited"
@@ -83,6 +84,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   lease_not_over: rule(Code.FailedPrecondition, "Wait until the lease is over, then try again.", 1_000),
   role_built_in: rule(Code.FailedPrecondition, "Make a role of your own that includes it."),
   role_in_use: rule(Code.FailedPrecondition, "Take it away from those who hold it first."),
+  no_second_factor: rule(
+    Code.FailedPrecondition,
+    "Set up a second factor of your own first, or let somebody do it who has one.",
+  ),
+  rotation_in_progress: rule(Code.FailedPrecondition, "Wait until the rotation has ended: lormas ca show."),
+  no_rotation: rule(Code.FailedPrecondition, "Begin one first: lormas ca rotate."),
   no_account: rule(Code.FailedPrecondition, "Sign in as a person: a token has no account of its own."),
   last_superadmin: rule(Code.FailedPrecondition, "Make somebody else a superadmin first."),
   quota_exceeded: rule(Code.ResourceExhausted, "Ask for less, or ask who may set quotas."),
@@ -92,6 +99,10 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, Rule>> = {
   database_unavailable: rule(Code.Unavailable, "Try again; nothing has been changed.", 2_000),
   unauthenticated: rule(Code.Unauthenticated, "Sign in, or send the header Authorization: Bearer <token>."),
   password_change_required: rule(Code.PermissionDenied, "Change the password at the dashboard, then call again."),
+  second_factor_required: rule(
+    Code.PermissionDenied,
+    "Set up a second factor at the dashboard, or with lormas auth two-factor on, then call again.",
+  ),
   permission_denied: rule(Code.PermissionDenied, "Use an account that may do this."),
   cross_site: rule(Code.PermissionDenied, "Call from the dashboard's own pages, or with a bearer token."),
   rate_limited: rule(Code.ResourceExhausted, "Wait, then try again.", 60_000),

@@ -7,7 +7,13 @@ import {
   MigrationSchema,
   NodeSchema,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { ApiTokenSchema, RoleSchema, SessionSchema, UserSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  ApiTokenSchema,
+  AuthoritySchema,
+  RoleSchema,
+  SessionSchema,
+  UserSchema,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { AuditObject } from "../audit/audit-entry.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { alertsById } from "../store/read-model/alert-readings.ts";
@@ -17,6 +23,7 @@ import { eggById } from "../store/read-model/egg-readings.ts";
 import { findClusterId, findNodeId, isPlain, isUuid } from "../store/read-model/lookup.ts";
 import { migrationsById } from "../store/read-model/migration-readings.ts";
 import { nodesById } from "../store/read-model/node-readings.ts";
+import { shownAuthority } from "./services/authority-service.ts";
 import { oneLook, type PlaneContext, read } from "./services/plane-context.ts";
 import { shownRole } from "./services/role-methods.ts";
 import { sessionView } from "./services/session-view.ts";
@@ -89,6 +96,9 @@ async function look(
       });
     case "user":
       return shown(UserSchema, await shownUser(plane, named));
+    case "authority":
+      // There is one, whatever a request calls it.
+      return shown(AuthoritySchema, await shownAuthority(plane));
     case "role":
       return shown(RoleSchema, await shownRole(plane, named));
     case "session": {

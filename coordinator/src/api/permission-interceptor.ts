@@ -19,13 +19,16 @@ import { isLoopbackAddress, isLoopbackHost } from "./loopback.ts";
 import { VIEW } from "./sight.ts";
 import type { Recheck } from "./stream-recheck-interceptor.ts";
 
+/** What somebody may ask who has yet to set up a second factor: who he is, and whether it is there. */
+const WITHOUT_SECOND_FACTOR: ReadonlySet<string> = new Set(["AccessService/WhoAmI", "AccessService/GetProfile"]);
+
 /** Headers by which a proxy on this machine shows that the caller is somewhere else. */
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 
 /**
  * The one place that decides whether a call may go on. It runs once the headers are there and before any of the body is
- * read, for every protocol. Throws `rate_limited`, `unauthenticated`, `permission_denied` or `password_change_required`; else stores the
- * caller in the context. Every denial goes to `deny`, too.
+ * read, for every protocol. Throws `rate_limited`, `unauthenticated`, `permission_denied`, `password_change_required` or
+ * `second_factor_required`; else stores the caller in the context. Every denial goes to `deny`, too.
  */
 export function permissionGate(
   authenticate: Authenticate,
@@ -145,6 +148,13 @@ async function permitted(
     throw apiError(
       "password_change_required",
       `The password of ${identity.name} must be changed before anything else.`,
+    );
+  }
+  const [demanding] = caller.secondFactorDemandedBy;
+  if (demanding !== undefined && !WITHOUT_SECOND_FACTOR.has(methodName(call.method))) {
+    throw apiError(
+      "second_factor_required",
+      `The role ${demanding} of ${identity.name} demands a second factor, which must be set up before anything else.`,
     );
   }
   if (rule === null) {

@@ -2,7 +2,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
-import type { CertificateAuthority, IssuedServerCertificate } from "../agents/pki/certificate-authority.ts";
+import type { IssuedServerCertificate } from "../agents/pki/certificate-authority.ts";
+import type { FleetAuthorities } from "../agents/pki/fleet-authorities.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 /** How often certificate files are looked at for a change, milliseconds. */
@@ -94,23 +95,21 @@ export class CertificateFiles implements PublicCertificate {
   }
 }
 
+/** Who issues it, and tells when another one does. */
+export type OwnAuthority = Pick<FleetAuthorities, "issueServer"> & Partial<Pick<FleetAuthorities, "onChange">>;
+
 /**
  * A certificate of the fleet's own authority, for the given hosts and this machine itself. A new one is made when half of
- * its life is over.
+ * its life is over, and when another authority takes over.
  */
 export class OwnCertificate implements PublicCertificate {
-  readonly #authority: Pick<CertificateAuthority, "issueServer">;
+  readonly #authority: OwnAuthority;
   readonly #hosts: readonly string[];
   readonly #clock: Clock;
   readonly #log: Logger;
   #renewAtMs = 0;
 
-  constructor(
-    authority: Pick<CertificateAuthority, "issueServer">,
-    hosts: readonly string[],
-    clock: Clock,
-    log: Logger,
-  ) {
+  constructor(authority: OwnAuthority, hosts: readonly string[], clock: Clock, log: Logger) {
     this.#authority = authority;
     this.#hosts = hosts;
     this.#clock = clock;
@@ -123,15 +122,20 @@ export class OwnCertificate implements PublicCertificate {
 
   follow(use: (pair: KeyPair) => void): () => void {
     let over = false;
-    const look = async (): Promise<void> => {
-      if (this.#clock.wallMs() < this.#renewAtMs) return;
+    const renew = async (): Promise<void> => {
       const issued = await this.#authority.issueServer(this.#hosts);
       if (!over) use(this.#kept(issued));
+    };
+    const failed = (error: unknown): void =>
+      this.#log.error({ err: error }, "the public plane's certificate was not renewed");
+    const unfollow = this.#authority.onChange?.(() => void renew().catch(failed));
+    const look = async (): Promise<void> => {
+      if (this.#clock.wallMs() >= this.#renewAtMs) await renew();
     };
     const again = (): (() => void) =>
       this.#clock.schedule(AGE_LOOK_MS, () => {
         void look()
-          .catch((error: unknown) => this.#log.error({ err: error }, "the public plane's certificate was not renewed"))
+          .catch(failed)
           .finally(() => {
             if (!over) cancel = again();
           });
@@ -139,6 +143,7 @@ export class OwnCertificate implements PublicCertificate {
     let cancel = again();
     return () => {
       over = true;
+      unfollow?.();
       cancel();
     };
   }

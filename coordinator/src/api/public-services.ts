@@ -5,6 +5,7 @@ import {
   AccessService,
   AlertService,
   AuditService,
+  AuthorityService,
   ClusterService,
   ContainerService,
   EggService,
@@ -22,6 +23,7 @@ import { bind, type ServiceBinding } from "./rpc-endpoint.ts";
 import { accessService } from "./services/access-service.ts";
 import { alertService } from "./services/alert-service.ts";
 import { auditService } from "./services/audit-service.ts";
+import { authorityService } from "./services/authority-service.ts";
 import { clusterService } from "./services/cluster-service.ts";
 import { containerDemands, containerService } from "./services/container-service.ts";
 import { eggService } from "./services/egg-service.ts";
@@ -46,6 +48,7 @@ export const API_SERVICES = [
   HealthService,
   AccessService,
   RegistryService,
+  AuthorityService,
   AuditService,
   JobService,
 ] as const;
@@ -64,6 +67,7 @@ export function publicServices(plane: PlaneContext, hub: WatchHub, readiness: Re
     bind(EventService, eventService(plane, hub)),
     bind(HealthService, healthService(plane)),
     bind(AccessService, accessService(plane)),
+    bind(AuthorityService, authorityService(plane)),
     bind(AuditService, auditService(plane)),
     bind(JobService, jobService(plane)),
     bind(RegistryService, registryService(plane)),

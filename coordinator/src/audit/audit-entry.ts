@@ -27,6 +27,7 @@ export type AuditObject = {
     | "session"
     | "role"
     | "registry"
+    | "authority"
     | "";
   readonly id: string;
   readonly name: string;

@@ -100,6 +100,10 @@ const AUDITED: Readonly<Record<string, Readonly<Record<string, AuditedMethod>>>>
     EndOtherSessions: used("user", CALLER),
     RevokeOwnToken: removed("token", "name"),
   },
+  "lormas.api.v1.AuthorityService": {
+    RotateAuthority: changed("authority", "from"),
+    LeaveNodesBehind: changed("authority", "rotation"),
+  },
 };
 
 /** How a method is audited; null for one that changes nothing. */

@@ -4,6 +4,13 @@ import { bounded, maskedWhole } from "./masked-json.ts";
 /** What is measured or derived rather than changed by anybody. */
 const NOT_CHANGED_BY_CALLS: ReadonlySet<string> = new Set([
   "allocated",
+  "blockerCount",
+  "blockers",
+  "mustEnrolAgain",
+  "mustEnrolAgainCount",
+  "nodeCount",
+  "trustingCount",
+  "usingCount",
   "asOf",
   "decision",
   "failoverBound",

@@ -26,6 +26,10 @@ export type Identity = {
   /** All that the identity holds, the role for everything first; a role that this version does not know grants nothing. */
   readonly grants: readonly Grant[];
   readonly mustChangePassword: boolean;
+  /** Whether the sign-in asks for a second factor; false for a token. */
+  readonly secondFactor: boolean;
+  /** Roles that demand a second factor which the person has not set up; empty: nothing is missing. */
+  readonly secondFactorDemandedBy: readonly string[];
   /** How the token's secret begins; empty for a session. */
   readonly tokenPrefix: string;
   /** When a token ends; null: never, or it is no token. */
@@ -120,7 +124,9 @@ export class Authenticator {
     const { name, role, owner: person, prefix: tokenPrefix, expiresAt } = row;
     const id = hash.slice(0, TOKEN_ID_LENGTH);
     const grants = await this.#held(role, { kind: "token", id: hash });
-    const rest = { mustChangePassword: false, tokenPrefix, expiresAt, sessionId: "" };
+    // Whoever made it, it is a secret of its own.
+    const factor = { secondFactor: false, secondFactorDemandedBy: [] };
+    const rest = { mustChangePassword: false, tokenPrefix, expiresAt, sessionId: "", ...factor };
     return { kind: "token", id, person, name, role, grants, ...rest };
   }
 
@@ -134,7 +140,11 @@ export class Authenticator {
       const { id, email: name, mustChangePassword, role } = found.user;
       await this.#noteUse(found.session);
       const grants = await this.#held(role ?? "", { kind: "user", id });
-      const rest = { mustChangePassword, tokenPrefix: "", expiresAt: null, sessionId: found.session.id };
+      const secondFactor = found.user.twoFactorEnabled === true;
+      const held = grants.map((grant) => grant.role.name);
+      const secondFactorDemandedBy = secondFactor ? [] : await this.#roles.demandingSecondFactor(held);
+      const factor = { secondFactor, secondFactorDemandedBy };
+      const rest = { mustChangePassword, tokenPrefix: "", expiresAt: null, sessionId: found.session.id, ...factor };
       return { kind: "session", id, person: id, name, role: role ?? "", grants, ...rest };
     } catch (error) {
       // better-auth hides why it failed; a database that does not answer is the reason a caller can act on.

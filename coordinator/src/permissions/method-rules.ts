@@ -146,6 +146,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Ruled>>>> = {
     RemoveRegistry: "registry:manage",
     TestRegistry: "registry:manage",
   },
+  "lormas.api.v1.AuthorityService": {
+    GetAuthority: "authority:view",
+    RotateAuthority: "authority:rotate",
+    LeaveNodesBehind: "authority:rotate",
+  },
   "lormas.api.v1.AuditService": { ListAuditEntries: "audit:view", ExportAuditEntries: "audit:view" },
   // The standard health service says no more than /health/ready does, and probes have no credentials.
   "grpc.health.v1.Health": { Check: "public", List: "public", Watch: "public" },

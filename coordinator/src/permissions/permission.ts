@@ -3,6 +3,8 @@ export const PERMISSIONS = {
   "alert:acknowledge": "take alerts on",
   "alert:view": "see alerts",
   "audit:view": "read and export the audit trail",
+  "authority:rotate": "replace the fleet's certificate authority",
+  "authority:view": "see the certificate authority, and how far its rotation has come",
   "cluster:create": "make clusters",
   "cluster:delete": "remove clusters without nodes",
   "cluster:override": "declare silent nodes dead on one's word",

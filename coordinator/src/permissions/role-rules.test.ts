@@ -7,7 +7,12 @@ const book = (...own: RoleDefinition[]) => new Map([...BUILT_IN_ROLES.all(), ...
 
 test("a role has permissions, patterns and other roles, each once", () => {
   const wish = role("crew", ["viewer", "viewer"], ["container:*", "migration:manage", "container:*"]);
-  expect(roleOf(wish, book())).toEqual({ ...wish, includes: ["viewer"], grants: ["container:*", "migration:manage"] });
+  expect(roleOf(wish, book())).toEqual({
+    ...wish,
+    secondFactorRequired: false,
+    includes: ["viewer"],
+    grants: ["container:*", "migration:manage"],
+  });
 });
 
 test.each([

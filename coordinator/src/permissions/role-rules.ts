@@ -7,6 +7,7 @@ export type RoleWish = {
   readonly description: string;
   readonly includes: readonly string[];
   readonly grants: readonly string[];
+  readonly secondFactorRequired?: boolean;
 };
 
 /** What is wrong with a wish, and what would be right. */
@@ -25,7 +26,7 @@ const NEAR_MAX = 3;
  * there, a role that includes itself in the end. `others` are all roles but the one that is wished.
  */
 export function roleOf(wish: RoleWish, others: ReadonlyMap<string, RoleDefinition>): RoleDefinition | RoleProblem {
-  const { name, description } = wish;
+  const { name, description, secondFactorRequired = false } = wish;
   const grants: PermissionPattern[] = [];
   for (const text of new Set(wish.grants)) {
     if (!isPattern(text)) {
@@ -51,7 +52,7 @@ export function roleOf(wish: RoleWish, others: ReadonlyMap<string, RoleDefinitio
       nextStep: "name a permission or a role",
     };
   }
-  return { name, description, includes, grants };
+  return { name, description, includes, grants, secondFactorRequired };
 }
 
 /** "*", a permission, or "container:*" where something begins so. */

@@ -10,6 +10,8 @@ const TABLE: Readonly<Record<Permission, string>> = {
   "alert:acknowledge": "so",
   "alert:view": "sodv",
   "audit:view": "so",
+  "authority:rotate": "s",
+  "authority:view": "s",
   "cluster:create": "s",
   "cluster:delete": "s",
   "cluster:override": "so",

@@ -8,6 +8,8 @@ export type RoleDefinition = {
   /** It may all that these roles may. */
   readonly includes: readonly string[];
   readonly grants: readonly PermissionPattern[];
+  /** A person who holds it and has no second factor may do nothing but set one up. Absent: it does not matter. */
+  readonly secondFactorRequired?: boolean;
 };
 
 /** What of which role permits something. */
@@ -18,6 +20,8 @@ export type Role = RoleDefinition & {
   readonly builtIn: boolean;
   /** All that it is granted, by itself and by the roles that it includes. */
   readonly patterns: readonly PermissionPattern[];
+  /** Whether it, or a role that it includes, demands a second factor of people. */
+  readonly secondFactorDemanded: boolean;
   /** What permits this; null: nothing does, and it is denied. */
   permits(asked: Permission): Permit | null;
 };
@@ -68,16 +72,21 @@ const ALL = Object.keys(PERMISSIONS) as readonly Permission[];
 export class RoleBook {
   readonly #roles = new Map<string, Role>();
 
-  /** `own` must not have cycles, nor names of roles that ship; what includes a role that is not there gets nothing by it. */
-  constructor(own: readonly RoleDefinition[] = []) {
-    const definitions = new Map([...BUILT_IN, ...own].map((definition) => [definition.name, definition]));
+  /**
+   * `own` must not have cycles, nor names of roles that ship; what includes a role that is not there gets nothing by it.
+   * `demanding`: which of those that ship demand a second factor.
+   */
+  constructor(own: readonly RoleDefinition[] = [], demanding: ReadonlySet<string> = new Set()) {
+    const shipped = BUILT_IN.map((one) => (demanding.has(one.name) ? { ...one, secondFactorRequired: true } : one));
+    const definitions = new Map([...shipped, ...own].map((definition) => [definition.name, definition]));
     for (const definition of definitions.values()) {
       const granting = withIncluded(definition, definitions);
       const permits = permitsOf(granting);
       const patterns = [...new Set(granting.flatMap(({ grants }) => grants))];
-      const builtIn = BUILT_IN.includes(definition);
+      const builtIn = shipped.includes(definition);
+      const secondFactorDemanded = granting.some(({ secondFactorRequired }) => secondFactorRequired === true);
       const permitted = (asked: Permission): Permit | null => permits.get(asked) ?? null;
-      this.#roles.set(definition.name, { ...definition, builtIn, patterns, permits: permitted });
+      this.#roles.set(definition.name, { ...definition, builtIn, patterns, secondFactorDemanded, permits: permitted });
     }
   }
 

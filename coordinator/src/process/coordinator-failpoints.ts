@@ -5,6 +5,7 @@ import type { AgentAnswer, AnswerWrapper } from "../agents/agent-answer.ts";
 import type { AgentPlaneParts } from "../agents/agent-plane.ts";
 import type { JoinTokenRegister } from "../agents/join-token-register.ts";
 import type { NodeRegister } from "../agents/node-register.ts";
+import type { AuthorityRegister } from "../agents/pki/authority-register.ts";
 import { containerMachine } from "../domain/container/container-machine.ts";
 import type { AlertDeliveries, AlertReceiver } from "../notify/alert-webhook.ts";
 import type { AgentLink, OutboundAction, OutboundCommand } from "../runtime/agent-link.ts";
@@ -54,6 +55,16 @@ const NODES = { find: "read", refusedAmong: "read", recordCertificate: "durable"
   EffectKind
 >;
 
+const AUTHORITIES = {
+  load: "read",
+  advance: "durable",
+  noteCoordinator: "durable",
+  forgetCoordinator: "durable",
+  coordinators: "read",
+  nodes: "read",
+  noteReports: "durable",
+} as const satisfies Record<keyof AuthorityRegister, EffectKind>;
+
 const FENCE_HOOK = { name: "read", call: "send" } as const satisfies Record<keyof FenceHook, EffectKind>;
 
 const ALERT_DELIVERIES = {
@@ -80,6 +91,7 @@ const MESSAGES = {
   closeLogs: "send",
   consoleInput: "send",
   consoleResize: "send",
+  renewSoon: "send",
 } as const satisfies Record<CaseOf<HeartbeatResponse> | CaseOf<CommandsResponse>, EffectKind>;
 
 /** Which of the runtime's and the agent plane's ports are wrapped; one that does something to the world gets a table above. */
@@ -88,6 +100,7 @@ export const COORDINATOR_PORTS = {
   link: "wrapped",
   nodes: "wrapped",
   joinTokens: "wrapped",
+  authorities: "wrapped",
   wrapStream: "wrapped",
   wrapAnswer: "wrapped",
   keyring: "plain",
@@ -112,6 +125,7 @@ const PREFIX = {
   command: "coordinator.link.sendCommand",
   joinTokens: "coordinator.joinTokens",
   nodes: "coordinator.nodes",
+  authorities: "coordinator.authorities",
   fenceHook: "coordinator.fenceHook",
   alertDeliveries: "coordinator.alertDeliveries",
   alertReceiver: "coordinator.alertReceiver",
@@ -136,6 +150,7 @@ export const COORDINATOR_SITES: ReadonlySet<string> = new Set([
   ...sitesOf(PREFIX.command, COMMANDS),
   ...sitesOf(PREFIX.joinTokens, JOIN_TOKENS),
   ...sitesOf(PREFIX.nodes, NODES),
+  ...sitesOf(PREFIX.authorities, AUTHORITIES),
   ...sitesOf(PREFIX.fenceHook, FENCE_HOOK),
   ...sitesOf(PREFIX.alertDeliveries, ALERT_DELIVERIES),
   ...sitesOf(PREFIX.alertReceiver, ALERT_RECEIVER),
@@ -149,6 +164,7 @@ export type CoordinatorFailpoints = {
   readonly link: (link: AgentLink) => AgentLink;
   readonly joinTokens: (register: JoinTokenRegister) => JoinTokenRegister;
   readonly nodes: (register: NodeRegister) => NodeRegister;
+  readonly authorities: (register: AuthorityRegister) => AuthorityRegister;
   readonly fenceHook: (hook: FenceHook) => FenceHook;
   readonly alertDeliveries: (deliveries: AlertDeliveries) => AlertDeliveries;
   readonly alertReceiver: (receiver: AlertReceiver) => AlertReceiver;
@@ -175,6 +191,7 @@ export function coordinatorFailpoints(env: NodeJS.ProcessEnv, hands: Hands): Coo
       ),
     joinTokens: (register) => points.around<JoinTokenRegister>(PREFIX.joinTokens, register, JOIN_TOKENS),
     nodes: (register) => points.around<NodeRegister>(PREFIX.nodes, register, NODES),
+    authorities: (register) => points.around<AuthorityRegister>(PREFIX.authorities, register, AUTHORITIES),
     fenceHook: (hook) => points.around<FenceHook>(PREFIX.fenceHook, hook, FENCE_HOOK),
     alertDeliveries: (deliveries) =>
       points.around<AlertDeliveries>(PREFIX.alertDeliveries, deliveries, ALERT_DELIVERIES),

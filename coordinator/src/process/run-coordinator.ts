@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { AgentPlane } from "../agents/agent-plane.ts";
 import { parseListenAddress } from "../agents/listen-address.ts";
+import { adoptAuthority } from "../agents/pki/fleet-authorities.ts";
 import type { RandomSource } from "../agents/random-source.ts";
 import { CertificateFiles, OwnCertificate, type PublicCertificate } from "../api/public-certificate.ts";
 import { startPublicPlane } from "../api/start-public-plane.ts";
@@ -21,6 +22,7 @@ import { type OpenedKeyring, openKeyring } from "../secrets/open-keyring.ts";
 import { RegistryLogins } from "../secrets/registry-logins.ts";
 import { AlertDeliveryStore } from "../store/alert-delivery-store.ts";
 import { AuditStore } from "../store/audit-store.ts";
+import { AuthorityStore } from "../store/authority-store.ts";
 import { PostgresDecisionStore } from "../store/decisions/postgres-decision-store.ts";
 import { startEmbeddedPostgres } from "../store/embedded/embedded-postgres.ts";
 import { JoinTokenStore } from "../store/join-token-store.ts";
@@ -95,8 +97,13 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     const registries = new RegistryLogins({ register, keyring, clock, log });
     await registries.start();
     undo.push(() => registries.stop());
+    const authorities = new AuthorityStore(database.orm);
+    await adoptAuthority({ dataDir: config.dataDir, register: authorities, keyring, clock, random });
+    const instance = leaseHolder(config.instanceName, config.dataDir);
     const plane = new AgentPlane({
       listen: config.agentListen,
+      authorities: failpoints?.authorities(authorities) ?? authorities,
+      instance,
       dataDir: config.dataDir,
       nodes: failpoints?.nodes(nodes) ?? nodes,
       joinTokens: failpoints?.joinTokens(joinTokens) ?? joinTokens,
@@ -115,7 +122,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       clock,
       log,
       newId: random.uuid,
-      instance: leaseHolder(config.instanceName, config.dataDir),
+      instance,
       leaderTtlMs: config.leaderTtlMs,
       fenceHook: fenceHook && (failpoints?.fenceHook(fenceHook) ?? fenceHook),
     });
@@ -129,7 +136,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     });
     recorder.start();
     undo.push(() => recorder.stop());
-    const { address: agentAddress } = await plane.start(intake, runtime.operations);
+    const { address: agentAddress } = await plane.start(intake, runtime.operations, runtime.rotationAlerts);
     undo.push(() => plane.stop());
     const publicPlane = await startPublicPlane({
       listen: parseListenAddress(config.httpListen),
@@ -232,7 +239,7 @@ function publicCertificate({ config, clock, log }: CoordinatorParts, plane: Agen
   const { host } = parseListenAddress(httpListen);
   const named = publicUrl === null ? [] : [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, "$1")];
   const everywhere = host === "::" || host === "0.0.0.0";
-  return new OwnCertificate(plane.authority, [...named, ...(everywhere ? [hostname()] : [host])], clock, log);
+  return new OwnCertificate(plane.authorities, [...named, ...(everywhere ? [hostname()] : [host])], clock, log);
 }
 
 type Whereabouts = {

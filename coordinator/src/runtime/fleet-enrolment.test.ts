@@ -21,7 +21,7 @@ test("a node that did not receive the answer to its enrolment is the same node w
   rig = await fleetRig(1);
   const [nodeId = ""] = rig.nodeIds;
   const session = rig.runtime().state.node(nodeId)?.snapshot.context.session;
-  expect(await enrol({})).toEqual({ clusterName: "local" });
+  expect(await enrol({})).toEqual({ clusterName: "local", nodeName: "node-1" });
   expect([...rig.runtime().state.nodes()]).toHaveLength(1);
   expect(rig.runtime().state.node(nodeId)).toMatchObject({
     facts: { certificateSerial: "0f" },

@@ -31,6 +31,7 @@ import type {
   ClaimingNode,
   ContainerChange,
   EnrolledNode,
+  EnrolmentOutcome,
   EnrolmentWait,
   MigrationOptions,
   NewContainer,
@@ -254,7 +255,7 @@ export class FleetOperations implements Operations {
     });
   }
 
-  enrolNode(node: EnrolledNode): Promise<{ clusterName: string }> {
+  enrolNode(node: EnrolledNode): Promise<EnrolmentOutcome> {
     return this.#claim(node, (clusterId) => this.#storeNode(node, clusterId));
   }
 
@@ -277,16 +278,17 @@ export class FleetOperations implements Operations {
     }
   }
 
-  #storeNode(node: EnrolledNode, clusterId: string | null): Promise<{ clusterName: string }> {
+  #storeNode(node: EnrolledNode, clusterId: string | null): Promise<EnrolmentOutcome> {
     return this.#ports.loop.submit((work) => {
       const { nodeId, name, tokenHash, certificateSerial } = node;
       const known = work.node(nodeId)?.facts;
       // Whoever waits is given nothing, whatever else was asked before.
       if (known?.approval || (!known && node.needsApproval)) throw awaitsApproval(name);
-      if (known?.name === name) {
-        // It did not receive the answer. Its id says that token and key are those of the first time.
+      if (known && (known.name === name || node.needsApproval)) {
+        // It waited, or did not receive the answer. Its id says that token and key are those of the first time; an operator may
+        // have given it another name while it waited, which it is told.
         work.changeNode(nodeId, { certificateSerial });
-        return { clusterName: work.cluster(known.clusterId)?.name ?? "" };
+        return { clusterName: work.cluster(known.clusterId)?.name ?? "", nodeName: known.name };
       }
       const cluster = clusterId === null ? undefined : work.cluster(clusterId);
       if (known || !cluster) throw tokenRefused();
@@ -294,7 +296,7 @@ export class FleetOperations implements Operations {
       work.consumeToken({ tokenHash, nodeId });
       work.addNode(enrolledFacts({ ...node, clusterId: cluster.id, approval: null, address: "" }, work.atMs));
       work.tellNode(nodeId, { type: "ENROLLED", at: work.atMs });
-      return { clusterName: cluster.name };
+      return { clusterName: cluster.name, nodeName: name };
     });
   }
 }

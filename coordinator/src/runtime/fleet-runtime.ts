@@ -26,6 +26,7 @@ import { type FencePorts, NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
 import type { RepeatedDecision } from "./repeated-decision.ts";
+import { RotationAlertKeeper } from "./rotation-alerts.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import { suspensionKeeper } from "./suspension-keeper.ts";
 import { WhatIfBoard } from "./what-if-board.ts";
@@ -58,6 +59,8 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly intake: FleetIntake;
   readonly state = new FleetState();
   readonly whatIf: WhatIfBoard;
+  /** Tells of a rotation of the fleet's authority that stands still. */
+  readonly rotationAlerts: RotationAlertKeeper;
   readonly #ports: FleetRuntimePorts;
   /** Every decision goes through it. */
   readonly loop: DecisionLoop;
@@ -104,6 +107,7 @@ export class FleetRuntime implements CoordinatorStatus {
       afterCommit: (changes) => this.#act(changes),
       onBroken: (error) => this.#recover(error),
     });
+    this.rotationAlerts = new RotationAlertKeeper(this.loop, this.state);
     this.#deadlines = new Deadlines(clock, ({ containerId, name, due }) => {
       this.loop
         .submit((work) => work.tellContainer(containerId, { type: "DEADLINE", at: work.atMs, name, due }))

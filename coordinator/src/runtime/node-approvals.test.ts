@@ -70,7 +70,11 @@ test("a node whose token demands approval waits without a certificate through a 
   expect(await refusal(operators.approve(claim(1).nodeId, wrong, "user:eve"))).toBe("invalid_argument");
   await operators.approve(claim(1).nodeId, KEY, "user:eve");
   expect(await ask(1)).toEqual({ kind: "approved" });
-  expect(await enrol(1)).toEqual({ clusterName: "local" });
+  // An operator names it anew before its agent has asked again: that goes on, and is told its name.
+  await operators.update(claim(1).nodeId, { name: "web-1" }, "user:eve");
+  expect(await ask(1)).toEqual({ kind: "approved" });
+  expect(await enrol(1)).toEqual({ clusterName: "local", nodeName: "web-1" });
+  await operators.update(claim(1).nodeId, { name: "host-1" }, "user:eve");
   expect(node(1)?.facts).toMatchObject({ approval: null, certificateSerial: "0a" });
   expect(await refusal(operators.approve(claim(1).nodeId, "", "user:eve"))).toBe("not_awaiting_approval");
   expect(await refusal(operators.deny(claim(1).nodeId, "user:eve"))).toBe("not_awaiting_approval");
@@ -78,6 +82,8 @@ test("a node whose token demands approval waits without a certificate through a 
     `node.awaiting_approval: host-1 at 192.0.2.7 wants to join local and awaits approval; its key is ${KEY}`,
     `node.approved: host-1 was let into the fleet by user:eve; its key is ${KEY}`,
     "node.enrolled: host-1 was enrolled",
+    "node.updated: host-1 has the name web-1 now, set by user:eve",
+    "node.updated: web-1 has the name host-1 now, set by user:eve",
   ]);
 });
 

@@ -2,7 +2,7 @@ import { APPROVAL_WAIT_MS, APPROVALS_WAITING_MAX, type NodeApproval } from "../d
 import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "./clock.ts";
 import type { DecisionLoop } from "./decision-loop.ts";
-import { enrolledFacts, refuseTakenNodeName, tokenRefused } from "./enrolled-facts.ts";
+import { enrolledFacts, refuseTakenNodeName } from "./enrolled-facts.ts";
 import type { FleetState } from "./fleet-state.ts";
 import type { FleetView, NodeFacts, NodeRecord } from "./fleet-view.ts";
 import type { ClaimingNode, EnrolmentWait } from "./operations.ts";
@@ -20,7 +20,7 @@ const LOOK_MS = 60_000;
 export function awaitApproval(work: UnitOfWork, node: ClaimingNode, clusterId: string | null): EnrolmentWait {
   const known = work.node(node.nodeId)?.facts;
   if (known) {
-    if (known.name !== node.name) throw tokenRefused();
+    // Its id says that token and key are the same; an operator may have given it another name meanwhile.
     if (!known.approval) return { kind: "approved" };
     if (known.approval.untilMs > work.atMs) return { kind: "waiting", untilMs: known.approval.untilMs };
     turnAway(work, known, "nobody let it in in time");

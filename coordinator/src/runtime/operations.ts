@@ -139,13 +139,13 @@ export interface Operations {
   cancelMigration(migrationId: string, containerId: string, requestedBy: string): Promise<void>;
   /**
    * Stores a node that enrolled, in the cluster of its token. One that is stored already, under this id and name, only has its
-   * certificate noted. Refusals: name_taken, invalid_argument (token used or expired), busy (the same call is under way).
+   * certificate noted; one that was let in keeps the name that it has by now, whatever it asks for. Refusals:
+   * name_taken, invalid_argument (token used or expired), busy (the same call is under way).
    */
-  enrolNode(node: EnrolledNode): Promise<{ clusterName: string }>;
+  enrolNode(node: EnrolledNode): Promise<EnrolmentOutcome>;
   /**
    * How a node stands whose token demands approval; the first time that it asks it is stored, waits for at most APPROVAL_WAIT_MS and
-   * has used its token. Refusals: name_taken, busy (as many wait as may, or the same call is under way), invalid_argument (its name
-   * was another the first time).
+   * has used its token. Refusals: name_taken, busy (as many wait as may, or the same call is under way).
    */
   awaitApproval(node: ClaimingNode): Promise<EnrolmentWait>;
 }
@@ -173,6 +173,9 @@ export type ClaimingNode = Omit<EnrolledNode, "certificateSerial" | "needsApprov
   /** Where it dials from. */
   readonly address: string;
 };
+
+/** Where a node belongs, and what it is called there, which an operator may have changed since it asked. */
+export type EnrolmentOutcome = { readonly clusterName: string; readonly nodeName: string };
 
 /** "gone": it was turned away, or its token was another's. */
 export type EnrolmentWait =

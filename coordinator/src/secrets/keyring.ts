@@ -49,6 +49,16 @@ export class Keyring {
     return containerSecrets(key, this.#unwrap(key));
   }
 
+  /** Seals the private key of one of the fleet's authorities, of whatever length, under an id of its own. */
+  sealKey(bytes: Buffer): WrappedKey {
+    return this.#wrap(deterministicId("key of an authority", randomBytes(KEY_BYTES).toString("hex")), bytes);
+  }
+
+  /** What sealKey has sealed. Throws UnopenedSecretError. */
+  openKey(key: WrappedKey): Buffer {
+    return this.#unwrap(key);
+  }
+
   /** The same key, sealed by the primary master key. Throws UnopenedSecretError. */
   rewrapped(key: WrappedKey): WrappedKey {
     return this.#wrap(key.id, this.#unwrap(key));

@@ -250,7 +250,7 @@ export class FakeOperations implements Operations, CoordinatorStatus {
     });
   }
 
-  async enrolNode(): Promise<{ clusterName: string }> {
+  async enrolNode(): Promise<never> {
     throw new Refusal("not_leader", "No node enrols here.", "Use a coordinator.");
   }
 

@@ -2,6 +2,8 @@ import type { EntityManager } from "@mikro-orm/postgresql";
 import type { WrappedKey } from "../domain/sealed-text.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { MasterKeyMismatchError, type MasterKeyRegister } from "../secrets/master-key-register.ts";
+import { storedKey } from "./authority-store.ts";
+import { AuthorityEntity } from "./entities/authority-entities.ts";
 import { ContainerKeyEntity, MasterKeyEntity, RegistryEntity } from "./entities/secret-entities.ts";
 import type { Database } from "./open-database.ts";
 
@@ -28,12 +30,14 @@ export class MasterKeyStore implements MasterKeyRegister {
       await em.execute("lock table master_key in exclusive mode");
       const used = await em.execute<{ id: string }[]>(
         `select key_id as id from master_key where scope = ? union select distinct master_key_id from container_key
-          union select distinct master_key_id from registry`,
+           union select distinct master_key_id from registry
+           union select master_key_id from authority where master_key_id is not null`,
         [SCOPE],
       );
       const missing = used.map(({ id }) => id).filter((id) => !keyring.has(id));
       if (missing.length > 0) throw new MasterKeyMismatchError(missing);
-      const rewrapped = (await rewrapAll(em, keyring)) + (await rewrapRegistries(em, keyring));
+      const others = (await rewrapRegistries(em, keyring)) + (await rewrapAuthorities(em, keyring));
+      const rewrapped = (await rewrapAll(em, keyring)) + others;
       await em.upsert(
         MasterKeyEntity,
         { scope: SCOPE, keyId: keyring.primary.id, since: new Date(nowMs) },
@@ -80,6 +84,21 @@ async function rewrapRegistries(em: EntityManager, keyring: Keyring): Promise<nu
     await em.nativeUpdate(RegistryEntity, { server, clusterId }, change);
   }
   return rows.length;
+}
+
+/** The keys of the fleet's authorities, of which there are two at most. */
+async function rewrapAuthorities(em: EntityManager, keyring: Keyring): Promise<number> {
+  const rows = await em.find(
+    AuthorityEntity,
+    { masterKeyId: { $ne: keyring.primary.id } },
+    { disableIdentityMap: true },
+  );
+  const sealed = rows.flatMap((row) => storedKey(row) ?? []);
+  for (const key of sealed) {
+    const { masterKeyId, wrapped } = keyring.rewrapped(key);
+    await em.nativeUpdate(AuthorityEntity, { keyId: key.id }, { masterKeyId, wrapped });
+  }
+  return sealed.length;
 }
 
 /** The key of a container's secrets; null where it has none. */

@@ -48,6 +48,10 @@ export async function forgetThePast(database: Database, retention: Retention, no
          (select command_id from outbox where state <> 'pending' and ended_at < ? limit ?)`,
       [commandsBefore, ROWS_MAX],
     ],
+    [
+      "delete from node_trust where node_id in (select node_id from node_trust t where not exists (select from node n where n.id = t.node_id) limit ?)",
+      [ROWS_MAX],
+    ],
     ["delete from job where id in (select id from job where ended_at < ? limit ?)", [historyBefore, ROWS_MAX]],
     [
       `delete from migration_step where migration_id in

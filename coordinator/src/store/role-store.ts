@@ -4,11 +4,13 @@ import { BUILT_IN_ROLES, RoleBook, type RoleDefinition } from "../permissions/ro
 import { type RoleWish, roleOf } from "../permissions/role-rules.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { etagOf, refuseStale } from "../runtime/etag.ts";
-import { RoleEntity } from "./entities/permission-entities.ts";
+import { RoleEntity, SecondFactorDemandEntity } from "./entities/permission-entities.ts";
 import type { DatabaseOrm } from "./open-database.ts";
 
 /** Roles of one's own at most; one more is refused. */
 export const ROLES_MAX = 100;
+/** In proto notation. */
+const SECOND_FACTOR = "second_factor_required";
 /** Holders that a refusal names. */
 const NAMED_MAX = 5;
 
@@ -27,7 +29,14 @@ export class RoleStore {
 
   /** Every role there is now. */
   async book(): Promise<RoleBook> {
-    return new RoleBook(await ownRoles(this.#orm.em.fork()));
+    const em = this.#orm.em.fork();
+    return new RoleBook(await ownRoles(em), await demandingShipped(em));
+  }
+
+  /** Those of these roles that demand a second factor of people, themselves or by what they include. */
+  async demandingSecondFactor(names: readonly string[]): Promise<string[]> {
+    const book = await this.book();
+    return [...new Set(names)].filter((name) => book.get(name)?.secondFactorDemanded === true);
   }
 
   /** A book with at least these roles, where there are such: without a look at the database where all of them ship. */
@@ -55,8 +64,9 @@ export class RoleStore {
   }
 
   /**
-   * Puts a role in the place of the one of its name; both are checked. Refusals: not_found, role_built_in, invalid_argument
-   * (role-rules.ts), etag_mismatch (`etag` is not empty, and not the role's). `mask`: what of it is changed; empty: all.
+   * Puts a role in the place of the one of its name; both are checked. Refusals: not_found, role_built_in (of one that ships, nothing
+   * but second_factor_required can be changed, alone), invalid_argument (role-rules.ts), etag_mismatch (`etag` is not empty, and not
+   * the role's). `mask`: what of it is changed; empty: all. Without a word on it, a second factor is demanded as before.
    */
   update(
     given: RoleWish,
@@ -66,6 +76,9 @@ export class RoleStore {
   ): Promise<void> {
     return this.#alone(async (em) => {
       const own = await ownRoles(em);
+      if (mask.join() === SECOND_FACTOR && BUILT_IN_ROLES.get(given.name) !== null) {
+        return this.#demand(em, given, { etag, demand: given.secondFactorRequired === true, own }, by, check);
+      }
       refuseMissing(given.name, own);
       refuseStaleRole(etag, given.name, own);
       const before = own.find(({ name }) => name === given.name);
@@ -75,6 +88,10 @@ export class RoleStore {
         description: before && stays("description") ? before.description : given.description,
         includes: before && stays("includes") ? before.includes : given.includes,
         grants: before && stays("grants") ? before.grants : given.grants,
+        secondFactorRequired:
+          stays(SECOND_FACTOR) || (mask.length === 0 && given.secondFactorRequired === undefined)
+            ? before?.secondFactorRequired === true
+            : given.secondFactorRequired === true,
       };
       check(wish, new RoleBook(own));
       await this.#put(
@@ -115,7 +132,30 @@ export class RoleStore {
     const role = roleOf(wish, known);
     if ("message" in role) throw new Refusal("invalid_argument", role.message, role.nextStep, { field: role.field });
     check(role, new RoleBook([...others, role]));
-    await em.upsert(RoleEntity, { ...role, changedBy: by, changedAt: new Date(this.#clock.wallMs()) });
+    const secondFactorRequired = role.secondFactorRequired === true;
+    const changedAt = new Date(this.#clock.wallMs());
+    await em.upsert(RoleEntity, { ...role, secondFactorRequired, changedBy: by, changedAt });
+  }
+
+  /** Whether a role that ships demands a second factor. */
+  async #demand(
+    em: EntityManager,
+    { name }: Pick<RoleWish, "name">,
+    wish: { readonly etag: string; readonly demand: boolean; readonly own: readonly RoleDefinition[] },
+    by: string,
+    check: RoleCheck,
+  ): Promise<void> {
+    const demanding = await demandingShipped(em);
+    const before = new RoleBook(wish.own, demanding);
+    const role = before.get(name);
+    if (role !== null) refuseStale(wish.etag, roleEtag(role), `the role ${name}`);
+    check({ name }, before);
+    if (wish.demand) demanding.add(name);
+    else demanding.delete(name);
+    check({ name }, new RoleBook(wish.own, demanding));
+    const changedAt = new Date(this.#clock.wallMs());
+    if (wish.demand) await em.upsert(SecondFactorDemandEntity, { role: name, changedBy: by, changedAt });
+    else await em.nativeDelete(SecondFactorDemandEntity, { role: name });
   }
 
   /** One change of roles after the other, so that two together make no cycle. */
@@ -129,7 +169,15 @@ export class RoleStore {
 
 async function ownRoles(em: EntityManager): Promise<RoleDefinition[]> {
   const rows = await em.find(RoleEntity, {}, { orderBy: { name: "asc" }, limit: ROLES_MAX, disableIdentityMap: true });
-  return rows.map(({ name, description, includes, grants }) => ({ name, description, includes, grants }));
+  return rows.map(({ name, description, includes, grants, secondFactorRequired }) => ({
+    ...{ name, description, includes, grants, secondFactorRequired },
+  }));
+}
+
+/** The roles that ship and demand a second factor. */
+async function demandingShipped(em: EntityManager): Promise<Set<string>> {
+  const rows = await em.find(SecondFactorDemandEntity, {}, { disableIdentityMap: true });
+  return new Set(rows.map(({ role }) => role));
 }
 
 /** Who holds a role, everywhere or for a part: people by their addresses, tokens by their names; a few of them. */
@@ -149,7 +197,7 @@ async function holdersOf(em: EntityManager, role: string): Promise<string[]> {
 
 function refuseMissing(name: string, own: readonly RoleDefinition[]): void {
   if (BUILT_IN_ROLES.get(name) !== null) {
-    const message = `the role ${name} ships with Lormas: it can be neither changed nor removed`;
+    const message = `the role ${name} ships with Lormas: it can neither be removed nor changed, but for the second factor that it demands`;
     throw new Refusal("role_built_in", message, "make one of your own that includes it", { field: "name" });
   }
   if (own.some((role) => role.name === name)) return;
@@ -157,8 +205,8 @@ function refuseMissing(name: string, own: readonly RoleDefinition[]): void {
 }
 
 /** Stands for what a role is made of. */
-export function roleEtag({ description, includes, grants }: RoleDefinition): string {
-  return etagOf([description, includes, grants]);
+export function roleEtag({ description, includes, grants, secondFactorRequired }: RoleDefinition): string {
+  return etagOf([description, includes, grants, ...(secondFactorRequired === true ? [SECOND_FACTOR] : [])]);
 }
 
 function refuseStaleRole(etag: string, name: string, own: readonly RoleDefinition[]): void {

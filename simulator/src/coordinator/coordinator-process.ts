@@ -78,6 +78,8 @@ export class CoordinatorProcess {
       counters,
       limits: PLANE_LIMITS,
       clock,
+      // Its agents speak without certificates.
+      authoritiesReported: () => undefined,
     };
     this.#heartbeats = new HeartbeatService(services);
     this.#commands = new CommandService(services);

@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { createHash, createPrivateKey, createPublicKey, type webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { splitCertificates } from "@lormas/wire/authority-list.ts";
 import { nodeUri } from "@lormas/wire/node-uri.ts";
 import * as x509 from "@peculiar/x509";
 import type { Clock } from "../../runtime/clock.ts";
@@ -43,7 +44,10 @@ export type IssuedServerCertificate = {
  * and never written over: every node and every join token depends on them.
  */
 export class CertificateAuthority {
+  /** The certificate, and nothing else. */
   readonly caPem: string;
+  /** The key, PKCS #8 in PEM. */
+  readonly keyPem: string;
   /** SHA-256 of the certificate's DER, hex; part of every join token. */
   readonly caDigestHex: string;
   readonly certificate: X509Certificate;
@@ -52,10 +56,17 @@ export class CertificateAuthority {
   readonly #notBeforeMs: number;
   readonly #notAfterMs: number;
   readonly #clock: Clock;
-  readonly #random: RandomSource;
+  readonly #random: Pick<RandomSource, "bytes">;
 
-  private constructor(caPem: string, keys: webcrypto.CryptoKeyPair, clock: Clock, random: RandomSource) {
+  private constructor(
+    caPem: string,
+    keyPem: string,
+    keys: webcrypto.CryptoKeyPair,
+    clock: Clock,
+    random: Pick<RandomSource, "bytes">,
+  ) {
     this.caPem = caPem;
+    this.keyPem = keyPem;
     this.certificate = new X509Certificate(caPem);
     this.caDigestHex = createHash("sha256").update(this.certificate.raw).digest("hex");
     this.#issuer = new x509.X509Certificate(caPem).subject;
@@ -67,13 +78,14 @@ export class CertificateAuthority {
   }
 
   /** Reads the authority of a data directory, or makes it. Rejects when only half of it is there or the halves differ. */
-  static async open(dataDir: string, clock: Clock, random: RandomSource): Promise<CertificateAuthority> {
+  static async open(dataDir: string, clock: Clock, random: Pick<RandomSource, "bytes">): Promise<CertificateAuthority> {
     x509.cryptoProvider.set(crypto);
     const folder = join(dataDir, "pki");
     const keyPath = join(folder, "ca-key.pem");
     const certificatePath = join(folder, "ca-certificate.pem");
     const mark = Buffer.from(random.bytes(8)).toString("hex");
-    const present = await readIfPresent(certificatePath);
+    // Behind it may be others, which are trusted as well.
+    const present = firstCertificate(await readIfPresent(certificatePath));
     let keyPem = await readIfPresent(keyPath);
     if (present !== null && keyPem === null) {
       throw new Error(
@@ -88,7 +100,28 @@ export class CertificateAuthority {
     if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) {
       throw new Error(`${keyPath} does not belong to ${certificatePath}: put both back from the same backup`);
     }
-    return new CertificateAuthority(caPem, keys, clock, random);
+    return new CertificateAuthority(caPem, keyPem, keys, clock, random);
+  }
+
+  /** A new authority, which is kept nowhere yet. */
+  static async make(clock: Clock, random: Pick<RandomSource, "bytes">): Promise<CertificateAuthority> {
+    x509.cryptoProvider.set(crypto);
+    const keyPem = await newKeyPem();
+    const keys = await importKeys(keyPem, "the new key");
+    return new CertificateAuthority(await selfSign(keys, clock, random), keyPem, keys, clock, random);
+  }
+
+  /** An authority that is kept elsewhere. Rejects when the two do not belong together. */
+  static async of(
+    { caPem, keyPem }: { readonly caPem: string; readonly keyPem: string },
+    clock: Clock,
+    random: Pick<RandomSource, "bytes">,
+  ): Promise<CertificateAuthority> {
+    x509.cryptoProvider.set(crypto);
+    const certificate = parseAuthority(caPem, "the authority's certificate");
+    const keys = await importKeys(keyPem, "the authority's key");
+    if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error("the key is another authority's");
+    return new CertificateAuthority(caPem, keyPem, keys, clock, random);
   }
 
   /**
@@ -159,13 +192,17 @@ export class CertificateAuthority {
 }
 
 /** 127 random bits, positive and never short, so that two certificates never share one. */
-function randomSerial(random: RandomSource): string {
+function randomSerial(random: Pick<RandomSource, "bytes">): string {
   const bytes = Buffer.from(random.bytes(16));
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return bytes.toString("hex");
 }
 
-async function selfSign(keys: webcrypto.CryptoKeyPair, clock: Clock, random: RandomSource): Promise<string> {
+async function selfSign(
+  keys: webcrypto.CryptoKeyPair,
+  clock: Clock,
+  random: Pick<RandomSource, "bytes">,
+): Promise<string> {
   const nowMs = clock.wallMs();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(random),
@@ -244,6 +281,10 @@ async function importKeys(keyPem: string, path: string): Promise<webcrypto.Crypt
   } catch (error) {
     throw new Error(`${path} cannot be read as an ECDSA P-256 key in PEM: put it back from a backup`, { cause: error });
   }
+}
+
+function firstCertificate(text: string | null): string | null {
+  return text === null ? null : (splitCertificates(text)[0] ?? text);
 }
 
 function parseAuthority(pem: string, path: string): X509Certificate {

@@ -29,7 +29,7 @@ const ALL = Object.keys(PERMISSIONS) as readonly Permission[];
 export function accessService(plane: PlaneContext): ServiceImpl<typeof AccessService> {
   return {
     whoAmI(_, context) {
-      const { kind, name, role, grants, expiresAt } = callerOf(context);
+      const { kind, name, role, grants, expiresAt, secondFactorDemandedBy = [] } = callerOf(context);
       return {
         kind,
         name,
@@ -42,6 +42,7 @@ export function accessService(plane: PlaneContext): ServiceImpl<typeof AccessSer
             : [grantView({ role: held.name, scopeKind: scope.kind, scopeId: scope.id, scopeName: scope.name })],
         ),
         ...(expiresAt && { expiresAt: timestampFromDate(expiresAt) }),
+        secondFactorDemandedBy: [...secondFactorDemandedBy],
       };
     },
 

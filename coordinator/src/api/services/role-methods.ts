@@ -36,20 +36,21 @@ export function roleMethods(plane: PlaneContext): RoleMethods {
           field: "name",
         });
       }
-      await roles.create(request, requestedBy(context), noMoreThan(callerOf(context)));
+      await roles.create(request, requestedBy(context), checkFor(callerOf(context)));
       forgetIdentities();
       return shown(request.name);
     },
 
     async updateRole(request, context) {
-      const { etag, updateMask: mask } = request;
-      await roles.update(request, { etag, mask }, requestedBy(context), noMoreThan(callerOf(context)));
+      const { etag, updateMask: mask, secondFactorRequired, ...rest } = request;
+      const wish = { ...rest, ...(secondFactorRequired === undefined ? {} : { secondFactorRequired }) };
+      await roles.update(wish, { etag, mask }, requestedBy(context), checkFor(callerOf(context)));
       forgetIdentities();
       return shown(request.name);
     },
 
     async deleteRole({ name, etag }, context) {
-      await roles.remove(name, etag, noMoreThan(callerOf(context)));
+      await roles.remove(name, etag, checkFor(callerOf(context)));
       forgetIdentities();
       return {};
     },
@@ -63,17 +64,28 @@ export async function shownRole({ roles }: Pick<PlaneContext, "roles">, name: st
   return roleView(role);
 }
 
-/** Nobody makes, changes or removes a role that may more than he, everywhere. */
-function noMoreThan(caller: Caller): RoleCheck {
+/**
+ * Nobody makes, changes or removes a role that may more than he, everywhere; nor demands a second factor of himself that he has not: he
+ * could not take it back.
+ */
+function checkFor(caller: Caller): RoleCheck {
   return ({ name }, book) => {
     const role = book.get(name);
     if (role !== null) demandAll(caller, role, { kind: "everything" });
+    if (caller.kind !== "session" || caller.secondFactor === true) return;
+    const own = caller.grants.find((grant) => book.get(grant.role.name)?.secondFactorDemanded === true);
+    if (own === undefined) return;
+    const message = `${caller.name} has no second factor, and the role ${own.role.name} would demand one`;
+    throw new Refusal("no_second_factor", message, "set one up first: lormas auth two-factor on", {
+      field: "second_factor_required",
+    });
   };
 }
 
 function roleView(role: Role) {
-  const { name, description, includes, grants, builtIn } = role;
+  const { name, description, includes, grants, builtIn, secondFactorRequired = false, secondFactorDemanded } = role;
   const permissions = ALL.filter((permission) => role.permits(permission) !== null);
   const named = { name, description, inherits: includes[0] ?? "", includes: [...includes] };
-  return { ...named, grants: [...grants], builtIn, permissions, etag: roleEtag(role) };
+  const factor = { secondFactorRequired, secondFactorDemanded };
+  return { ...named, ...factor, grants: [...grants], builtIn, permissions, etag: roleEtag(role) };
 }

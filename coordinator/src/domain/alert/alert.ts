@@ -8,6 +8,7 @@ export const ALERT_KINDS = [
   "data_on_dead_node",
   "n_plus_one_lost",
   "automatic_migration_suspended",
+  "ca_rotation_stalled",
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

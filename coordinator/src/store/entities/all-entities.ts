@@ -1,6 +1,12 @@
 import { AlertDeliveryEntity, AlertEntity } from "./alert-entities.ts";
 import { AuditEntryEntity, AuditRetentionEntity } from "./audit-entities.ts";
 import {
+  AuthorityCoordinatorEntity,
+  AuthorityEntity,
+  AuthorityRotationEntity,
+  NodeTrustEntity,
+} from "./authority-entities.ts";
+import {
   ActorSnapshotEntity,
   EventEntity,
   LeadershipEntity,
@@ -17,7 +23,7 @@ import {
   NodeHealthEntity,
   RemovedNodeEntity,
 } from "./fleet-entities.ts";
-import { RoleEntity, RoleGrantEntity } from "./permission-entities.ts";
+import { RoleEntity, RoleGrantEntity, SecondFactorDemandEntity } from "./permission-entities.ts";
 import { QuotaEntity } from "./quota-entities.ts";
 import { NamedRequestEntity } from "./request-entities.ts";
 import { ContainerKeyEntity, MasterKeyEntity, RegistryEntity } from "./secret-entities.ts";
@@ -43,6 +49,7 @@ export const allEntities = [
   ApiTokenEntity,
   RoleEntity,
   RoleGrantEntity,
+  SecondFactorDemandEntity,
   CategoryEntity,
   EggEntity,
   EggOriginEntity,
@@ -66,4 +73,8 @@ export const allEntities = [
   QuotaEntity,
   RegistryEntity,
   UsageSampleEntity,
+  AuthorityEntity,
+  AuthorityRotationEntity,
+  AuthorityCoordinatorEntity,
+  NodeTrustEntity,
 ] as const;

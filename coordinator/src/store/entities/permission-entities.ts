@@ -10,11 +10,24 @@ export const RoleEntity = defineEntity({
     description: p.text(),
     includes: p.json<readonly string[]>(),
     grants: p.json<readonly PermissionPattern[]>(),
+    secondFactorRequired: p.boolean().default(false),
     changedBy: p.string().length(320),
     changedAt: p.datetime(),
   },
 });
 export type RoleRow = InferEntity<typeof RoleEntity>;
+
+/** A role that ships and demands a second factor of people. */
+export const SecondFactorDemandEntity = defineEntity({
+  name: "SecondFactorDemand",
+  tableName: "second_factor_demand",
+  properties: {
+    role: p.string().length(63).primary(),
+    changedBy: p.string().length(320),
+    changedAt: p.datetime(),
+  },
+});
+export type SecondFactorDemandRow = InferEntity<typeof SecondFactorDemandEntity>;
 
 /** A role that somebody holds for a cluster or a container; the one for everything is a column of whoever holds it. */
 export const RoleGrantEntity = defineEntity({

@@ -18,8 +18,10 @@ import { Migration20261130181500NamedRequests } from "./migration-20261130181500
 import { Migration20261130183000Quotas } from "./migration-20261130183000-quotas.ts";
 import { Migration20261130190500UsageSamples } from "./migration-20261130190500-usage-samples.ts";
 import { Migration20261130191500Suspensions } from "./migration-20261130191500-suspensions.ts";
+import { Migration20261130221000Authorities } from "./migration-20261130221000-authorities.ts";
 import { Migration20261130221000Registries } from "./migration-20261130221000-registries.ts";
 import { Migration20261130223500ImagePins } from "./migration-20261130223500-image-pins.ts";
+import { Migration20261130223500SecondFactorDemands } from "./migration-20261130223500-second-factor-demands.ts";
 import { Migration20261130230500TokenOwners } from "./migration-20261130230500-token-owners.ts";
 
 /**
@@ -47,7 +49,9 @@ export const allMigrations = [
   { name: "migration-20261130183000-quotas", class: Migration20261130183000Quotas },
   { name: "migration-20261130190500-usage-samples", class: Migration20261130190500UsageSamples },
   { name: "migration-20261130191500-suspensions", class: Migration20261130191500Suspensions },
+  { name: "migration-20261130221000-authorities", class: Migration20261130221000Authorities },
   { name: "migration-20261130221000-registries", class: Migration20261130221000Registries },
   { name: "migration-20261130223500-image-pins", class: Migration20261130223500ImagePins },
+  { name: "migration-20261130223500-second-factor-demands", class: Migration20261130223500SecondFactorDemands },
   { name: "migration-20261130230500-token-owners", class: Migration20261130230500TokenOwners },
 ] as const;

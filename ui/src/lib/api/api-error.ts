@@ -66,6 +66,11 @@ export function mustChangePassword(error: ApiError): boolean {
   return error.code === "password_change_required";
 }
 
+/** True when the API refuses everything until a second factor is set up, which a role demands. */
+export function mustSetUpSecondFactor(error: ApiError): boolean {
+  return error.code === "second_factor_required";
+}
+
 function codeName(code: Code): string {
   const name = Code[code] ?? "unknown";
   return name.replace(/(?<!^)([A-Z])/g, "_$1").toLowerCase();

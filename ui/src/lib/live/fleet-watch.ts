@@ -1,5 +1,5 @@
 import type { WatchResponse } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import { type ApiError, isSignedOut, mustChangePassword, toApiError } from "../api/api-error.ts";
+import { type ApiError, isSignedOut, mustChangePassword, mustSetUpSecondFactor, toApiError } from "../api/api-error.ts";
 import { backoffMs, watchBackoff } from "./backoff.ts";
 import { type Connection, noConnection, silenceMs } from "./connection.ts";
 import {
@@ -77,7 +77,7 @@ export class FleetWatch {
       }
       this.#flush();
       if (signal.aborted) break;
-      if (error !== null && (isSignedOut(error) || mustChangePassword(error))) {
+      if (error !== null && (isSignedOut(error) || mustChangePassword(error) || mustSetUpSecondFactor(error))) {
         this.#connect({ phase: "waiting", retryAtMs: null, error });
         this.#listener.onRefused(error);
         return;

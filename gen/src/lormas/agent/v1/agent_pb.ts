@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lormas/agent/v1/agent.proto.
  */
 export const file_lormas_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKSAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJIjIKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0EhcKA2NzchgBIAEoDEIKukgHegUQQBiAQCJ2ChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkSFgoOY2FfY2VydGlmaWNhdGUYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ+ChBIZWFydGJlYXRSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYubG9ybWFzLmFnZW50LnYxLkhlbGxvSAASLwoJaGVhcnRiZWF0GAIgASgLMhoubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdEgAQhAKB21lc3NhZ2USBbpIAggBIpoDCgVIZWxsbxIdCgtpbmNhcm5hdGlvbhgBIAEoCUIIukgFcgOwAQESHgoNYWdlbnRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIPCgdzZXNzaW9uGAMgASgEEhsKB2FkZHJlc3MYBCABKAlCCrpIB3IFEAEY/QESGAoHcnVudGltZRgFIAEoCUIHukgEcgIYIBI0CghjYXBhY2l0eRgGIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXNCBrpIA8gBARIdCgxhcmNoaXRlY3R1cmUYByABKAlCB7pIBHICGCASGgoIcGxhdGZvcm0YCCABKAlCCLpIBXIDGIACEiIKDXBvcnRfcG9vbF9taW4YCSABKA1CC7pICCoGGP//AygBEiIKDXBvcnRfcG9vbF9tYXgYCiABKA1CC7pICCoGGP//AygBEg8KB2d1YXJkZWQYCyABKAgSHgoMcGVlcl9hZGRyZXNzGAwgASgJQgi6SAVyAxiEAhIgCghmZWF0dXJlcxgUIAMoCUIOukgLkgEIECAiBHICGEAiSQoJUmVzb3VyY2VzEhIKCmNwdV9taWxsaXMYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEhIKCmRpc2tfYnl0ZXMYAyABKAQiqAIKCUhlYXJ0YmVhdBIZCghzZXF1ZW5jZRgBIAEoBEIHukgEMgIoARIPCgdzZXNzaW9uGAIgASgEEikKBXVzYWdlGAMgASgLMhoubG9ybWFzLmFnZW50LnYxLlJlc291cmNlcxITCgtoZWxkX2Zvcl9tcxgEIAEoDRIUCgxyZW1haW5pbmdfbXMYBSABKA0SFQoNbGFzdF9hY2tfc2VlbhgGIAEoBBIsCghjYXBhY2l0eRgHIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSDwoHZ3VhcmRlZBgIIAEoCBIVCg1ydW50aW1lX3JlYWR5GAkgASgIEhgKEG1lbWJlcnNoaXBfZXBvY2gYCiABKAQSEgoKZWxhcHNlZF9tcxgLIAEoBCJwChFIZWFydGJlYXRSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgubG9ybWFzLmFnZW50LnYxLldlbGNvbWVIABIjCgNhY2sYAiABKAsyFC5sb3JtYXMuYWdlbnQudjEuQWNrSABCCQoHbWVzc2FnZSLAAQoHV2VsY29tZRIMCgR0ZXJtGAEgASgEEg8KB3Nlc3Npb24YAiABKAQSNAoGcG9saWN5GAMgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Qga6SAPIAQESEQoJbm9kZV9uYW1lGAQgASgJEhQKDGNsdXN0ZXJfbmFtZRgFIAEoCRI3CgptZW1iZXJzaGlwGAYgASgLMhsubG9ybWFzLmFnZW50LnYxLk1lbWJlcnNoaXBCBrpIA8gBASKMAQoKTWVtYmVyc2hpcBIWCgVlcG9jaBgBIAEoBEIHukgEMgIoARIwCgZ2b3RlcnMYAiADKAsyFi5sb3JtYXMuYWdlbnQudjEuVm90ZXJCCLpIBZIBAhAJEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBIl4KBVZvdGVyEhkKB25vZGVfaWQYASABKAlCCLpIBXIDsAEBEhoKCW5vZGVfbmFtZRgCIAEoCUIHukgEcgIYPxIeCgxwZWVyX2FkZHJlc3MYAyABKAlCCLpIBXIDGIQCIqYBCgtMZWFzZVBvbGljeRIPCgdwcm9maWxlGAEgASgJEhwKC2ludGVydmFsX21zGAIgASgNQge6SAQqAigKEhkKCGxlYXNlX21zGAMgASgNQge6SAQqAihQEhgKB2tpbGxfbXMYBCABKA1CB7pIBCoCKAoSDwoHdm90ZV9tcxgFIAEoDRIQCghzdXJ2aXZhbBgGIAEoCBIQCgh1bmZlbmNlZBgHIAEoCCKVAQoDQWNrEhAKCHNlcXVlbmNlGAEgASgEEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIsCgZwb2xpY3kYBCABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3kSLwoKbWVtYmVyc2hpcBgFIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwIssCCg9Db21tYW5kc1JlcXVlc3QSKQoGYXR0YWNoGAEgASgLMhcubG9ybWFzLmFnZW50LnYxLkF0dGFjaEgAEjAKBnJlc3VsdBgCIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kUmVzdWx0SAASLwoJaW52ZW50b3J5GAMgASgLMhoubG9ybWFzLmFnZW50LnYxLkludmVudG9yeUgAEjEKBnJlcG9ydBgEIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFJlcG9ydEgAEisKB2dvb2RieWUYBSABKAsyGC5sb3JtYXMuYWdlbnQudjEuR29vZGJ5ZUgAEjgKDmNvbnNvbGVfcmVzdWx0GBQgASgLMh4ubG9ybWFzLmFnZW50LnYxLkNvbnNvbGVSZXN1bHRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQi5QEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBBIqCgVpbWFnZRgUIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5Gb3VuZEltYWdlIlUKCkZvdW5kSW1hZ2USLwoGZGlnZXN0GAEgASgJQh+6SBxyGjIYXihzaGEyNTY6WzAtOWEtZl17NjR9KT8kEhYKBG5vdGUYAiABKAlCCLpIBXIDGIAIIlsKCUludmVudG9yeRIPCgdzZXNzaW9uGAEgASgEEj0KCXdvcmtsb2FkcxgCIAMoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IJukgGkgEDEJBOIlsKDldvcmtsb2FkUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEjcKBnN0YXR1cxgCIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IGukgDyAEBIjQKB0dvb2RieWUSDwoHc2Vzc2lvbhgBIAEoBBIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIACIv8CChBDb21tYW5kc1Jlc3BvbnNlEi0KCGF0dGFjaGVkGAEgASgLMhkubG9ybWFzLmFnZW50LnYxLkF0dGFjaGVkSAASKwoHY29tbWFuZBgCIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kSAASMAoKcmVzdWx0X2FjaxgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXN1bHRBY2tIABIuCglvcGVuX2xvZ3MYBCABKAsyGS5sb3JtYXMuYWdlbnQudjEuT3BlbkxvZ3NIABIwCgpjbG9zZV9sb2dzGAUgASgLMhoubG9ybWFzLmFnZW50LnYxLkNsb3NlTG9nc0gAEjYKDWNvbnNvbGVfaW5wdXQYFCABKAsyHS5sb3JtYXMuYWdlbnQudjEuQ29uc29sZUlucHV0SAASOAoOY29uc29sZV9yZXNpemUYFSABKAsyHi5sb3JtYXMuYWdlbnQudjEuQ29uc29sZVJlc2l6ZUgAQgkKB21lc3NhZ2UiGAoIQXR0YWNoZWQSDAoEdGVybRgBIAEoBCLJBAoHQ29tbWFuZBIcCgpjb21tYW5kX2lkGAEgASgJQgi6SAVyA7ABARIMCgR0ZXJtGAIgASgEEg8KB3Nlc3Npb24YAyABKAQSHgoMY29udGFpbmVyX2lkGAQgASgJQgi6SAVyA7ABARINCgVlcG9jaBgFIAEoBBISCgp0aW1lb3V0X21zGAYgASgNEisKB3ByZXBhcmUYByABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEicKBXN0YXJ0GAggASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASJQoEc3RvcBgJIAEoCzIVLmxvcm1hcy5hZ2VudC52MS5TdG9wSAASKQoGcmVtb3ZlGAogASgLMhcubG9ybWFzLmFnZW50LnYxLlJlbW92ZUgAEjQKEHByZXBhcmVfZXF1aXBwZWQYDyABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEjAKDnN0YXJ0X2VxdWlwcGVkGBAgASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SAASKwoHaW5zdGFsbBgRIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5JbnN0YWxsSAASOQoVcHJlcGFyZV93aXRoX3Rlcm1pbmFsGBIgASgLMhgubG9ybWFzLmFnZW50LnYxLlByZXBhcmVIABI1ChNzdGFydF93aXRoX3Rlcm1pbmFsGBMgASgLMhYubG9ybWFzLmFnZW50LnYxLlN0YXJ0SABCDwoGYWN0aW9uEgW6SAIIASKSAQoHUHJlcGFyZRIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgSFAoMYXNrX3JlZ2lzdHJ5GBUgASgIIpABCgVTdGFydBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgSFAoMYXNrX3JlZ2lzdHJ5GBUgASgIInwKB0luc3RhbGwSMwoEc3BlYxgBIAEoCzIdLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFNwZWNCBrpIA8gBARI8CgpyZWdpc3RyaWVzGBQgAygLMh4ubG9ybWFzLmFnZW50LnYxLlJlZ2lzdHJ5TG9naW5CCLpIBZIBAhAIImcKDVJlZ2lzdHJ5TG9naW4SGgoGc2VydmVyGAEgASgJQgq6SAdyBRABGP8BEhwKCHVzZXJuYW1lGAIgASgJQgq6SAdyBRABGIACEhwKCHBhc3N3b3JkGAMgASgJQgq6SAdyBRABGIBAIiMKBFN0b3ASGwoIZ3JhY2VfbXMYASABKA1CCbpIBioEGMDPJCIgCgZSZW1vdmUSFgoOcmVtb3ZlX3ZvbHVtZXMYASABKAgiKQoJUmVzdWx0QWNrEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBIoQBCghPcGVuTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESHAoKdGFpbF9saW5lcxgDIAEoDUIIukgFKgMYkE4SDgoGZm9sbG93GAQgASgIEhAKCHRlcm1pbmFsGBQgASgIIiUKCUNsb3NlTG9ncxIYCgZsb2dfaWQYASABKAlCCLpIBXIDsAEBIrQBCg9QdXNoTG9nc1JlcXVlc3QSDgoGbG9nX2lkGAEgASgJEjIKBWxpbmVzGAIgAygLMhgubG9ybWFzLmFnZW50LnYxLkxvZ0xpbmVCCbpIBpIBAxDoBxINCgVlcnJvchgDIAEoCRIxCgh0ZXJtaW5hbBgUIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5UZXJtaW5hbE91dHB1dBIbCgplcnJvcl9jb2RlGBUgASgJQge6SARyAhhAIkIKDlRlcm1pbmFsT3V0cHV0EhkKBm91dHB1dBgBIAEoDEIJukgGegQYgIAEEhUKDXNraXBwZWRfYnl0ZXMYAiABKAQiTwoHTG9nTGluZRImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc3RyZWFtGAIgASgJEgwKBHRleHQYAyABKAkiEgoQUHVzaExvZ3NSZXNwb25zZSJzCgxDb25zb2xlSW5wdXQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESDQoFZXBvY2gYAyABKAQSGAoEZGF0YRgEIAEoDEIKukgHegUQARiAICKSAQoNQ29uc29sZVJlc2l6ZRIbCglyZXNpemVfaWQYASABKAlCCLpIBXIDsAEBEh4KDGNvbnRhaW5lcl9pZBgCIAEoCUIIukgFcgOwAQESDQoFZXBvY2gYAyABKAQSGAoEcm93cxgEIAEoDUIKukgHKgUY6AcoARIbCgdjb2x1bW5zGAUgASgNQgq6SAcqBRjoBygBImkKDUNvbnNvbGVSZXN1bHQSGgoIaW5wdXRfaWQYASABKAlCCLpIBXIDsAEBEhsKCmVycm9yX2NvZGUYAiABKAlCB7pIBHICGEASHwoNZXJyb3JfbWVzc2FnZRgDIAEoCUIIukgFcgMYgBAyWgoQRW5yb2xtZW50U2VydmljZRJGCgVFbnJvbBIdLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlcXVlc3QaHi5sb3JtYXMuYWdlbnQudjEuRW5yb2xSZXNwb25zZTL3AgoMQWdlbnRTZXJ2aWNlElYKCUhlYXJ0YmVhdBIhLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRSZXF1ZXN0GiIubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwARJTCghDb21tYW5kcxIgLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZHNSZXNwb25zZSgBMAESUQoIUHVzaExvZ3MSIC5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXF1ZXN0GiEubG9ybWFzLmFnZW50LnYxLlB1c2hMb2dzUmVzcG9uc2UoARJnChBSZW5ld0NlcnRpZmljYXRlEigubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0GikubG9ybWFzLmFnZW50LnYxLlJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
+  fileDesc("Chtsb3JtYXMvYWdlbnQvdjEvYWdlbnQucHJvdG8SD2xvcm1hcy5hZ2VudC52MSKfAQoMRW5yb2xSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgq6SAdyBRAQGIACEjsKCW5vZGVfbmFtZRgCIAEoCUIoukglciMyIV5bYS16MC05XVthLXowLTktXXswLDYxfVthLXowLTldJBIXCgNjc3IYAyABKAxCCrpIB3oFEEAYgEASHgoNYWdlbnRfdmVyc2lvbhgEIAEoCUIHukgEcgIYQCKlAQoNRW5yb2xSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhMKC2NlcnRpZmljYXRlGAIgASgJEhYKDmNhX2NlcnRpZmljYXRlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY2x1c3Rlcl9uYW1lGAUgASgJEhEKCW5vZGVfbmFtZRgGIAEoCSJtChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIXCgNjc3IYASABKAxCCrpIB3oFEEAYgEASOQoTdHJ1c3RlZF9hdXRob3JpdGllcxgCIAMoCUIcukgZkgEWEAgiEnIQMg5eWzAtOWEtZl17NjR9JCKdAQoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJEhYKDmNhX2NlcnRpZmljYXRlGAIgASgJEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoTdHJ1c3RlZF9hdXRob3JpdGllcxgEIAMoCUIIukgFkgECEAgifgoQSGVhcnRiZWF0UmVxdWVzdBInCgVoZWxsbxgBIAEoCzIWLmxvcm1hcy5hZ2VudC52MS5IZWxsb0gAEi8KCWhlYXJ0YmVhdBgCIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5IZWFydGJlYXRIAEIQCgdtZXNzYWdlEgW6SAIIASKaAwoFSGVsbG8SHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEh4KDWFnZW50X3ZlcnNpb24YAiABKAlCB7pIBHICGEASDwoHc2Vzc2lvbhgDIAEoBBIbCgdhZGRyZXNzGAQgASgJQgq6SAdyBRABGP0BEhgKB3J1bnRpbWUYBSABKAlCB7pIBHICGCASNAoIY2FwYWNpdHkYBiABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzb3VyY2VzQga6SAPIAQESHQoMYXJjaGl0ZWN0dXJlGAcgASgJQge6SARyAhggEhoKCHBsYXRmb3JtGAggASgJQgi6SAVyAxiAAhIiCg1wb3J0X3Bvb2xfbWluGAkgASgNQgu6SAgqBhj//wMoARIiCg1wb3J0X3Bvb2xfbWF4GAogASgNQgu6SAgqBhj//wMoARIPCgdndWFyZGVkGAsgASgIEh4KDHBlZXJfYWRkcmVzcxgMIAEoCUIIukgFcgMYhAISIAoIZmVhdHVyZXMYFCADKAlCDrpIC5IBCBAgIgRyAhhAIkkKCVJlc291cmNlcxISCgpjcHVfbWlsbGlzGAEgASgNEhQKDG1lbW9yeV9ieXRlcxgCIAEoBBISCgpkaXNrX2J5dGVzGAMgASgEIqgCCglIZWFydGJlYXQSGQoIc2VxdWVuY2UYASABKARCB7pIBDICKAESDwoHc2Vzc2lvbhgCIAEoBBIpCgV1c2FnZRgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXNvdXJjZXMSEwoLaGVsZF9mb3JfbXMYBCABKA0SFAoMcmVtYWluaW5nX21zGAUgASgNEhUKDWxhc3RfYWNrX3NlZW4YBiABKAQSLAoIY2FwYWNpdHkYByABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVzb3VyY2VzEg8KB2d1YXJkZWQYCCABKAgSFQoNcnVudGltZV9yZWFkeRgJIAEoCBIYChBtZW1iZXJzaGlwX2Vwb2NoGAogASgEEhIKCmVsYXBzZWRfbXMYCyABKAQicAoRSGVhcnRiZWF0UmVzcG9uc2USKwoHd2VsY29tZRgBIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5XZWxjb21lSAASIwoDYWNrGAIgASgLMhQubG9ybWFzLmFnZW50LnYxLkFja0gAQgkKB21lc3NhZ2UiwAEKB1dlbGNvbWUSDAoEdGVybRgBIAEoBBIPCgdzZXNzaW9uGAIgASgEEjQKBnBvbGljeRgDIAEoCzIcLmxvcm1hcy5hZ2VudC52MS5MZWFzZVBvbGljeUIGukgDyAEBEhEKCW5vZGVfbmFtZRgEIAEoCRIUCgxjbHVzdGVyX25hbWUYBSABKAkSNwoKbWVtYmVyc2hpcBgGIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5NZW1iZXJzaGlwQga6SAPIAQEijAEKCk1lbWJlcnNoaXASFgoFZXBvY2gYASABKARCB7pIBDICKAESMAoGdm90ZXJzGAIgAygLMhYubG9ybWFzLmFnZW50LnYxLlZvdGVyQgi6SAWSAQIQCRI0CgZwb2xpY3kYAyABKAsyHC5sb3JtYXMuYWdlbnQudjEuTGVhc2VQb2xpY3lCBrpIA8gBASJeCgVWb3RlchIZCgdub2RlX2lkGAEgASgJQgi6SAVyA7ABARIaCglub2RlX25hbWUYAiABKAlCB7pIBHICGD8SHgoMcGVlcl9hZGRyZXNzGAMgASgJQgi6SAVyAxiEAiKmAQoLTGVhc2VQb2xpY3kSDwoHcHJvZmlsZRgBIAEoCRIcCgtpbnRlcnZhbF9tcxgCIAEoDUIHukgEKgIoChIZCghsZWFzZV9tcxgDIAEoDUIHukgEKgIoUBIYCgdraWxsX21zGAQgASgNQge6SAQqAigKEg8KB3ZvdGVfbXMYBSABKA0SEAoIc3Vydml2YWwYBiABKAgSEAoIdW5mZW5jZWQYByABKAgilQEKA0FjaxIQCghzZXF1ZW5jZRgBIAEoBBIMCgR0ZXJtGAIgASgEEg8KB3Nlc3Npb24YAyABKAQSLAoGcG9saWN5GAQgASgLMhwubG9ybWFzLmFnZW50LnYxLkxlYXNlUG9saWN5Ei8KCm1lbWJlcnNoaXAYBSABKAsyGy5sb3JtYXMuYWdlbnQudjEuTWVtYmVyc2hpcCKGAwoPQ29tbWFuZHNSZXF1ZXN0EikKBmF0dGFjaBgBIAEoCzIXLmxvcm1hcy5hZ2VudC52MS5BdHRhY2hIABIwCgZyZXN1bHQYAiABKAsyHi5sb3JtYXMuYWdlbnQudjEuQ29tbWFuZFJlc3VsdEgAEi8KCWludmVudG9yeRgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5JbnZlbnRvcnlIABIxCgZyZXBvcnQYBCABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRSZXBvcnRIABIrCgdnb29kYnllGAUgASgLMhgubG9ybWFzLmFnZW50LnYxLkdvb2RieWVIABI4Cg5jb25zb2xlX3Jlc3VsdBgUIAEoCzIeLmxvcm1hcy5hZ2VudC52MS5Db25zb2xlUmVzdWx0SAASOQoLYXV0aG9yaXRpZXMYFSABKAsyIi5sb3JtYXMuYWdlbnQudjEuQXV0aG9yaXRpZXNSZXBvcnRIAEIQCgdtZXNzYWdlEgW6SAIIASI4CgZBdHRhY2gSHQoLaW5jYXJuYXRpb24YASABKAlCCLpIBXIDsAEBEg8KB3Nlc3Npb24YAiABKAQi5QEKDUNvbW1hbmRSZXN1bHQSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQESCgoCb2sYAiABKAgSGwoKZXJyb3JfY29kZRgDIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAQgASgJQgi6SAVyAxiAEBIvCgZzdGF0dXMYBSABKAsyHy5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTdGF0dXMSDwoHdG9va19tcxgGIAEoBBIqCgVpbWFnZRgUIAEoCzIbLmxvcm1hcy5hZ2VudC52MS5Gb3VuZEltYWdlIlUKCkZvdW5kSW1hZ2USLwoGZGlnZXN0GAEgASgJQh+6SBxyGjIYXihzaGEyNTY6WzAtOWEtZl17NjR9KT8kEhYKBG5vdGUYAiABKAlCCLpIBXIDGIAIImsKEUF1dGhvcml0aWVzUmVwb3J0Ei8KB3RydXN0ZWQYASADKAlCHrpIG5IBGAgBEAgiEnIQMg5eWzAtOWEtZl17NjR9JBIlCgZpc3N1ZXIYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JCIqCglSZW5ld1Nvb24SHQoJd2l0aGluX21zGAEgASgNQgq6SAcqBRiAuJkpIlsKCUludmVudG9yeRIPCgdzZXNzaW9uGAEgASgEEj0KCXdvcmtsb2FkcxgCIAMoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IJukgGkgEDEJBOIlsKDldvcmtsb2FkUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEjcKBnN0YXR1cxgCIAEoCzIfLmxvcm1hcy5hZ2VudC52MS5Xb3JrbG9hZFN0YXR1c0IGukgDyAEBIjQKB0dvb2RieWUSDwoHc2Vzc2lvbhgBIAEoBBIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIACIrEDChBDb21tYW5kc1Jlc3BvbnNlEi0KCGF0dGFjaGVkGAEgASgLMhkubG9ybWFzLmFnZW50LnYxLkF0dGFjaGVkSAASKwoHY29tbWFuZBgCIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kSAASMAoKcmVzdWx0X2FjaxgDIAEoCzIaLmxvcm1hcy5hZ2VudC52MS5SZXN1bHRBY2tIABIuCglvcGVuX2xvZ3MYBCABKAsyGS5sb3JtYXMuYWdlbnQudjEuT3BlbkxvZ3NIABIwCgpjbG9zZV9sb2dzGAUgASgLMhoubG9ybWFzLmFnZW50LnYxLkNsb3NlTG9nc0gAEjYKDWNvbnNvbGVfaW5wdXQYFCABKAsyHS5sb3JtYXMuYWdlbnQudjEuQ29uc29sZUlucHV0SAASOAoOY29uc29sZV9yZXNpemUYFSABKAsyHi5sb3JtYXMuYWdlbnQudjEuQ29uc29sZVJlc2l6ZUgAEjAKCnJlbmV3X3Nvb24YFiABKAsyGi5sb3JtYXMuYWdlbnQudjEuUmVuZXdTb29uSABCCQoHbWVzc2FnZSIYCghBdHRhY2hlZBIMCgR0ZXJtGAEgASgEIskECgdDb21tYW5kEhwKCmNvbW1hbmRfaWQYASABKAlCCLpIBXIDsAEBEgwKBHRlcm0YAiABKAQSDwoHc2Vzc2lvbhgDIAEoBBIeCgxjb250YWluZXJfaWQYBCABKAlCCLpIBXIDsAEBEg0KBWVwb2NoGAUgASgEEhIKCnRpbWVvdXRfbXMYBiABKA0SKwoHcHJlcGFyZRgHIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASJwoFc3RhcnQYCCABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIlCgRzdG9wGAkgASgLMhUubG9ybWFzLmFnZW50LnYxLlN0b3BIABIpCgZyZW1vdmUYCiABKAsyFy5sb3JtYXMuYWdlbnQudjEuUmVtb3ZlSAASNAoQcHJlcGFyZV9lcXVpcHBlZBgPIAEoCzIYLmxvcm1hcy5hZ2VudC52MS5QcmVwYXJlSAASMAoOc3RhcnRfZXF1aXBwZWQYECABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIABIrCgdpbnN0YWxsGBEgASgLMhgubG9ybWFzLmFnZW50LnYxLkluc3RhbGxIABI5ChVwcmVwYXJlX3dpdGhfdGVybWluYWwYEiABKAsyGC5sb3JtYXMuYWdlbnQudjEuUHJlcGFyZUgAEjUKE3N0YXJ0X3dpdGhfdGVybWluYWwYEyABKAsyFi5sb3JtYXMuYWdlbnQudjEuU3RhcnRIAEIPCgZhY3Rpb24SBbpIAggBIpIBCgdQcmVwYXJlEjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCBIUCgxhc2tfcmVnaXN0cnkYFSABKAgikAEKBVN0YXJ0EjMKBHNwZWMYASABKAsyHS5sb3JtYXMuYWdlbnQudjEuV29ya2xvYWRTcGVjQga6SAPIAQESPAoKcmVnaXN0cmllcxgUIAMoCzIeLmxvcm1hcy5hZ2VudC52MS5SZWdpc3RyeUxvZ2luQgi6SAWSAQIQCBIUCgxhc2tfcmVnaXN0cnkYFSABKAgifAoHSW5zdGFsbBIzCgRzcGVjGAEgASgLMh0ubG9ybWFzLmFnZW50LnYxLldvcmtsb2FkU3BlY0IGukgDyAEBEjwKCnJlZ2lzdHJpZXMYFCADKAsyHi5sb3JtYXMuYWdlbnQudjEuUmVnaXN0cnlMb2dpbkIIukgFkgECEAgiZwoNUmVnaXN0cnlMb2dpbhIaCgZzZXJ2ZXIYASABKAlCCrpIB3IFEAEY/wESHAoIdXNlcm5hbWUYAiABKAlCCrpIB3IFEAEYgAISHAoIcGFzc3dvcmQYAyABKAlCCrpIB3IFEAEYgEAiIwoEU3RvcBIbCghncmFjZV9tcxgBIAEoDUIJukgGKgQYwM8kIiAKBlJlbW92ZRIWCg5yZW1vdmVfdm9sdW1lcxgBIAEoCCIpCglSZXN1bHRBY2sSHAoKY29tbWFuZF9pZBgBIAEoCUIIukgFcgOwAQEihAEKCE9wZW5Mb2dzEhgKBmxvZ19pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARIcCgp0YWlsX2xpbmVzGAMgASgNQgi6SAUqAxiQThIOCgZmb2xsb3cYBCABKAgSEAoIdGVybWluYWwYFCABKAgiJQoJQ2xvc2VMb2dzEhgKBmxvZ19pZBgBIAEoCUIIukgFcgOwAQEitAEKD1B1c2hMb2dzUmVxdWVzdBIOCgZsb2dfaWQYASABKAkSMgoFbGluZXMYAiADKAsyGC5sb3JtYXMuYWdlbnQudjEuTG9nTGluZUIJukgGkgEDEOgHEg0KBWVycm9yGAMgASgJEjEKCHRlcm1pbmFsGBQgASgLMh8ubG9ybWFzLmFnZW50LnYxLlRlcm1pbmFsT3V0cHV0EhsKCmVycm9yX2NvZGUYFSABKAlCB7pIBHICGEAiQgoOVGVybWluYWxPdXRwdXQSGQoGb3V0cHV0GAEgASgMQgm6SAZ6BBiAgAQSFQoNc2tpcHBlZF9ieXRlcxgCIAEoBCJPCgdMb2dMaW5lEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdHJlYW0YAiABKAkSDAoEdGV4dBgDIAEoCSISChBQdXNoTG9nc1Jlc3BvbnNlInMKDENvbnNvbGVJbnB1dBIaCghpbnB1dF9pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARINCgVlcG9jaBgDIAEoBBIYCgRkYXRhGAQgASgMQgq6SAd6BRABGIAgIpIBCg1Db25zb2xlUmVzaXplEhsKCXJlc2l6ZV9pZBgBIAEoCUIIukgFcgOwAQESHgoMY29udGFpbmVyX2lkGAIgASgJQgi6SAVyA7ABARINCgVlcG9jaBgDIAEoBBIYCgRyb3dzGAQgASgNQgq6SAcqBRjoBygBEhsKB2NvbHVtbnMYBSABKA1CCrpIByoFGOgHKAEiaQoNQ29uc29sZVJlc3VsdBIaCghpbnB1dF9pZBgBIAEoCUIIukgFcgOwAQESGwoKZXJyb3JfY29kZRgCIAEoCUIHukgEcgIYQBIfCg1lcnJvcl9tZXNzYWdlGAMgASgJQgi6SAVyAxiAEDJaChBFbnJvbG1lbnRTZXJ2aWNlEkYKBUVucm9sEh0ubG9ybWFzLmFnZW50LnYxLkVucm9sUmVxdWVzdBoeLmxvcm1hcy5hZ2VudC52MS5FbnJvbFJlc3BvbnNlMvcCCgxBZ2VudFNlcnZpY2USVgoJSGVhcnRiZWF0EiEubG9ybWFzLmFnZW50LnYxLkhlYXJ0YmVhdFJlcXVlc3QaIi5sb3JtYXMuYWdlbnQudjEuSGVhcnRiZWF0UmVzcG9uc2UoATABElMKCENvbW1hbmRzEiAubG9ybWFzLmFnZW50LnYxLkNvbW1hbmRzUmVxdWVzdBohLmxvcm1hcy5hZ2VudC52MS5Db21tYW5kc1Jlc3BvbnNlKAEwARJRCghQdXNoTG9ncxIgLmxvcm1hcy5hZ2VudC52MS5QdXNoTG9nc1JlcXVlc3QaIS5sb3JtYXMuYWdlbnQudjEuUHVzaExvZ3NSZXNwb25zZSgBEmcKEFJlbmV3Q2VydGlmaWNhdGUSKC5sb3JtYXMuYWdlbnQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaKS5sb3JtYXMuYWdlbnQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_lormas_agent_v1_workload]);
 
 /**
  * A claim of a join token.
@@ -104,6 +104,13 @@ export type EnrolResponse = Message<"lormas.agent.v1.EnrolResponse"> & {
    * @generated from field: string cluster_name = 5;
    */
   clusterName: string;
+
+  /**
+   * The name that the node has, which an operator may have changed since it was asked for; empty: the one that was asked for.
+   *
+   * @generated from field: string node_name = 6;
+   */
+  nodeName: string;
 };
 
 /**
@@ -125,6 +132,14 @@ export type RenewCertificateRequest = Message<"lormas.agent.v1.RenewCertificateR
    * @generated from field: bytes csr = 1;
    */
   csr: Uint8Array;
+
+  /**
+   * The certificate authorities that the node trusts already: SHA-256 of each certificate (DER, hex). Of another than these the
+   * answer is never signed; empty stands for the one that the node enrolled under. See docs/agent-protocol.md, a new authority.
+   *
+   * @generated from field: repeated string trusted_authorities = 2;
+   */
+  trustedAuthorities: string[];
 };
 
 /**
@@ -148,7 +163,7 @@ export type RenewCertificateResponse = Message<"lormas.agent.v1.RenewCertificate
   certificate: string;
 
   /**
-   * The certificate authority, PEM.
+   * The certificate authority that has signed it, PEM.
    *
    * @generated from field: string ca_certificate = 2;
    */
@@ -160,6 +175,14 @@ export type RenewCertificateResponse = Message<"lormas.agent.v1.RenewCertificate
    * @generated from field: google.protobuf.Timestamp not_after = 3;
    */
   notAfter?: Timestamp | undefined;
+
+  /**
+   * Every certificate authority that is to be trusted from now on, PEM, one certificate each, the one that has signed first; what is
+   * not among them is trusted no more. Empty, of a coordinator that knows of one alone: what is trusted stays.
+   *
+   * @generated from field: repeated string trusted_authorities = 4;
+   */
+  trustedAuthorities: string[];
 };
 
 /**
@@ -299,8 +322,8 @@ export type Hello = Message<"lormas.agent.v1.Hello"> & {
 
   /**
    * What this agent can that agents of before could not; a word that a coordinator does not know it overlooks. "console": it takes
-   * ConsoleInput and answers it. "terminal": it takes ConsoleResize and OpenLogs.terminal. What is not named here is never asked of
-   * the agent.
+   * ConsoleInput and answers it. "terminal": it takes ConsoleResize and OpenLogs.terminal. "authorities": it takes RenewSoon and sends
+   * AuthoritiesReport. What is not named here is never asked of the agent.
    *
    * @generated from field: repeated string features = 20;
    */
@@ -777,6 +800,14 @@ export type CommandsRequest = Message<"lormas.agent.v1.CommandsRequest"> & {
      */
     value: ConsoleResult;
     case: "consoleResult";
+  } | {
+    /**
+     * Whom the node trusts: after every attach, and whenever it has changed. Sent only by agents that name the feature "authorities".
+     *
+     * @generated from field: lormas.agent.v1.AuthoritiesReport authorities = 21;
+     */
+    value: AuthoritiesReport;
+    case: "authorities";
   } | { case: undefined; value?: undefined };
 };
 
@@ -910,6 +941,57 @@ export const FoundImageSchema: GenMessage<FoundImage> = /*@__PURE__*/
   messageDesc(file_lormas_agent_v1_agent, 17);
 
 /**
+ * The authorities of a node, as they are on its disk.
+ *
+ * @generated from message lormas.agent.v1.AuthoritiesReport
+ */
+export type AuthoritiesReport = Message<"lormas.agent.v1.AuthoritiesReport"> & {
+  /**
+   * Those that it trusts: SHA-256 of each certificate (DER, hex).
+   *
+   * @generated from field: repeated string trusted = 1;
+   */
+  trusted: string[];
+
+  /**
+   * The one among them that has signed the certificate which the node shows from now on.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+};
+
+/**
+ * Describes the message lormas.agent.v1.AuthoritiesReport.
+ * Use `create(AuthoritiesReportSchema)` to create a new message.
+ */
+export const AuthoritiesReportSchema: GenMessage<AuthoritiesReport> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 18);
+
+/**
+ * Asks for a RenewCertificate before the certificate's age does. Streams that run go on; what comes of it is told by an
+ * AuthoritiesReport.
+ *
+ * @generated from message lormas.agent.v1.RenewSoon
+ */
+export type RenewSoon = Message<"lormas.agent.v1.RenewSoon"> & {
+  /**
+   * The agent waits for a random part of so many milliseconds first, so that a fleet does not come at once. One more RenewSoon while
+   * it waits changes nothing.
+   *
+   * @generated from field: uint32 within_ms = 1;
+   */
+  withinMs: number;
+};
+
+/**
+ * Describes the message lormas.agent.v1.RenewSoon.
+ * Use `create(RenewSoonSchema)` to create a new message.
+ */
+export const RenewSoonSchema: GenMessage<RenewSoon> = /*@__PURE__*/
+  messageDesc(file_lormas_agent_v1_agent, 19);
+
+/**
  * Everything of ours that is on the node.
  *
  * @generated from message lormas.agent.v1.Inventory
@@ -935,7 +1017,7 @@ export type Inventory = Message<"lormas.agent.v1.Inventory"> & {
  * Use `create(InventorySchema)` to create a new message.
  */
 export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 18);
+  messageDesc(file_lormas_agent_v1_agent, 20);
 
 /**
  * One container changed.
@@ -963,7 +1045,7 @@ export type WorkloadReport = Message<"lormas.agent.v1.WorkloadReport"> & {
  * Use `create(WorkloadReportSchema)` to create a new message.
  */
 export const WorkloadReportSchema: GenMessage<WorkloadReport> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 19);
+  messageDesc(file_lormas_agent_v1_agent, 21);
 
 /**
  * A clean end of a session.
@@ -991,7 +1073,7 @@ export type Goodbye = Message<"lormas.agent.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 20);
+  messageDesc(file_lormas_agent_v1_agent, 22);
 
 /**
  * Coordinator to agent on the command stream.
@@ -1060,6 +1142,14 @@ export type CommandsResponse = Message<"lormas.agent.v1.CommandsResponse"> & {
      */
     value: ConsoleResize;
     case: "consoleResize";
+  } | {
+    /**
+     * The node's certificate, or whom it trusts, is to change; sent only to agents that name the feature "authorities".
+     *
+     * @generated from field: lormas.agent.v1.RenewSoon renew_soon = 22;
+     */
+    value: RenewSoon;
+    case: "renewSoon";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1068,7 +1158,7 @@ export type CommandsResponse = Message<"lormas.agent.v1.CommandsResponse"> & {
  * Use `create(CommandsResponseSchema)` to create a new message.
  */
 export const CommandsResponseSchema: GenMessage<CommandsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 21);
+  messageDesc(file_lormas_agent_v1_agent, 23);
 
 /**
  * Answer to Attach.
@@ -1089,7 +1179,7 @@ export type Attached = Message<"lormas.agent.v1.Attached"> & {
  * Use `create(AttachedSchema)` to create a new message.
  */
 export const AttachedSchema: GenMessage<Attached> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 22);
+  messageDesc(file_lormas_agent_v1_agent, 24);
 
 /**
  * One thing to do, once. The agent's journal remembers the id, so that a repeated command answers with the stored result.
@@ -1229,7 +1319,7 @@ export type Command = Message<"lormas.agent.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 23);
+  messageDesc(file_lormas_agent_v1_agent, 25);
 
 /**
  * See Command.prepare.
@@ -1264,7 +1354,7 @@ export type Prepare = Message<"lormas.agent.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 24);
+  messageDesc(file_lormas_agent_v1_agent, 26);
 
 /**
  * See Command.start.
@@ -1301,7 +1391,7 @@ export type Start = Message<"lormas.agent.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 25);
+  messageDesc(file_lormas_agent_v1_agent, 27);
 
 /**
  * See Command.install.
@@ -1329,7 +1419,7 @@ export type Install = Message<"lormas.agent.v1.Install"> & {
  * Use `create(InstallSchema)` to create a new message.
  */
 export const InstallSchema: GenMessage<Install> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 26);
+  messageDesc(file_lormas_agent_v1_agent, 28);
 
 /**
  * Who to be at a registry. It is written to no disk, and to no log.
@@ -1364,7 +1454,7 @@ export type RegistryLogin = Message<"lormas.agent.v1.RegistryLogin"> & {
  * Use `create(RegistryLoginSchema)` to create a new message.
  */
 export const RegistryLoginSchema: GenMessage<RegistryLogin> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 27);
+  messageDesc(file_lormas_agent_v1_agent, 29);
 
 /**
  * See Command.stop.
@@ -1385,7 +1475,7 @@ export type Stop = Message<"lormas.agent.v1.Stop"> & {
  * Use `create(StopSchema)` to create a new message.
  */
 export const StopSchema: GenMessage<Stop> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 28);
+  messageDesc(file_lormas_agent_v1_agent, 30);
 
 /**
  * See Command.remove.
@@ -1406,7 +1496,7 @@ export type Remove = Message<"lormas.agent.v1.Remove"> & {
  * Use `create(RemoveSchema)` to create a new message.
  */
 export const RemoveSchema: GenMessage<Remove> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 29);
+  messageDesc(file_lormas_agent_v1_agent, 31);
 
 /**
  * See CommandsResponse.result_ack.
@@ -1427,7 +1517,7 @@ export type ResultAck = Message<"lormas.agent.v1.ResultAck"> & {
  * Use `create(ResultAckSchema)` to create a new message.
  */
 export const ResultAckSchema: GenMessage<ResultAck> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 30);
+  messageDesc(file_lormas_agent_v1_agent, 32);
 
 /**
  * Asks for a container's output.
@@ -1477,7 +1567,7 @@ export type OpenLogs = Message<"lormas.agent.v1.OpenLogs"> & {
  * Use `create(OpenLogsSchema)` to create a new message.
  */
 export const OpenLogsSchema: GenMessage<OpenLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 31);
+  messageDesc(file_lormas_agent_v1_agent, 33);
 
 /**
  * See CommandsResponse.close_logs.
@@ -1498,7 +1588,7 @@ export type CloseLogs = Message<"lormas.agent.v1.CloseLogs"> & {
  * Use `create(CloseLogsSchema)` to create a new message.
  */
 export const CloseLogsSchema: GenMessage<CloseLogs> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 32);
+  messageDesc(file_lormas_agent_v1_agent, 34);
 
 /**
  * Log lines on their way up.
@@ -1548,7 +1638,7 @@ export type PushLogsRequest = Message<"lormas.agent.v1.PushLogsRequest"> & {
  * Use `create(PushLogsRequestSchema)` to create a new message.
  */
 export const PushLogsRequestSchema: GenMessage<PushLogsRequest> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 33);
+  messageDesc(file_lormas_agent_v1_agent, 35);
 
 /**
  * A piece of what a terminal shows.
@@ -1577,7 +1667,7 @@ export type TerminalOutput = Message<"lormas.agent.v1.TerminalOutput"> & {
  * Use `create(TerminalOutputSchema)` to create a new message.
  */
 export const TerminalOutputSchema: GenMessage<TerminalOutput> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 34);
+  messageDesc(file_lormas_agent_v1_agent, 36);
 
 /**
  * One line of output.
@@ -1612,7 +1702,7 @@ export type LogLine = Message<"lormas.agent.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 35);
+  messageDesc(file_lormas_agent_v1_agent, 37);
 
 /**
  * End of a reading.
@@ -1627,7 +1717,7 @@ export type PushLogsResponse = Message<"lormas.agent.v1.PushLogsResponse"> & {
  * Use `create(PushLogsResponseSchema)` to create a new message.
  */
 export const PushLogsResponseSchema: GenMessage<PushLogsResponse> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 36);
+  messageDesc(file_lormas_agent_v1_agent, 38);
 
 /**
  * Bytes for the standard input of a copy. It is no Command: nothing of it is journalled or repeated, so it reaches the process once
@@ -1670,7 +1760,7 @@ export type ConsoleInput = Message<"lormas.agent.v1.ConsoleInput"> & {
  * Use `create(ConsoleInputSchema)` to create a new message.
  */
 export const ConsoleInputSchema: GenMessage<ConsoleInput> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 37);
+  messageDesc(file_lormas_agent_v1_agent, 39);
 
 /**
  * The size of the window through which somebody looks at the terminal of a copy. Answered by a ConsoleResult, in order with the inputs
@@ -1720,7 +1810,7 @@ export type ConsoleResize = Message<"lormas.agent.v1.ConsoleResize"> & {
  * Use `create(ConsoleResizeSchema)` to create a new message.
  */
 export const ConsoleResizeSchema: GenMessage<ConsoleResize> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 38);
+  messageDesc(file_lormas_agent_v1_agent, 40);
 
 /**
  * The outcome of one input, or of one resize; sent once.
@@ -1758,7 +1848,7 @@ export type ConsoleResult = Message<"lormas.agent.v1.ConsoleResult"> & {
  * Use `create(ConsoleResultSchema)` to create a new message.
  */
 export const ConsoleResultSchema: GenMessage<ConsoleResult> = /*@__PURE__*/
-  messageDesc(file_lormas_agent_v1_agent, 39);
+  messageDesc(file_lormas_agent_v1_agent, 41);
 
 /**
  * Enrolment is the one service that is answered without a client certificate.
