@@ -7,6 +7,7 @@ import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
 import { containerRecord, unackedResults } from "../journal/journal-state.ts";
 import { type ContainerRuntime, type ObservedContainer, RuntimeFault } from "../runtime/container-runtime.ts";
+import type { UnplainCase } from "../session/plain-command.ts";
 import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
 import { CommandTime } from "./command-time.ts";
 import { ContainerSlot, type SeenOfCommand, SLOT_WAITING_MAX } from "./container-slot.ts";
@@ -331,15 +332,10 @@ export class Executor {
         return SUCCEEDED;
       case "install":
         return reinstallVolume(command, action.value, slot, time, this.#startParts());
-      // `plainCommand` has made others of these.
-      case "prepareEquipped":
-      case "startEquipped":
-      case "prepareWithTerminal":
-      case "startWithTerminal":
-      case undefined:
-        return failed("unknown_command", "this agent does not know the command: update the agent");
       default:
-        throw new Error(`unknown action ${JSON.stringify(action satisfies never)}`);
+        // `plainCommand` has made others of those that have a name of their own.
+        action.case satisfies UnplainCase | undefined;
+        return failed("unknown_command", "this agent does not know the command: update the agent");
     }
   }
 
