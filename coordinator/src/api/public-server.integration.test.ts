@@ -147,6 +147,13 @@ test.skipIf(!existsSync(BUILT_DASHBOARD))(
   },
 );
 
+/** What says why it has nothing to show: a token has no account, and nobody has served agents on this database. */
+const ANSWERS: Readonly<Record<string, number>> = {
+  "/api/v1/access/profile": 409,
+  "/api/v1/access/sessions": 409,
+  "/api/v1/authority": 404,
+};
+
 test("openapi.json describes the routes that are served", async () => {
   const { plane, token } = await start();
   const document = (await (await fetch(`${plane.url}/openapi.json`)).json()) as { paths: Record<string, object> };
@@ -155,9 +162,7 @@ test("openapi.json describes the routes that are served", async () => {
   const plain = readable.map(([path]) => path).filter((path) => !path.includes("{"));
   for (const path of plain) {
     const answer = await fetch(plane.url + path, { headers: { authorization: `Bearer ${token}` } });
-    // A token has no account of its own, which is an answer as well.
-    const status = ["/api/v1/access/profile", "/api/v1/access/sessions"].includes(path) ? 409 : 200;
-    expect([path, answer.status]).toEqual([path, status]);
+    expect([path, answer.status]).toEqual([path, ANSWERS[path] ?? 200]);
   }
 });
 
