@@ -24,13 +24,10 @@ const rooms = [
 const testPostgres = ["coordinator/src/store/test-postgres-setup.ts"];
 const never = ["**/node_modules/**", "**/build/**", "**/.svelte-kit/**", "**/.lormas/**"];
 
-/** What starts processes, databases or engines. */
-const patient = { exclude: never, globalSetup: testPostgres, testTimeout: 90_000, hookTimeout: 120_000 };
-
 /**
- * `*.test.ts` beside the code decides on values alone and is quick. `*.integration.test.ts`, and every test of e2e/,
- * starts processes, databases or engines; it gets more time. Those of e2e/timed hold the product to a number of seconds and
- * run one after the other, when nothing else does. Playwright's tests are e2e/**\/*.spec.ts and run on their own.
+ * `*.test.ts` beside the code decides on values alone and is quick. `*.integration.test.ts` starts processes, databases or
+ * engines; it gets more time. Playwright's tests are e2e/**\/*.spec.ts and run on their own; the other tests of whole fleets,
+ * e2e/**\/*.test.ts, run with the fault campaigns (vitest.fleets.config.ts).
  */
 export default defineConfig({
   test: {
@@ -61,13 +58,11 @@ export default defineConfig({
         test: {
           name: "integration",
           include: [`{${rooms.join(",")}}/**/*.integration.test.ts`],
-          ...patient,
+          exclude: never,
+          globalSetup: testPostgres,
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
         },
-      },
-      { extends: true as const, test: { name: "e2e", include: ["e2e/*.test.ts"], ...patient } },
-      {
-        extends: true as const,
-        test: { name: "timed", include: ["e2e/timed/*.test.ts"], ...patient, fileParallelism: false },
       },
     ],
   },

@@ -10,6 +10,7 @@ import { repositoryRoot } from "./bootstrap.mjs";
 import { FAULT_SUITES, type FaultSuite } from "./fault-suites.ts";
 import { killAll, processesOf, RUN_MARK } from "./test-leftovers.ts";
 import { closingLine, failure, skipLines, sum, type Tally } from "./test-tally.ts";
+import { ensureUiBuilt } from "./ui-build.mjs";
 
 /** How long what ended may take to be gone before it counts as left behind. */
 const LEFTOVER_GRACE_MS = 5_000;
@@ -78,6 +79,8 @@ async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
   return sum(parts);
 }
 
+// Whole fleets have a dashboard.
+console.log(`dashboard: ${ensureUiBuilt()}`);
 const suites = FAULT_SUITES.filter(({ name, onlyNamed }) => (wanted.length === 0 ? !onlyNamed : wanted.includes(name)));
 const parts: Tally[] = [];
 for (const suite of suites) if (ended === undefined) parts.push(await run(suite));

@@ -21,6 +21,11 @@ const seeds = ["--seeds", "2000", "--from", "commit", "--nodes", "random", "--fa
 
 /** Every campaign, in the order in which they run. */
 export const FAULT_SUITES: readonly FaultSuite[] = [
+  {
+    name: "fleets",
+    args: ["node_modules/vitest/vitest.mjs", "run", "-c", "vitest.fleets.config.ts"],
+    limitMs: 15 * 60_000,
+  },
   { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 20 * 60_000 },
   {
     name: "failpoints-in-every-story",

@@ -46,6 +46,7 @@ export function sameContainerForPlacement(before: ContainerRecord | undefined, a
       a.resources === b.resources &&
       a.ports === b.ports &&
       a.runtimes === b.runtimes &&
+      a.terminal === b.terminal &&
       a.demands === b.demands)
   );
 }
