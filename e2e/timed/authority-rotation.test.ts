@@ -5,9 +5,9 @@ import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { type Authority, RotationPhase } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { authorityId, issuerOf, readAuthorities } from "@lormas/wire/authority-list.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { until } from "../lab/src/until.ts";
-import { BEATING, CopyRecords, offerBeatingEgg } from "./fleet/beating-copy.ts";
-import { ProcessFleet } from "./fleet/process-fleet.ts";
+import { until } from "../../lab/src/until.ts";
+import { BEATING, CopyRecords, offerBeatingEgg } from "../fleet/beating-copy.ts";
+import { ProcessFleet } from "../fleet/process-fleet.ts";
 
 /** The authority of a fleet of real processes is replaced: two coordinators on one database, three agents that vote for each other. */
 const NODES = ["node-1", "node-2", "node-3"];
