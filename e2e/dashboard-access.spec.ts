@@ -101,7 +101,7 @@ test("a role of one's own is made of others and of single permissions, changed, 
   expect((await crew())?.grants).toEqual(["container:restart", "container:*"]);
   await holdsEverywhere(page, "role");
   await dashboard.open("/roles/operator");
-  await expect(page.getByText("It can be neither changed nor removed")).toBeVisible();
+  await expect(page.getByText("It can neither be removed nor changed, but for the second factor")).toBeVisible();
   await expect(page.getByRole("button", { name: "Save the role" })).toHaveCount(0);
 });
 
