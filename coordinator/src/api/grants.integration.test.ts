@@ -143,6 +143,7 @@ test("what a wish costs in N+1 names nothing to those who may not see everything
     const scope = cluster
       ? ({ kind: "cluster", id: GAMES_ID, name: "games" } as const)
       : { kind: "everything" as const };
+    // All that is read of a caller here.
     return { grants: [{ role, scope }] } as unknown as Caller;
   };
   const warns = async () => ({ warnings: ["if node-1 dies, shop would be without a place"] });

@@ -48,7 +48,8 @@ beforeAll(async () => {
 });
 afterAll(() => scoped.rig.close());
 
-const sql = (text: string, params: unknown[] = []) => scoped.rig.database.database.orm.em.fork().execute(text, params);
+const sql = <Row extends object>(text: string, params: unknown[] = []): Promise<Row[]> =>
+  scoped.rig.database.database.orm.em.fork().execute<Row[]>(text, params);
 
 /** What a watch tells until `enough` says that it is; ended then. */
 async function watched(api: Client, after: bigint, enough: (changes: readonly Change[]) => boolean): Promise<Change[]> {
@@ -204,6 +205,6 @@ test("health tells of the nodes that may be seen", async () => {
 });
 
 async function specOfArena() {
-  const [row] = (await sql("select spec from container where name = 'arena'")) as unknown as { spec: object }[];
+  const [row] = await sql<{ spec: object }>("select spec from container where name = 'arena'");
   return row?.spec;
 }

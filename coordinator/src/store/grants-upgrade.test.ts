@@ -16,7 +16,8 @@ const GAMES_ID = "00000000-0000-4000-8000-000000000002";
 
 test("tokens keep their roles, and events of before get the clusters of their node and their container", async () => {
   const { orm } = database.database;
-  const sql = (text: string, params: unknown[] = []) => orm.em.fork().execute(text, params);
+  const sql = <Row extends object>(text: string, params: unknown[] = []): Promise<Row[]> =>
+    orm.em.fork().execute<Row[]>(text, params);
   await new TestFleet(orm, systemClock).seed();
   await orm.migrator.down({ to: "migration-20261130063800-egg-origins" });
   await sql(
@@ -40,10 +41,10 @@ test("tokens keep their roles, and events of before get the clusters of their no
   }
   const ran = await migrateDatabase(database.url, silentLog);
   expect(ran).toEqual(expect.arrayContaining(["migration-20261130124000-grants", "migration-20261130130500-roles"]));
-  const tokens = (await sql("select name, role from api_token")) as unknown[];
+  const tokens = await sql("select name, role from api_token");
   expect(tokens).toEqual([{ name: "ci", role: "operator" }]);
-  const events = (await sql(
+  const events = await sql<{ clusters: string[] }>(
     "select array(select unnest(cluster_ids)::text order by 1) as clusters from event order by sequence",
-  )) as unknown as { clusters: string[] }[];
+  );
   expect(events.map(({ clusters }) => clusters)).toEqual([[CLUSTER_ID], [CLUSTER_ID, GAMES_ID], [GAMES_ID], []]);
 });

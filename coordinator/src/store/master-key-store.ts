@@ -36,29 +36,29 @@ export class MasterKeyStore implements MasterKeyRegister {
       );
       const missing = used.map(({ id }) => id).filter((id) => !keyring.has(id));
       if (missing.length > 0) throw new MasterKeyMismatchError(missing);
-      const others = (await rewrapRegistries(em, keyring)) + (await rewrapAuthorities(em, keyring));
-      const rewrapped = (await rewrapAll(em, keyring)) + others;
+      let count = 0;
+      for (const rewrap of [rewrapContainers, rewrapRegistries, rewrapAuthorities]) count += await rewrap(em, keyring);
       await em.upsert(
         MasterKeyEntity,
         { scope: SCOPE, keyId: keyring.primary.id, since: new Date(nowMs) },
         { onConflictFields: ["scope"] },
       );
-      return rewrapped;
+      return count;
     });
   }
 }
 
 /** The keys of every container under the primary master key; answers how many were under another. */
-async function rewrapAll(em: EntityManager, keyring: Keyring): Promise<number> {
-  for (let rewrapped = 0; ; ) {
-    const rows = await em.find(
-      ContainerKeyEntity,
-      { masterKeyId: { $ne: keyring.primary.id } },
-      { limit: ROWS_PER_STATEMENT, orderBy: { containerId: "asc" }, disableIdentityMap: true },
-    );
-    if (rows.length === 0) return rewrapped;
+async function rewrapContainers(em: EntityManager, keyring: Keyring): Promise<number> {
+  for (let count = 0; ; ) {
+    const rows = await em.find(ContainerKeyEntity, underAnother(keyring), {
+      limit: ROWS_PER_STATEMENT,
+      orderBy: { containerId: "asc" },
+      disableIdentityMap: true,
+    });
+    if (rows.length === 0) return count;
     const changed = rows.map((row) => {
-      const { masterKeyId, wrapped } = keyring.rewrapped(row);
+      const { masterKeyId, wrapped } = rewrapped(keyring, row);
       return { container_id: row.containerId, master_key_id: masterKeyId, wrapped };
     });
     await em.execute(
@@ -67,38 +67,33 @@ async function rewrapAll(em: EntityManager, keyring: Keyring): Promise<number> {
         where k.container_id = v.container_id`,
       [JSON.stringify(changed)],
     );
-    rewrapped += rows.length;
+    count += rows.length;
   }
 }
 
 /** The same of the keys of logins, which are few. */
 async function rewrapRegistries(em: EntityManager, keyring: Keyring): Promise<number> {
-  const rows = await em.find(
-    RegistryEntity,
-    { masterKeyId: { $ne: keyring.primary.id } },
-    { disableIdentityMap: true },
-  );
-  for (const { server, clusterId, keyId, masterKeyId, wrapped } of rows) {
-    const again = keyring.rewrapped({ id: keyId, masterKeyId, wrapped });
-    const change = { masterKeyId: again.masterKeyId, wrapped: again.wrapped };
-    await em.nativeUpdate(RegistryEntity, { server, clusterId }, change);
+  const rows = await em.find(RegistryEntity, underAnother(keyring), { disableIdentityMap: true });
+  for (const { server, clusterId, keyId, ...key } of rows) {
+    await em.nativeUpdate(RegistryEntity, { server, clusterId }, rewrapped(keyring, { ...key, id: keyId }));
   }
   return rows.length;
 }
 
-/** The keys of the fleet's authorities, of which there are two at most. */
+/** The same of the keys of the fleet's authorities, of which there are two at most. */
 async function rewrapAuthorities(em: EntityManager, keyring: Keyring): Promise<number> {
-  const rows = await em.find(
-    AuthorityEntity,
-    { masterKeyId: { $ne: keyring.primary.id } },
-    { disableIdentityMap: true },
-  );
-  const sealed = rows.flatMap((row) => storedKey(row) ?? []);
-  for (const key of sealed) {
-    const { masterKeyId, wrapped } = keyring.rewrapped(key);
-    await em.nativeUpdate(AuthorityEntity, { keyId: key.id }, { masterKeyId, wrapped });
-  }
-  return sealed.length;
+  const rows = await em.find(AuthorityEntity, underAnother(keyring), { disableIdentityMap: true });
+  const keys = rows.flatMap((row) => storedKey(row) ?? []);
+  for (const key of keys) await em.nativeUpdate(AuthorityEntity, { keyId: key.id }, rewrapped(keyring, key));
+  return keys.length;
+}
+
+const underAnother = (keyring: Keyring) => ({ masterKeyId: { $ne: keyring.primary.id } });
+
+/** The columns of a key that is under the primary master key from now on. */
+function rewrapped(keyring: Keyring, key: WrappedKey): Omit<WrappedKey, "id"> {
+  const { masterKeyId, wrapped } = keyring.rewrapped(key);
+  return { masterKeyId, wrapped };
 }
 
 /** The key of a container's secrets; null where it has none. */

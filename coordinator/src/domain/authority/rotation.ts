@@ -106,8 +106,10 @@ function nodeBlocker({ phase, startedAtMs }: Rotation, node: RotationNode): Rota
   const { id, name, clusterId, living, report } = node;
   const lacks =
     phase === "trusting" ? "does not trust the new authority yet" : "has no certificate of the new authority yet";
+  // A stored moment written out: no clock is read here.
+  const until = new Date((startedAtMs ?? 0) + AWAY_MAX_MS).toISOString();
   const reason = !living
-    ? `is away and ${lacks}: it is waited for until ${new Date((startedAtMs ?? 0) + AWAY_MAX_MS).toISOString()}; start its agent, or leave it behind`
+    ? `is away and ${lacks}: it is waited for until ${until}; start its agent, or leave it behind`
     : report === null
       ? "has an agent that knows of no rotation: update the agent, or leave the node behind"
       : `${lacks}: it is asked again and again; look into its agent's log`;

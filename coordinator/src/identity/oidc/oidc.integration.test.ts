@@ -104,6 +104,7 @@ test("an address that the provider has not verified makes no account and links n
   for (const person of [
     { email: "eve@example.org", email_verified: false },
     { email: "eve@example.org" },
+    // In words, as some providers have it; the type of a right answer rules it out.
     { email: "nobody@example.org", email_verified: "true" as unknown as boolean },
     { email_verified: true },
   ]) {
