@@ -16,7 +16,7 @@ import type { AgentHeartbeat } from "./agent-intake.ts";
 import type { Clock } from "./clock.ts";
 import type { FenceHook, FenceRequest } from "./fence-hook.ts";
 import { NodeFencing } from "./node-fencing.ts";
-import { finiteWaitMs, signsAt } from "./node-signs.ts";
+import { finiteWaitMs, SignsAt } from "./node-signs.ts";
 import type { LiveNode } from "./operations.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import { NO_SIGNS, type NodeSigns, type SignsOf } from "./voting-group.ts";
@@ -262,7 +262,7 @@ export class NodeWatch {
     return (nodeId) => {
       const watched = this.#nodes.get(nodeId);
       if (!watched) return NO_SIGNS;
-      return signsAt(watched.ledger, watched.blocked !== null, this.#ports.historyOf(nodeId), nowMs);
+      return new SignsAt(watched.ledger, watched.blocked !== null, this.#ports.historyOf(nodeId), nowMs);
     };
   }
 

@@ -1,6 +1,6 @@
 import { openSync, readSync } from "node:fs";
+import { sparinglyAsked } from "./boot-clock.ts";
 import type { Clock } from "./clock.ts";
-import { askedOnceAnEvent } from "./event-clock.ts";
 
 /** Node's timers are signed 32-bit milliseconds; a longer delay is cut in pieces. */
 const TIMER_MAX_MS = 0x7fffffff;
@@ -22,7 +22,7 @@ function bootClock(): () => number {
     const length = readSync(fd, buffer, 0, buffer.length, 0);
     return Math.round(Number.parseFloat(buffer.toString("latin1", 0, length)) * 1_000);
   };
-  return askedOnceAnEvent(uptimeMs, () => performance.now());
+  return sparinglyAsked(uptimeMs, { monotonicMs: () => performance.now(), wallMs: () => Date.now() });
 }
 
 /** The machine's own clocks. */

@@ -39,7 +39,7 @@ export function groupView(
 ): Omit<GroupView, "aloneForLong"> {
   const history = fleet.membership(cluster.id);
   const serving = own.filter(({ snapshot }) => snapshot.value !== "pending");
-  const seen = (node: NodeRecord): GroupNode => groupNode(node, signsOf);
+  const seen = (node: NodeRecord): GroupNode => new SeenNode(node, signsOf(node.facts.id));
   return {
     policy: cluster.policy,
     history,
@@ -63,25 +63,40 @@ function borrowableNodes(fleet: FleetView, clusterId: string, history: Membershi
   return [...found.values()];
 }
 
-function groupNode({ facts, snapshot }: NodeRecord, signsOf: SignsOf): GroupNode {
-  const signs = signsOf(facts.id);
-  return {
-    nodeId: facts.id,
-    nodeName: facts.name,
-    peerAddress: facts.peerAddress,
-    dead: snapshot.value === "dead",
-    sound: facts.guarded && facts.clockSound,
-    // Found out when it is asked for: of most nodes of a large group it is not.
-    get confirmed() {
-      return snapshot.value === "healthy" && signs.confirmed;
-    },
-    get proves() {
-      return signs.proves;
-    },
-    get undecided() {
-      return signs.undecided;
-    },
-  };
+/** What of it is found out when it is asked for: of most nodes of a large group it is not. */
+class SeenNode implements GroupNode {
+  readonly #node: NodeRecord;
+  readonly #signs: NodeSigns;
+
+  constructor(node: NodeRecord, signs: NodeSigns) {
+    this.#node = node;
+    this.#signs = signs;
+  }
+
+  get nodeId(): string {
+    return this.#node.facts.id;
+  }
+  get nodeName(): string {
+    return this.#node.facts.name;
+  }
+  get peerAddress(): string {
+    return this.#node.facts.peerAddress;
+  }
+  get dead(): boolean {
+    return this.#node.snapshot.value === "dead";
+  }
+  get sound(): boolean {
+    return this.#node.facts.guarded && this.#node.facts.clockSound;
+  }
+  get confirmed(): boolean {
+    return this.#node.snapshot.value === "healthy" && this.#signs.confirmed;
+  }
+  get proves(): boolean {
+    return this.#signs.proves;
+  }
+  get undecided(): boolean {
+    return this.#signs.undecided;
+  }
 }
 
 /**

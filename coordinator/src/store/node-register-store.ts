@@ -1,6 +1,7 @@
 import type { NodeRegister, RegisteredNode } from "../agents/node-register.ts";
 import { NodeEntity } from "./entities/fleet-entities.ts";
 import type { Database } from "./open-database.ts";
+import { uuidArray } from "./read-model/snapshot.ts";
 
 /** Enrolled nodes in PostgreSQL, as far as the agent plane asks. */
 export class NodeRegisterStore implements NodeRegister {
@@ -16,10 +17,13 @@ export class NodeRegisterStore implements NodeRegister {
   }
 
   async refusedAmong(nodeIds: readonly string[]): Promise<string[]> {
-    const em = this.#database.orm.em.fork();
-    const accepted = await em.find(NodeEntity, { id: { $in: [...nodeIds] }, revokedAt: null }, { fields: ["id"] });
-    const ids = new Set(accepted.map((node) => node.id));
-    return nodeIds.filter((id) => !ids.has(id));
+    // Asked of every node that is connected, again and again; of most there is nothing to tell.
+    const refused = await this.#database.orm.em.fork().execute<{ id: string }[]>(
+      `select asked.id from unnest(?::uuid[]) as asked (id)
+        where not exists (select 1 from node where node.id = asked.id and node.revoked_at is null)`,
+      [uuidArray(nodeIds)],
+    );
+    return refused.map(({ id }) => id);
   }
 
   async recordCertificate(nodeId: string, serial: string): Promise<void> {
