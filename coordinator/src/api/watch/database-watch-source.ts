@@ -6,7 +6,7 @@ import { containersById, placeOfContainer } from "../../store/read-model/contain
 import { eventsAfter } from "../../store/read-model/event-readings.ts";
 import { migrationsById } from "../../store/read-model/migration-readings.ts";
 import { nodesAfter, nodesById } from "../../store/read-model/node-readings.ts";
-import { distinct, readSnapshot } from "../../store/read-model/snapshot.ts";
+import { distinct, newestEvent, readSnapshot } from "../../store/read-model/snapshot.ts";
 import { alertView } from "../views/alert-view.ts";
 import { containerView } from "../views/container-view.ts";
 import { eventView } from "../views/event-view.ts";
@@ -18,45 +18,47 @@ import type { WatchSource } from "./watch-source.ts";
 const HEALTH_PAGE_NODES_MAX = 250;
 
 /**
- * Reads events from PostgreSQL, in one snapshot with the nodes, containers and migrations that they touched: the views are
- * never older than the event they come with.
+ * Reads events from PostgreSQL, and after them the nodes, containers and migrations that they touched: the views are never older
+ * than the event they come with. In no transaction, whose beginning and end would be half of what an event waits for.
  */
 export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus): WatchSource {
   const live = liveNodes(status);
   return {
-    newest: () => readSnapshot(orm, async ({ asOf }) => asOf),
+    newest: () => newestEvent(orm.em.fork()),
 
-    changesAfter: (sequence, changesMax) =>
-      readSnapshot(orm, async (snapshot) => {
-        const events = await eventsAfter(snapshot, sequence, changesMax);
-        if (events.length === 0) return [];
-        const nodes = await nodesById(snapshot, distinct(events.map((event) => event.nodeId)));
-        const containers = await containersById(snapshot.em, distinct(events.map((event) => event.containerId)));
-        const migrations = await migrationsById(snapshot, distinct(events.map((event) => event.migrationId)));
-        const alertIdOf = ({ data }: (typeof events)[number]): string => String(data["alertId"] ?? "");
-        const alerts = await alertsById(snapshot, distinct(events.map(alertIdOf)));
-        return events.map((event) => {
-          const alert = alerts.get(alertIdOf(event));
-          const node = nodes.get(event.nodeId ?? "");
-          const container = containers.get(event.containerId ?? "");
-          const migration = migrations.get(event.migrationId ?? "");
-          return {
-            sequence: BigInt(event.sequence),
-            change: {
-              event: eventView(event),
-              ...(node === undefined ? {} : { node: nodeView(node, live) }),
-              ...(container === undefined ? {} : { container: containerView(container) }),
-              ...(migration === undefined ? {} : { migration: migrationView(migration, null) }),
-              ...(alert === undefined ? {} : { alert: alertView(alert) }),
-            },
-            places: {
-              event: { clusterIds: event.clusterIds, containerId: event.containerId ?? null },
-              node: node === undefined ? null : inCluster(node.row.clusterId),
-              container: container === undefined ? null : placeOfContainer(container),
-            },
-          };
-        });
-      }),
+    changesAfter: async (sequence, changesMax) => {
+      const em = orm.em.fork();
+      const events = await eventsAfter({ em, asOf: sequence }, sequence, changesMax);
+      const newest = events.at(-1);
+      if (newest === undefined) return [];
+      const look = { em, asOf: BigInt(newest.sequence) };
+      const nodes = await nodesById(look, distinct(events.map((event) => event.nodeId)));
+      const containers = await containersById(em, distinct(events.map((event) => event.containerId)));
+      const migrations = await migrationsById(look, distinct(events.map((event) => event.migrationId)));
+      const alertIdOf = ({ data }: (typeof events)[number]): string => String(data["alertId"] ?? "");
+      const alerts = await alertsById(look, distinct(events.map(alertIdOf)));
+      return events.map((event) => {
+        const alert = alerts.get(alertIdOf(event));
+        const node = nodes.get(event.nodeId ?? "");
+        const container = containers.get(event.containerId ?? "");
+        const migration = migrations.get(event.migrationId ?? "");
+        return {
+          sequence: BigInt(event.sequence),
+          change: {
+            event: eventView(event),
+            ...(node === undefined ? {} : { node: nodeView(node, live) }),
+            ...(container === undefined ? {} : { container: containerView(container) }),
+            ...(migration === undefined ? {} : { migration: migrationView(migration, null) }),
+            ...(alert === undefined ? {} : { alert: alertView(alert) }),
+          },
+          places: {
+            event: { clusterIds: event.clusterIds, containerId: event.containerId ?? null },
+            node: node === undefined ? null : inCluster(node.row.clusterId),
+            container: container === undefined ? null : placeOfContainer(container),
+          },
+        };
+      });
+    },
 
     health: (after) =>
       readSnapshot(orm, async (snapshot) => {

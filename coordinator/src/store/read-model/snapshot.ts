@@ -12,13 +12,18 @@ export type Snapshot = {
  * moment: who watches from it misses nothing and sees nothing twice. Keep `read` short; it holds a connection.
  */
 export function readSnapshot<T>(orm: MikroORM, read: (snapshot: Snapshot) => Promise<T>): Promise<T> {
-  return orm.em.fork({ disableTransactions: false }).transactional(
-    async (em) => {
-      const rows = await em.execute<{ newest: string | null }[]>("select max(sequence)::text as newest from event");
-      return read({ em, asOf: BigInt(rows[0]?.newest ?? "0") });
-    },
-    { isolationLevel: "repeatable read", readOnly: true },
-  );
+  return orm.em
+    .fork({ disableTransactions: false })
+    .transactional(async (em) => read({ em, asOf: await newestEvent(em) }), {
+      isolationLevel: "repeatable read",
+      readOnly: true,
+    });
+}
+
+/** Sequence number of the newest committed event; 0 before the first. */
+export async function newestEvent(em: EntityManager): Promise<bigint> {
+  const rows = await em.execute<{ newest: string | null }[]>("select max(sequence)::text as newest from event");
+  return BigInt(rows[0]?.newest ?? "0");
 }
 
 /** A PostgreSQL array literal of UUIDs, for `= any(?::uuid[])`; the ids come from rows, never from a request. */

@@ -755,7 +755,7 @@ export type Node = Message<"lormas.api.v1.Node"> & {
   enrolledAt?: Timestamp | undefined;
 
   /**
-   * Sequence number of the newest event that this view contains.
+   * Sequence number of an event: this view contains all that happened up to it.
    *
    * @generated from field: uint64 as_of = 19;
    */
@@ -1133,7 +1133,7 @@ export type Alert = Message<"lormas.api.v1.Alert"> & {
   data?: JsonObject | undefined;
 
   /**
-   * Sequence number of the newest event that this view contains.
+   * Sequence number of an event: this view contains all that happened up to it.
    *
    * @generated from field: uint64 as_of = 17;
    */
@@ -2100,7 +2100,7 @@ export type Container = Message<"lormas.api.v1.Container"> & {
   failoverBound?: FailoverBound | undefined;
 
   /**
-   * Sequence number of the newest event that this view contains.
+   * Sequence number of an event: this view contains all that happened up to it.
    *
    * @generated from field: uint64 as_of = 22;
    */
@@ -2363,7 +2363,7 @@ export type Migration = Message<"lormas.api.v1.Migration"> & {
   decision?: PlacementDecision | undefined;
 
   /**
-   * Sequence number of the newest event that this view contains.
+   * Sequence number of an event: this view contains all that happened up to it.
    *
    * @generated from field: uint64 as_of = 18;
    */
