@@ -7,11 +7,18 @@ export const ANSWER_BOUND_MS = 2_500;
 export type BoundedClientConfig = pg.ClientConfig & {
   /** Milliseconds of waiting for an answer; ANSWER_BOUND_MS unless told. */
   readonly answerBoundMs?: number;
+  /** Told when the pool has lent a connection, and when it has it back. */
+  readonly onLoan?: OnLoan;
 };
 
-/** What a pool puts on a client that it has lent. */
-type Lent = { release?: (error?: Error | boolean) => void };
+export type OnLoan = (client: BoundedClient, lent: boolean) => void;
 
+/** How a pool has a client back that it has lent. */
+type Release = (error?: Error | boolean) => void;
+const GIVEN_BACK: Release = () => {};
+
+/** Of a statement that is remembered; values stand behind its beginning. */
+const REMEMBERED_CHARS = 80;
 const OPENS_OR_ROLLS_BACK = /^\s*(begin|start transaction|rollback)\b(?! to)/i;
 
 /**
@@ -28,14 +35,43 @@ const OPENS_OR_ROLLS_BACK = /^\s*(begin|start transaction|rollback)\b(?! to)/i;
  */
 export class BoundedClient extends pg.Client {
   readonly #answerMs: number;
+  readonly #onLoan: OnLoan;
+  #release: Release = GIVEN_BACK;
+  #lastAsked = "";
 
   constructor(config: BoundedClientConfig) {
     super(config);
     this.#answerMs = config.answerBoundMs ?? ANSWER_BOUND_MS;
+    this.#onLoan = config.onLoan ?? (() => {});
+  }
+
+  // The pool sets it on a client that it lends, and whoever has borrowed that calls it; a second time does no harm.
+  set release(release: Release) {
+    this.#onLoan(this, true);
+    this.#release = (error) => {
+      this.#release = GIVEN_BACK;
+      this.#onLoan(this, false);
+      release(error);
+    };
+  }
+
+  get release(): Release {
+    return this.#release;
+  }
+
+  /** How the last statement begins. */
+  get lastAsked(): string {
+    return this.#lastAsked;
+  }
+
+  /** Cuts it and takes it from whoever holds it: what was asked rejects, and its pool waits for it no longer. May be repeated. */
+  abandon(error: Error): void {
+    this.#leavePool(error);
   }
 
   // pg declares eight overloads of query; this one passes through whatever it is given.
   override query(...input: unknown[]): never {
+    if (typeof input[0] === "string") this.#lastAsked = input[0].slice(0, REMEMBERED_CHARS);
     const answer: unknown = Reflect.apply(super.query, this, input);
     if (answer instanceof Promise) {
       const cancel = systemClock.schedule(this.#answerMs, () => {
@@ -59,10 +95,6 @@ export class BoundedClient extends pg.Client {
   #leavePool(thrown: unknown): void {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     this.#giveUp(error);
-    const lent: Lent = this as Lent;
-    const release = lent.release;
-    // Somebody who returns it all the same does no harm.
-    lent.release = () => {};
-    release?.(error);
+    this.#release(error);
   }
 }

@@ -1,7 +1,7 @@
 import type { Options } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
 import { PostgreSqlDriver } from "@mikro-orm/postgresql";
-import { ANSWER_BOUND_MS, BoundedClient } from "./bounded-client.ts";
+import { ANSWER_BOUND_MS, BoundedClient, type OnLoan } from "./bounded-client.ts";
 import { allEntities } from "./entities/all-entities.ts";
 import { allMigrations } from "./migrations/all-migrations.ts";
 
@@ -21,11 +21,13 @@ export type DatabaseConfigOptions = {
   readonly onMessage: (message: string) => void;
   /** Instead of STATEMENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS and ANSWER_BOUND_MS while it serves; milliseconds. */
   readonly patienceMs?: number;
+  /** Told when a connection that serves was lent, and when it was given back. */
+  readonly onLoan?: OnLoan;
 };
 
 /** MikroORM's configuration; the one place that names the driver's options. */
 export function databaseConfig(options: DatabaseConfigOptions): Partial<Options<PostgreSqlDriver>> {
-  const { url, purpose, onMessage, patienceMs } = options;
+  const { url, purpose, onMessage, patienceMs, onLoan } = options;
   const serving = purpose === "serve";
   return {
     driver: PostgreSqlDriver,
@@ -44,6 +46,7 @@ export function databaseConfig(options: DatabaseConfigOptions): Partial<Options<
       ...(serving
         ? {
             Client: BoundedClient,
+            onLoan,
             statement_timeout: patienceMs ?? STATEMENT_TIMEOUT_MS,
             idle_in_transaction_session_timeout: patienceMs ?? IDLE_IN_TRANSACTION_TIMEOUT_MS,
             answerBoundMs: patienceMs ?? ANSWER_BOUND_MS,

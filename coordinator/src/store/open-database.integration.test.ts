@@ -39,6 +39,14 @@ async function admin<T>(url: string, work: (client: pg.Client) => Promise<T>): P
   }
 }
 
+const openTransactions = (url: string): Promise<number> =>
+  admin(url, async (client) => {
+    const { rows } = await client.query<{ count: number }>(
+      "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    );
+    return rows[0]?.count ?? 0;
+  });
+
 const systemBinaries = systemPostgresBinaries();
 const missing = "no second PostgreSQL ≥ 15 in /usr/lib/postgresql: apt-get install postgresql";
 if (systemBinaries === null && process.env["LORMAS_TEST_REQUIRE"] === "1") {
@@ -149,6 +157,24 @@ test("a transaction that is left open is ended by the server, and what it held i
   });
   await expect(leave).rejects.toThrow();
   expect((await orm.em.fork().findOneOrFail(LeadershipEntity, { scope: "global" })).term).toBe(2);
+});
+
+test("a close waits for what is in use, but not for ever, and names what it cuts", async () => {
+  const warnings: object[] = [];
+  const one = await testDatabase({ ...silentLog, warn: (fields) => warnings.push(fields) }, 500);
+  undo.push(() => one.drop());
+  const { orm } = one.database;
+  const brief = orm.em.fork().execute("SELECT 1 FROM pg_sleep(0.2)");
+  const neverEnds = orm.em.fork().transactional(async (em) => {
+    await em.execute("SELECT 2");
+    // Whose outcome nobody will ever know.
+    await new Promise(() => {});
+  });
+  void neverEnds;
+  await vi.waitFor(async () => expect(await openTransactions(one.url)).toBe(1), { timeout: 5_000, interval: 20 });
+  await one.database.close();
+  expect(await brief).toHaveLength(1);
+  expect(warnings).toContainEqual({ lastAsked: "SELECT 2" });
 });
 
 test("transactions whose connection breaks, more than the pool has places, leave every place usable", async () => {

@@ -1,4 +1,6 @@
 import { MikroORM } from "@mikro-orm/postgresql";
+import { systemClock } from "../runtime/system-clock.ts";
+import { ANSWER_BOUND_MS, type BoundedClient, type OnLoan } from "./bounded-client.ts";
 import { databaseConfig } from "./database-config.ts";
 import { migrateDatabase, shownUrl } from "./migrate-database.ts";
 import { reasonOf, StoreFailure } from "./store-failure.ts";
@@ -13,7 +15,10 @@ export type Database = {
   readonly orm: DatabaseOrm;
   /** Brings the schema up to date and names what ran; nothing when it is. */
   migrate(): Promise<string[]>;
-  /** Ends every connection; the queries in flight reject. May be repeated. */
+  /**
+   * Ends every connection once it is given back; those that are not within ANSWER_BOUND_MS are cut, and their queries reject. May be
+   * repeated.
+   */
   close(): Promise<void>;
   /** Whether the database answers a query now; false within ANSWER_BOUND_MS plus CONNECT_TIMEOUT_MS at the latest. */
   ping(): Promise<boolean>;
@@ -35,13 +40,14 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   const { url, log, patienceMs } = options;
   checkUrl(url);
   await migrateDatabase(url, log);
-  const orm = await initOrm(url, log, patienceMs);
+  const lent = new Set<BoundedClient>();
+  const orm = await initOrm(url, log, lent, patienceMs);
   let closing: Promise<void> | null = null;
   return {
     orm,
     migrate: () => migrateDatabase(url, log),
     close() {
-      closing ??= orm.close(true);
+      closing ??= closeWithin(patienceMs ?? ANSWER_BOUND_MS, orm, lent, log);
       return closing;
     },
     async ping() {
@@ -57,11 +63,35 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   };
 }
 
-function initOrm(url: string, log: StoreLog, patienceMs?: number) {
+function initOrm(url: string, log: StoreLog, lent: Set<BoundedClient>, patienceMs?: number) {
   const onMessage = (message: string): void => log.warn({ message }, "database");
+  const onLoan: OnLoan = (client, isLent) => {
+    if (isLent) lent.add(client);
+    else lent.delete(client);
+  };
   return MikroORM.init(
-    databaseConfig({ url, purpose: "serve", onMessage, ...(patienceMs === undefined ? {} : { patienceMs }) }),
+    databaseConfig({ url, purpose: "serve", onMessage, onLoan, ...(patienceMs === undefined ? {} : { patienceMs }) }),
   );
+}
+
+/** A pool waits for ever for a connection that somebody never gives back. */
+async function closeWithin(
+  graceMs: number,
+  orm: DatabaseOrm,
+  lent: ReadonlySet<BoundedClient>,
+  log: StoreLog,
+): Promise<void> {
+  const cancel = systemClock.schedule(graceMs, () => {
+    for (const connection of [...lent]) {
+      log.warn({ lastAsked: connection.lastAsked }, `a connection is in use ${graceMs} ms after the close; it is cut`);
+      connection.abandon(new Error("the database was closed"));
+    }
+  });
+  try {
+    await orm.close(true);
+  } finally {
+    cancel();
+  }
 }
 
 function checkUrl(url: string): void {
