@@ -7,6 +7,7 @@ import { ERROR_CODES } from "../error-codes.ts";
 import { buildRouteTable } from "../rest/route-table.ts";
 import type { RuntimePlaneRig } from "../runtime-plane-rig.ts";
 import { callApi } from "./call-api.ts";
+import { FleetStock } from "./fleet-stock.ts";
 import { KnownThings, poolOf } from "./known-things.ts";
 import { type RequestInit, requestArbitrary } from "./request-arbitrary.ts";
 import { type Answer, asBearer, type HeadersOf, RequestSender } from "./send-request.ts";
@@ -27,13 +28,13 @@ export type FuzzReport = {
 /** A request that is not answered within this time is a fault; a password's hash takes the longest, a tenth of a second. */
 const ANSWER_MS = 10_000;
 /** After so many requests time passes, and lists are read anew. */
-const REFRESHED_EVERY = 25;
-const BETWEEN_MS = 300;
+const REFRESHED_EVERY = 40;
+const BETWEEN_MS = 1_500;
 const REST_SHARE = 0.25;
 /** Characters of one text, well below the bound on headers however it is escaped. */
 const ADDRESS_TEXT_MAX = 1_000;
-/** Without containers most of the API has nothing to refuse or to do. */
-const CREATIONS = 4;
+/** What is made most often; the more there is of it, the more the rest of the API has to refuse or to do. */
+const CREATIONS = 2;
 /** Codes that say of themselves that the coordinator is at fault, or that it has no answer. */
 const OURS = [
   "internal",
@@ -66,6 +67,7 @@ export async function fuzz(fleet: FleetRig, plane: RuntimePlaneRig, seed: number
   const sender = new RequestSender(plane.plane.url, headersOf, ANSWER_MS);
   const call = callApi(plane.transport);
   const known = new KnownThings();
+  const stock = new FleetStock(fleet, plane, person);
   const requests = requestsOf(seed, count);
   const accepted = new Map<string, number>();
   const refusals = new Map<string, number>();
@@ -74,7 +76,8 @@ export async function fuzz(fleet: FleetRig, plane: RuntimePlaneRig, seed: number
     if (index % REFRESHED_EVERY === 0) {
       // What is under way goes on, and what is due falls due.
       await fleet.pass(BETWEEN_MS);
-      await known.refresh(call);
+      await stock.restock();
+      await known.refresh(call, await stock.own(), fleet.runtime().newestSequence());
     }
     const fields = known.resolve(request);
     const before = fleet.runtime().newestSequence();

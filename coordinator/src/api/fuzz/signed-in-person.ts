@@ -4,15 +4,17 @@ import { expect } from "vitest";
 import type { RuntimePlaneRig } from "../runtime-plane-rig.ts";
 
 /** What a program has none of: an account, sessions, a profile. */
-const OF_PEOPLE = /^(GetProfile|UpdateProfile|ListOwnSessions|EndOwnSession|EndOtherSessions)$/;
+const OF_PEOPLE =
+  /^(GetProfile|UpdateProfile|ListOwnSessions|EndOwnSession|EndOtherSessions|ListOwnTokens|RevokeOwnToken)$/;
 
 /** Whether a method is about the account of its caller, so that only a person gets further than the door. */
 export const isOfPeople = ({ parent, name }: DescMethod): boolean =>
   parent.typeName === AccessService.typeName && OF_PEOPLE.test(name);
 
-const EMAIL = "admin@lormas.test";
+/** Who that is. */
+export const EMAIL = "admin@lormas.test";
 const FIRST = "a long enough password";
-const OWN = "another one, long enough";
+export const OWN_PASSWORD = "another one, long enough";
 
 /** Signs the rig's administrator in as a person, with a password of his own; what a browser sends along from then on. */
 export async function signedInPerson({ plane }: RuntimePlaneRig): Promise<Record<string, string>> {
@@ -26,7 +28,7 @@ export async function signedInPerson({ plane }: RuntimePlaneRig): Promise<Record
     return answer.headers.getSetCookie().map((one) => one.split(";", 1)[0] ?? "");
   };
   const [first = ""] = await post("sign-in/email", { email: EMAIL, password: FIRST });
-  await post("change-password", { currentPassword: FIRST, newPassword: OWN }, { cookie: first });
-  const [cookie = ""] = await post("sign-in/email", { email: EMAIL, password: OWN });
+  await post("change-password", { currentPassword: FIRST, newPassword: OWN_PASSWORD }, { cookie: first });
+  const [cookie = ""] = await post("sign-in/email", { email: EMAIL, password: OWN_PASSWORD });
   return { cookie, origin: plane.url };
 }
