@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Logger } from "pino";
 import type { Clock } from "../runtime/clock.ts";
 import { serveRpc } from "./connect-handler.ts";
@@ -128,10 +129,17 @@ function setHeaders(request: IncomingMessage, response: ServerResponse, requestI
 
 function boundArrival(request: IncomingMessage, clock: Clock): void {
   const cancel = clock.schedule(REQUEST_ARRIVES_MS_MAX, () => {
-    if (!request.complete) request.destroy();
+    if (!request.complete) giveUp(request);
   });
   request.once("end", cancel);
   request.once("close", cancel);
+}
+
+/** Ends a request that does not arrive: over HTTP/1.1 its connection, over HTTP/2 its stream alone. */
+function giveUp(request: IncomingMessage & { readonly stream?: ServerHttp2Stream }): void {
+  // There, to destroy the request ends what is read, and leaves the stream open for as long as its caller likes.
+  request.stream?.close(constants.NGHTTP2_CANCEL);
+  request.destroy();
 }
 
 function logWhenDone(
