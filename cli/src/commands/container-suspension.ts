@@ -1,4 +1,4 @@
-import { type Container, ContainerSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type Container, ContainerSchema, ContainerStatus } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
@@ -23,7 +23,7 @@ export function addContainerSuspensionCommands(group: Command, context: CliConte
       const { container } = await withPrefix(context.api(options), "container", given, "strict", (id) =>
         containers.suspendContainer({ id, reason: options.reason }),
       );
-      tell(context, options, given, container, ({ name }) => `${name} is suspended, and stopped as it runs`);
+      tell(context, options, given, container, suspendedText);
     });
   apiCommand(
     group,
@@ -38,6 +38,11 @@ export function addContainerSuspensionCommands(group: Command, context: CliConte
     const words = ({ name }: Container) => `${name} is not suspended; start it with: lormas container start ${name}`;
     tell(context, options, given, container, words);
   });
+}
+
+function suspendedText({ name, status }: Container): string {
+  const what = status === ContainerStatus.STOPPED ? "stays stopped" : "is being stopped";
+  return `${name} is suspended, and ${what}`;
 }
 
 function tell(

@@ -6,6 +6,7 @@ import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import { sendNamed } from "../client/named-request.ts";
 import { exitCode } from "../exit-code.ts";
+import { joinLine } from "../output/join-line.ts";
 import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
 import { wholeNumber } from "../output/quantity.ts";
@@ -157,6 +158,11 @@ export function addNodeCommands(program: Command, context: CliContext): void {
       }
       context.print(answer.token);
       context.warn(`Valid once, until ${timeText(answer.expiresAt)}; agents dial ${answer.coordinatorAddress}.`);
+      // Into a pipe goes the token alone, and to nowhere else: what a script writes to stderr is kept in logs.
+      if (context.columns() !== undefined) {
+        context.warn("On the host, as root, in a clone of this repository after npm ci:");
+        context.warn(`  ${joinLine(answer.token, answer.coordinatorAddress)}`);
+      }
       if (needsApproval)
         context.warn("Its node waits until it is let in: lormas node ls --pending, lormas node approve NAME.");
     });

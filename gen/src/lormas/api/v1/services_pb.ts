@@ -7055,7 +7055,7 @@ export type Job = Message<"lormas.api.v1.Job"> & {
   containerName: string;
 
   /**
-   * "create", "start", "stop", "restart", "reinstall", "migrate", "cancel_migration" or "delete".
+   * "create", "start", "stop", "kill", "suspend", "restart", "reinstall", "migrate", "cancel_migration" or "delete".
    *
    * @generated from field: string kind = 4;
    */
