@@ -1,5 +1,5 @@
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
-import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerType, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { ContainerService, JobService, JobState } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
@@ -58,6 +58,27 @@ test("every operation of a container is a job, newest first, with who asked for 
   expect(one).toMatchObject({ requestedBy: "token:admin", error: "" });
   expect((await jobs.getJob({ id: one?.id.toUpperCase() ?? "" })).job).toEqual(one);
   expect(await told({ container: "never" })).toEqual([]);
+});
+
+test("what takes effect at once is a job that has ended, and what changes nothing is none", async () => {
+  await create("web");
+  const change = { id: "web", restartPriority: RestartPriority.HIGH };
+  const suspension = { id: "web", reason: "unpaid" };
+  for (const ask of [
+    () => containers.updateContainer(change),
+    () => containers.stopContainer({ id: "web" }),
+    () => containers.suspendContainer(suspension),
+    () => containers.unsuspendContainer({ id: "web" }),
+  ]) {
+    await ask();
+    await rig.pass(300);
+    await ask();
+  }
+  const done = ["unsuspend", "suspend", "stop", "update", "create"].map((kind) => ["web", kind, JobState.SUCCEEDED]);
+  expect(await told()).toEqual(done);
+  const { jobs: updates } = await jobs.listJobs({ filter: "kind = update AND state = succeeded" });
+  expect(updates).toMatchObject([{ requestedBy: "token:admin", error: "" }]);
+  expect(updates[0]?.endedAt).toEqual(updates[0]?.createdAt);
 });
 
 test("a job runs until what was asked for is so, and fails with the reason when a later wish takes its place", async () => {

@@ -13,10 +13,11 @@ import type { UnitOfWork } from "./unit-of-work.ts";
 
 /**
  * Changes a container that neither moves nor is being removed. What a copy is made with changes only while none can run, so that
- * what is known of a copy is always true of it. Refusals: not_stopped, no_target, invalid_argument.
+ * what is known of a copy is always true of it. A change that changes nothing makes no job. Refusals: not_stopped, no_target, invalid_argument.
  */
 export function changeContainer(
   work: UnitOfWork,
+  jobId: string,
   container: ContainerRecord,
   change: ContainerChange,
   by: string,
@@ -32,6 +33,7 @@ export function changeContainer(
   }
   if (change.pullImage === true) renewImage(work, id);
   if (said.length === 0) return;
+  work.jobs.done({ id: jobId, kind: "update", requestedBy: by }, container);
   work.tellContainer(id, { type: "TUNE", at: work.atMs, change: tuning });
   work.addEvent({
     type: "container.updated",

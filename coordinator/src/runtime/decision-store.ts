@@ -97,6 +97,8 @@ export type JobChange =
       readonly containerName: string;
       readonly job: string;
       readonly requestedBy: string;
+      /** It ends with the transaction that it begins with: what was asked for is so. */
+      readonly isDone: boolean;
     }
   | { readonly kind: "ended"; readonly containerId: string; readonly jobs: readonly string[]; readonly error: string };
 

@@ -89,7 +89,7 @@ export class FleetOperations implements Operations {
         { id: containerId, name, eggId, environment, secretKey, spec, owner, createdAtMs: work.atMs },
         containerInput(containerId, wish),
       );
-      work.beginJob(jobId, containerId, name, "create", requestedBy);
+      work.jobs.begin({ id: jobId, kind: "create", requestedBy }, existingContainer(work, containerId));
       work.addEvent({
         type: "container.created",
         severity: "info",
@@ -128,8 +128,8 @@ export class FleetOperations implements Operations {
       const already = container.snapshot.context.desired === desired && state !== "failed" && !endsScript;
       if (already && desired !== "removed") return NO_WARNINGS;
       const job = desired === "running" ? "start" : desired === "stopped" ? "stop" : "delete";
-      work.replaceJobs(containerId, CONTRARY_JOBS[desired], job);
-      work.beginJob(jobId, containerId, container.facts.name, job, requestedBy);
+      work.jobs.replace(container, CONTRARY_JOBS[desired], job);
+      work.jobs.begin({ id: jobId, kind: job, requestedBy }, container);
       work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired });
       refuseOutside(work, containerId, within);
       if (desired !== "running") return NO_WARNINGS;
@@ -148,8 +148,8 @@ export class FleetOperations implements Operations {
       // One more command would end nothing sooner; what rests elsewhere runs nowhere.
       const isEnding = state === "stopping" && stopAtOnce !== true;
       if (desired === "stopped" && state !== "installing" && !isEnding) return;
-      work.replaceJobs(containerId, CONTRARY_JOBS.killed, "kill");
-      work.beginJob(jobId, containerId, container.facts.name, "kill", requestedBy);
+      work.jobs.replace(container, CONTRARY_JOBS.killed, "kill");
+      work.jobs.begin({ id: jobId, kind: "kill", requestedBy }, container);
       work.tellContainer(containerId, { type: "WANT", at: work.atMs, desired: "stopped", atOnce: true });
     });
   }
@@ -160,16 +160,18 @@ export class FleetOperations implements Operations {
   }
 
   unsuspend(containerId: string, by: string): Promise<void> {
-    return this.#ports.loop.submit((work) => unsuspendContainer(work, containerId, by));
+    const jobId = this.#ports.newId();
+    return this.#ports.loop.submit((work) => unsuspendContainer(work, jobId, containerId, by));
   }
 
   updateContainer(containerId: string, change: ContainerChange, requestedBy: string): Promise<Granted> {
+    const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
       const container = existingContainer(work, containerId);
       refuseStale(change.etag ?? "", containerRecordEtag(container), `container ${container.facts.name}`);
       refuseWhileRemoved(container);
       refuseWhileMoving(container);
-      changeContainer(work, container, change, requestedBy);
+      changeContainer(work, jobId, container, change, requestedBy);
       admitQuotas(work, containerId, change.quotas ?? NO_QUOTAS);
       const was = work.before();
       const warnings = admitNPlusOne(was, work, `the change of ${container.facts.name}`);
@@ -185,7 +187,7 @@ export class FleetOperations implements Operations {
       if (state !== "running" && state !== "failed") {
         throw new Refusal("not_running", `${container.facts.name} does not run (${state})`, "start it instead");
       }
-      work.beginJob(jobId, containerId, container.facts.name, "restart", requestedBy);
+      work.jobs.begin({ id: jobId, kind: "restart", requestedBy }, container);
       work.tellContainer(containerId, { type: "RESTART", at: work.atMs });
     });
   }
@@ -195,7 +197,7 @@ export class FleetOperations implements Operations {
     return this.#ports.loop.submit((work) => {
       const container = startableContainer(work, containerId);
       refuseReinstall(container);
-      work.beginJob(jobId, containerId, container.facts.name, "reinstall", requestedBy);
+      work.jobs.begin({ id: jobId, kind: "reinstall", requestedBy }, container);
       work.tellContainer(containerId, { type: "REINSTALL", at: work.atMs });
     });
   }
@@ -208,8 +210,9 @@ export class FleetOperations implements Operations {
   ): Promise<{ migrationId: string }> {
     const jobId = this.#ports.newId();
     return this.#ports.loop.submit((work) => {
-      const { name } = movableContainer(work, containerId, targetNodeId).facts;
-      work.beginJob(jobId, containerId, name, "migrate", requestedBy);
+      const container = movableContainer(work, containerId, targetNodeId);
+      const { name } = container.facts;
+      work.jobs.begin({ id: jobId, kind: "migrate", requestedBy }, container);
       work.tellMigrate(containerId, "manual", targetNodeId, force);
       const after = existingContainer(work, containerId);
       if (migrationStatus(after.snapshot) !== "migrating") {
@@ -250,7 +253,7 @@ export class FleetOperations implements Operations {
           { field: "id", retryAfterMs: 0 },
         );
       }
-      work.beginJob(jobId, containerId, name, "cancel_migration", requestedBy);
+      work.jobs.begin({ id: jobId, kind: "cancel_migration", requestedBy }, container);
       work.tellContainer(containerId, { type: "CANCEL", at: work.atMs, by: requestedBy });
     });
   }

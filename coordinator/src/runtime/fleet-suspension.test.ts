@@ -12,6 +12,13 @@ const status = (id: string) => {
 };
 const row = async (id: string) => (await containersById(rig.database.database.orm.em.fork(), [id])).get(id)?.row;
 
+const jobs = async (kind: string) => {
+  const found = await rig.database.database.orm.em
+    .fork()
+    .execute<{ state: string }[]>("select state from job where kind = ? order by created_at, id", [kind]);
+  return found.map(({ state }) => state);
+};
+
 async function running(): Promise<string> {
   const { containerId } = await rig.runtime().operations.createContainer(haContainer("web"), "test");
   await rig.settle();
@@ -60,6 +67,7 @@ test("one that is stopped already is suspended as well, has its reason changed, 
   await rig.settle();
   for (const reason of ["unpaid", "still unpaid"]) await operations.suspend({ containerId: id, reason, by: "ann" });
   expect((await row(id))?.suspension).toMatchObject({ reason: "still unpaid" });
+  expect(await jobs("suspend")).toEqual(["succeeded", "succeeded"]);
   await operations.setDesired(id, "removed", "owner");
   await rig.settle();
   expect(await row(id)).toBeUndefined();
@@ -93,6 +101,19 @@ test("its install script does not run again while it is suspended, and one that 
   const refused = { code: "suspended", message: "world is suspended by ann: unpaid" };
   await expect(operations.reinstall(id, "owner")).rejects.toMatchObject(refused);
   expect(rig.agents.log.filter((line) => line.startsWith("install"))).toEqual([]);
+});
+
+test("a suspension that is lifted while it still stops has failed by that, and its copy stops all the same", async () => {
+  rig = await fleetRig(2);
+  const id = await running();
+  rig.agents.swallowing = (_, { action }) => action.kind === "stop";
+  const { operations } = rig.runtime();
+  await operations.suspend({ containerId: id, reason: "unpaid", by: "ann" });
+  await operations.suspend({ containerId: id, reason: "still unpaid", by: "ann" });
+  expect(await jobs("suspend")).toEqual(["running", "running"]);
+  await operations.unsuspend(id, "ann");
+  expect([await jobs("suspend"), await jobs("unsuspend")]).toEqual([["failed", "failed"], ["succeeded"]]);
+  expect(status(id)).toBe("stopping");
 });
 
 test("while it is being moved it cannot be suspended", async () => {

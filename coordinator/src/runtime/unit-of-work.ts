@@ -9,13 +9,14 @@ import type { NodeEffect, NodeEvent } from "../domain/node/node-context.ts";
 import { nodeMachine } from "../domain/node/node-machine.ts";
 import { actorStart, actorStep } from "./actor-step.ts";
 import { alertEvent } from "./alert-event.ts";
-import type { DecisionChanges, JobChange, MigrationChange, NumberedEvent, UsedToken } from "./decision-store.ts";
+import type { DecisionChanges, MigrationChange, NumberedEvent, UsedToken } from "./decision-store.ts";
 import { commandId, migrationId } from "./deterministic-id.ts";
 import { lookAtDuty, withTurn } from "./duty-look.ts";
 import { dutiesToLookAt } from "./duty-rounds.ts";
 import { clustersOf } from "./event-clusters.ts";
 import { FleetOverlay } from "./fleet-overlay.ts";
 import type { ContainerFacts, FleetView, NodeFacts, PendingCommand } from "./fleet-view.ts";
+import { JobDraft } from "./job-draft.ts";
 import { migrationChange } from "./migration-change.ts";
 import { fitsElsewhere, isNewInQueue, MigrationQueue, QUEUE_PASSES_MAX } from "./migration-queue.ts";
 import { noteClock, noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
@@ -40,9 +41,9 @@ type Queued =
 export class UnitOfWork extends FleetOverlay {
   readonly atMs: number;
   readonly term: number;
+  readonly jobs = new JobDraft();
   readonly #events: Omit<NumberedEvent, "sequence" | "atMs">[] = [];
   readonly #migrations: MigrationChange[] = [];
-  readonly #jobs: JobChange[] = [];
   readonly #usedTokens: UsedToken[] = [];
   readonly #queue: Queued[] = [];
   /** Duties that have asked for a look. */
@@ -88,15 +89,6 @@ export class UnitOfWork extends FleetOverlay {
 
   consumeToken(used: UsedToken): void {
     this.#usedTokens.push(used);
-  }
-
-  beginJob(id: string, containerId: string, containerName: string, job: string, requestedBy: string): void {
-    this.#jobs.push({ kind: "begun", id, containerId, containerName, job, requestedBy });
-  }
-
-  /** Ends what a later wish replaces: nothing will ever fulfil it. */
-  replaceJobs(containerId: string, jobs: readonly string[], by: string): void {
-    this.#jobs.push({ kind: "ended", containerId, jobs, error: `replaced by a later wish: ${by}` });
   }
 
   override eventsSoFar(): number {
@@ -389,12 +381,12 @@ export class UnitOfWork extends FleetOverlay {
         return;
       case "migrationEnded":
         this.#migrations.push(migrationChange(container, effect));
-        this.#jobs.push({ kind: "ended", containerId: id, jobs: ["migrate"], error: effect.errorMessage });
-        this.#jobs.push({ kind: "ended", containerId: id, jobs: ["cancel_migration"], error: "" });
+        this.jobs.end(container, ["migrate"], effect.errorMessage);
+        this.jobs.end(container, ["cancel_migration"], "");
         this.#queueTouched = true;
         return;
       case "jobsEnded":
-        this.#jobs.push({ kind: "ended", containerId: id, jobs: effect.jobs, error: effect.error });
+        this.jobs.end(container, effect.jobs, effect.error);
         return;
       case "alert":
         this.raiseAlert({ ...effect.alert, subject: { kind: "container", id } });
@@ -416,7 +408,7 @@ export class UnitOfWork extends FleetOverlay {
     super.merge(inner);
     this.#events.push(...inner.#events);
     this.#migrations.push(...inner.#migrations);
-    this.#jobs.push(...inner.#jobs);
+    this.jobs.merge(inner.jobs);
     this.#usedTokens.push(...inner.#usedTokens);
   }
 
@@ -434,7 +426,7 @@ export class UnitOfWork extends FleetOverlay {
       forgotten: this.forgottenContainers(),
       holdings: this.changedHoldings(),
       migrations: this.#migrations,
-      jobs: this.#jobs,
+      jobs: this.jobs.changes(),
       events: this.#events.map((event) => ({ ...event, sequence: ++sequence, atMs: this.atMs })),
       commands: this.newCommands().map((pending) => ({ ...pending, position: ++position })),
       endedCommands: this.endedCommands(),

@@ -22,7 +22,7 @@ export async function writeJobs(em: EntityManager, changes: readonly JobChange[]
   for (const change of changes) {
     const { containerId } = change;
     if (change.kind === "begun") {
-      const { id, containerName, job, requestedBy } = change;
+      const { id, containerName, job, requestedBy, isDone } = change;
       begun.push({
         id,
         containerId,
@@ -30,9 +30,9 @@ export async function writeJobs(em: EntityManager, changes: readonly JobChange[]
         kind: job,
         requestedBy: requestedBy.slice(0, 256),
         createdAt: at,
-        state: "running",
+        state: isDone ? "succeeded" : "running",
         error: "",
-        endedAt: null,
+        endedAt: isDone ? at : null,
       });
       continue;
     }

@@ -58,7 +58,7 @@ function decisions(random: SeededRandom): Decision[] {
       job += 1;
       const id = `00000000-0000-4000-8000-${String(job).padStart(12, "0")}`;
       const jobs: JobChange[] = random.chance(0.6)
-        ? [{ kind: "begun", id, containerId, containerName: "web", job: kind, requestedBy: "somebody" }]
+        ? [{ kind: "begun", id, containerId, ...WHO, job: kind, isDone: random.chance(0.2) }]
         : [{ kind: "ended", containerId, jobs: [kind, "create"], error: random.chance(0.5) ? `no ${job}` : "" }];
       return { migrations: [], jobs };
     }
@@ -85,6 +85,8 @@ function decisions(random: SeededRandom): Decision[] {
     return { jobs: [], migrations: [step(id, random)] };
   });
 }
+
+const WHO = { containerName: "web", requestedBy: "somebody" };
 
 const step = (id: string, random: SeededRandom): MigrationChange => ({
   ...{ kind: "step", id, detail: "why" },

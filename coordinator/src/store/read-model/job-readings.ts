@@ -1,3 +1,4 @@
+import { JOB_KINDS } from "../../domain/container/job-kind.ts";
 import type { Reach } from "../../permissions/grant.ts";
 import { JobEntity, type JobRow } from "../entities/workload-entities.ts";
 import { type FilterFields, filterConditions } from "./list-filter.ts";
@@ -14,7 +15,7 @@ const FILTERS: FilterFields = {
   kind: {
     kind: "word",
     sql: "kind",
-    words: words("create", "start", "stop", "restart", "delete", "migrate", "cancel_migration"),
+    words: words(...JOB_KINDS),
   },
   state: { kind: "word", sql: "state", words: words("running", "succeeded", "failed") },
   requested_by: { kind: "text", sql: "requested_by" },

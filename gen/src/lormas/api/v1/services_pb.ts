@@ -7055,7 +7055,7 @@ export type Job = Message<"lormas.api.v1.Job"> & {
   containerName: string;
 
   /**
-   * "create", "start", "stop", "kill", "suspend", "restart", "reinstall", "migrate", "cancel_migration" or "delete".
+   * "create", "start", "stop", "kill", "restart", "suspend", "unsuspend", "update", "reinstall", "migrate", "cancel_migration" or "delete".
    *
    * @generated from field: string kind = 4;
    */
@@ -8529,7 +8529,8 @@ export const AuditService: GenService<{
   serviceDesc(file_lormas_api_v1_services, 11);
 
 /**
- * Jobs: every operation that somebody asked of a container, and how it ended. Kept for 400 days after their end.
+ * Jobs: every operation that somebody asked of a container, and how it ended. What takes effect at once has ended when it begins;
+ * a wish that changed nothing is no job. Kept for 400 days after their end.
  *
  * @generated from service lormas.api.v1.JobService
  */
