@@ -1,5 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import { type Job, JobSchema, ListJobsResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  type Job,
+  type JobProgress,
+  type JobResult,
+  JobSchema,
+  ListJobsResponseSchema,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
@@ -7,7 +13,7 @@ import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { wholeNumber } from "../output/quantity.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
-import { jobStateWord, timeText } from "../output/wording.ts";
+import { jobStateWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { apiCommand } from "./api-command.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
@@ -17,6 +23,7 @@ const columns: Column<Job>[] = [
   { title: "CONTAINER", value: (job) => job.containerName },
   { title: "JOB", value: (job) => job.kind },
   { title: "STATE", value: (job) => jobStateWord(job.state), state: true },
+  { title: "STEP", value: (job) => stepText(job.progress) },
   { title: "BY", value: (job) => job.requestedBy },
   { title: "ENDED", value: (job) => timeText(job.endedAt) },
   { title: "ERROR", value: (job) => job.error },
@@ -45,18 +52,18 @@ export function addJobCommands(program: Command, context: CliContext): void {
         };
       });
     });
-  watchable(apiCommand(group, "show <job>", "show one job (id)", "lormas job show ID")).action(
-    async (id: string, options: ViewOptions) => {
-      await showView(context, options, async (api) => {
-        const { job } = await api.jobs.getJob({ id });
-        if (job === undefined) throw new CliFailure(exitCode.notFound, `there is no job ${id}`, "lormas job ls");
-        return {
-          json: (indent) => jsonText(JobSchema, job, indent),
-          lines: ({ colors }) => factLines(jobFacts(job), colors),
-        };
-      });
-    },
-  );
+  watchable(
+    apiCommand(group, "show <job>", "show one job (id): how far it has come, or what it came to", "lormas job show ID"),
+  ).action(async (id: string, options: ViewOptions) => {
+    await showView(context, options, async (api) => {
+      const { job } = await api.jobs.getJob({ id });
+      if (job === undefined) throw new CliFailure(exitCode.notFound, `there is no job ${id}`, "lormas job ls");
+      return {
+        json: (indent) => jsonText(JobSchema, job, indent),
+        lines: ({ colors }) => factLines(jobFacts(job), colors),
+      };
+    });
+  });
 }
 
 function jobFacts(job: Job): [string, string][] {
@@ -67,7 +74,30 @@ function jobFacts(job: Job): [string, string][] {
     ["Asked by", job.requestedBy],
     ["Asked", timeText(job.createdAt)],
     ["State", jobStateWord(job.state)],
+    ["Step", stepText(job.progress)],
+    ["Waits", job.progress?.detail ?? ""],
     ["Ended", timeText(job.endedAt)],
+    ["Result", resultText(job.result)],
+    ["Without service", secondsText(job.result?.downtimeMs)],
+    ["Migration", job.migrationId],
     ["Error", job.error],
   ];
+}
+
+/** "stopping source, 3 of 9 done"; empty when there is none. */
+export function stepText(progress: JobProgress | undefined): string {
+  if (progress === undefined || progress.step === "") return "";
+  const { step, stepsDone, stepsTotal } = progress;
+  const count = stepsTotal > 1 ? `, ${stepsDone} of ${stepsTotal} done` : "";
+  return `${step.replaceAll("_", " ")}${count}`;
+}
+
+/** "running on node-2 as epoch 4, from node-1"; empty when there is none. */
+export function resultText(result: JobResult | undefined): string {
+  if (result === undefined) return "";
+  const { reached, nodeId, nodeName, epoch, sourceNodeId, sourceNodeName } = result;
+  const where = nodeId === "" ? "" : ` on ${nodeName || nodeId}`;
+  const copy = epoch === 0n ? "" : ` as epoch ${epoch}`;
+  const from = sourceNodeId === "" ? "" : `, from ${sourceNodeName || sourceNodeId}`;
+  return `${reached}${where}${copy}${from}`;
 }

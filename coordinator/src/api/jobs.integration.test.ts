@@ -39,7 +39,7 @@ test("every operation of a container is a job, newest first, with who asked for 
   await rig.pass(300);
   await containers.startContainer({ id: "web" });
   await rig.pass(300);
-  await containers.migrateContainer({ id: "web" });
+  const { migration } = await containers.migrateContainer({ id: "web" });
   await rig.pass(300);
   await containers.deleteContainer({ id: "web" });
   await rig.pass(300);
@@ -52,6 +52,17 @@ test("every operation of a container is a job, newest first, with who asked for 
     ["web", "create", JobState.SUCCEEDED],
   ];
   expect(await told({ container: "web" })).toEqual(ofWeb);
+  const [removal, move, start, stop, creation] = (await jobs.listJobs({ container: "web" })).jobs;
+  const { nodeName: first, nodeId: firstId } = creation?.result ?? expect.fail("it came to nothing");
+  expect(creation?.result).toMatchObject({ reached: "running", epoch: 1n, sourceNodeId: "" });
+  expect(stop?.result).toMatchObject({ reached: "stopped", nodeName: first, epoch: 1n });
+  expect(start?.result).toMatchObject({ reached: "running", nodeName: first, epoch: 2n });
+  expect(move?.result).toMatchObject({ reached: "running", epoch: 3n, sourceNodeId: firstId, sourceNodeName: first });
+  expect(move?.result?.nodeName).not.toBe(first);
+  expect(move?.result?.downtimeMs).toBeGreaterThanOrEqual(0n);
+  expect([move?.migrationId, start?.migrationId]).toEqual([migration?.id, ""]);
+  expect(removal?.result).toMatchObject({ reached: "removed", nodeId: "", epoch: 0n });
+  expect([creation, stop, start, move, removal].map((job) => job?.progress)).toEqual(Array(5).fill(undefined));
   expect(await told({ container: id })).toEqual(ofWeb);
   expect(await told()).toHaveLength(6);
   const [one] = (await jobs.listJobs({ container: "other" })).jobs;
@@ -86,10 +97,14 @@ test("a job runs until what was asked for is so, and fails with the reason when 
   rig.agents.held = promise;
   await containers.createContainer({ name: "web", eggId: "hello-http", resources: { cpuMillis: 100 } });
   expect(await told({ activeOnly: true })).toEqual([["web", "create", JobState.RUNNING]]);
+  const [under] = (await jobs.listJobs({})).jobs;
+  expect(under?.progress).toMatchObject({ step: "starting", stepsDone: 1, stepsTotal: 2 });
+  expect(under?.result).toBeUndefined();
   await containers.deleteContainer({ id: "web" });
   const [created] = (await jobs.listJobs({ container: "web" })).jobs.filter(({ kind }) => kind === "create");
   expect(created).toMatchObject({ state: JobState.FAILED, error: "replaced by a later wish: delete" });
   expect(created?.endedAt).toBeDefined();
+  expect([created?.progress, created?.result]).toEqual([undefined, undefined]);
   resolve();
   await rig.settle();
   expect(await told({ activeOnly: true })).toEqual([]);

@@ -89,6 +89,14 @@ export type MigrationChange =
       readonly errorMessage: string;
     };
 
+/** What a container had come to when an operation had succeeded. */
+export type JobResult = {
+  /** The state of its life, in the statechart's words. */
+  readonly reached: string;
+  readonly nodeId: string | null;
+  readonly epoch: number | null;
+};
+
 export type JobChange =
   | {
       readonly kind: "begun";
@@ -97,10 +105,20 @@ export type JobChange =
       readonly containerName: string;
       readonly job: string;
       readonly requestedBy: string;
-      /** It ends with the transaction that it begins with: what was asked for is so. */
-      readonly isDone: boolean;
+      /** The migration that it begins or takes back; null: none. */
+      readonly migrationId: string | null;
+      /** What it came to, where it ends with the transaction that it begins with; null: it is under way. */
+      readonly done: JobResult | null;
     }
-  | { readonly kind: "ended"; readonly containerId: string; readonly jobs: readonly string[]; readonly error: string };
+  | {
+      readonly kind: "ended";
+      readonly containerId: string;
+      readonly jobs: readonly string[];
+      /** Why it failed; empty: it succeeded. */
+      readonly error: string;
+      /** Null where it failed. */
+      readonly result: JobResult | null;
+    };
 
 export type EndedCommand = {
   readonly commandId: string;

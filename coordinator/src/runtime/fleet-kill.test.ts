@@ -35,7 +35,9 @@ const jobs = () =>
   readSnapshot(rig.database.database.orm, async (snapshot) => {
     const filter = { container: null, reach: "everything" as const, activeOnly: false, pageSize: 10, pageToken: "" };
     const { rows } = await listJobs(snapshot, filter);
-    return rows.map(({ kind, endedAt, error }) => `${kind} ${endedAt === null ? "runs" : error || "succeeded"}`);
+    return rows.map(
+      ({ row: { kind, endedAt, error } }) => `${kind} ${endedAt === null ? "runs" : error || "succeeded"}`,
+    );
   });
 
 test("a kill ends what hangs in its stop, and nothing starts it again", async () => {

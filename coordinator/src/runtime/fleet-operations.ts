@@ -212,7 +212,9 @@ export class FleetOperations implements Operations {
     return this.#ports.loop.submit((work) => {
       const container = movableContainer(work, containerId, targetNodeId);
       const { name } = container.facts;
-      work.jobs.begin({ id: jobId, kind: "migrate", requestedBy }, container);
+      // The one that begins now, if it begins.
+      const migration = migrationId(containerId, container.snapshot.context.lastMove + 1);
+      work.jobs.begin({ id: jobId, kind: "migrate", requestedBy, migrationId: migration }, container);
       work.tellMigrate(containerId, "manual", targetNodeId, force);
       const after = existingContainer(work, containerId);
       if (migrationStatus(after.snapshot) !== "migrating") {
@@ -224,7 +226,7 @@ export class FleetOperations implements Operations {
           { retryAfterMs: 5_000 },
         );
       }
-      return { migrationId: migrationId(containerId, after.snapshot.context.lastMove) };
+      return { migrationId: migration };
     });
   }
 
@@ -253,7 +255,7 @@ export class FleetOperations implements Operations {
           { field: "id", retryAfterMs: 0 },
         );
       }
-      work.jobs.begin({ id: jobId, kind: "cancel_migration", requestedBy }, container);
+      work.jobs.begin({ id: jobId, kind: "cancel_migration", requestedBy, migrationId: id }, container);
       work.tellContainer(containerId, { type: "CANCEL", at: work.atMs, by: requestedBy });
     });
   }

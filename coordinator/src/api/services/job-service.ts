@@ -28,15 +28,15 @@ export function jobService(plane: PlaneContext): ServiceImpl<typeof JobService> 
 
     getJob: ({ id }, context) =>
       read(plane, async (snapshot) => {
-        const row = found(await jobById(snapshot, id.toLowerCase()), () => noSuchJob(id));
-        const { containerId, containerName: name } = row;
+        const job = found(await jobById(snapshot, id.toLowerCase()), () => noSuchJob(id));
+        const { id: jobId, containerId, containerName: name } = job.row;
         // Of a container that is gone, whoever has a grant for everything or for itself may see what was asked of it.
         const gone = { id: containerId, name, place: { clusterIds: [], containerId } };
         const located = (await locate(snapshot.em, "container", containerId)) ?? gone;
         if (permitAt(callerOf(context).grants, "job:view", located.place) === null) {
-          throw new Unseen(noSuchJob(id), "container", located, `job ${row.id} of container ${located.name}`);
+          throw new Unseen(noSuchJob(id), "container", located, `job ${jobId} of container ${located.name}`);
         }
-        return { job: jobView(row) };
+        return { job: jobView(job) };
       }),
   };
 }

@@ -1,9 +1,14 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type JobSchema, JobState } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import type { listJobs } from "../../store/read-model/job-readings.ts";
+import {
+  type JobProgressSchema,
+  type JobResultSchema,
+  type JobSchema,
+  JobState,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { JobKind } from "../../domain/container/job-kind.ts";
+import { jobProgress } from "../../domain/container/job-progress.ts";
+import type { JobReading } from "../../store/read-model/job-readings.ts";
 import { momentField } from "./amounts.ts";
-
-type JobReading = Awaited<ReturnType<typeof listJobs>>["rows"][number];
 
 const STATE: Readonly<Record<string, JobState>> = {
   running: JobState.RUNNING,
@@ -12,12 +17,35 @@ const STATE: Readonly<Record<string, JobState>> = {
 };
 
 /** A job as the API shows it; a state that this version does not know is UNSPECIFIED. */
-export function jobView(row: JobReading): MessageInitShape<typeof JobSchema> {
-  const { id, containerId, containerName, kind, requestedBy, state, error } = row;
+export function jobView(reading: JobReading): MessageInitShape<typeof JobSchema> {
+  const { id, containerId, containerName, kind, requestedBy, state, error, migrationId, ...moments } = reading.row;
+  const progress = progressOf(reading);
+  const result = resultOf(reading);
   return {
     ...{ id, containerId, containerName, kind, requestedBy, error },
     state: STATE[state] ?? JobState.UNSPECIFIED,
-    ...momentField("createdAt", row.createdAt),
-    ...momentField("endedAt", row.endedAt),
+    ...momentField("createdAt", moments.createdAt),
+    ...momentField("endedAt", moments.endedAt),
+    migrationId: migrationId ?? "",
+    ...(progress === null ? {} : { progress }),
+    ...(result === null ? {} : { result }),
+  };
+}
+
+function progressOf({ row, actor }: JobReading): MessageInitShape<typeof JobProgressSchema> | null {
+  // The kinds in the column are those that decisions wrote.
+  return actor === null ? null : jobProgress(row.kind as JobKind, actor);
+}
+
+function resultOf(reading: JobReading): MessageInitShape<typeof JobResultSchema> | null {
+  const { row, migration, nodeName, sourceNodeName } = reading;
+  if (typeof row.reached !== "string") return null;
+  const moved = row.kind === "migrate" ? migration : null;
+  const downtimeMs = moved?.downtimeMs ?? null;
+  return {
+    reached: row.reached === "gone" ? "removed" : row.reached,
+    ...{ nodeId: row.nodeId ?? "", nodeName, epoch: BigInt(row.epoch ?? 0) },
+    ...(moved === null ? {} : { sourceNodeId: moved.sourceNodeId, sourceNodeName }),
+    ...(downtimeMs === null ? {} : { downtimeMs: BigInt(downtimeMs) }),
   };
 }

@@ -27,7 +27,12 @@ export class WorldRecords {
     for (const change of changes.migrations) this.#migration(change);
     for (const change of changes.jobs) {
       if (change.kind === "begun") {
-        once(this.jobs, change.id, { containerId: change.containerId, job: change.job, ended: change.isDone }, "job");
+        once(
+          this.jobs,
+          change.id,
+          { containerId: change.containerId, job: change.job, ended: change.done !== null },
+          "job",
+        );
         continue;
       }
       for (const job of this.jobs.values()) {

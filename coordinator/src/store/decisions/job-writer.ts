@@ -1,5 +1,5 @@
 import type { EntityManager } from "@mikro-orm/postgresql";
-import type { JobChange } from "../../runtime/decision-store.ts";
+import type { JobChange, JobResult } from "../../runtime/decision-store.ts";
 import { JobEntity } from "../entities/workload-entities.ts";
 
 type BegunJob = {
@@ -9,20 +9,27 @@ type BegunJob = {
   readonly kind: string;
   readonly requestedBy: string;
   readonly createdAt: Date;
+  readonly migrationId: string | null;
   state: string;
   error: string;
   endedAt: Date | null;
+  reached: string | null;
+  nodeId: string | null;
+  epoch: number | null;
 };
+
+/** The columns of what it came to. */
+const NO_RESULT: JobResult | Record<keyof JobResult, null> = { reached: null, nodeId: null, epoch: null };
 
 /** Writes the record of operations: who asked for what, and how it ended; two statements, however many there are. */
 export async function writeJobs(em: EntityManager, changes: readonly JobChange[], at: Date): Promise<void> {
   const begun: BegunJob[] = [];
   /** By container and kind, how those that were begun before end. Only what is open ends: the first word counts. */
-  const ended = new Map<string, { container_id: string; kind: string; error: string }>();
+  const ended = new Map<string, { container_id: string; kind: string; error: string; result: JobResult | null }>();
   for (const change of changes) {
     const { containerId } = change;
     if (change.kind === "begun") {
-      const { id, containerName, job, requestedBy, isDone } = change;
+      const { id, containerName, job, requestedBy, migrationId, done } = change;
       begun.push({
         id,
         containerId,
@@ -30,27 +37,36 @@ export async function writeJobs(em: EntityManager, changes: readonly JobChange[]
         kind: job,
         requestedBy: requestedBy.slice(0, 256),
         createdAt: at,
-        state: isDone ? "succeeded" : "running",
+        migrationId,
+        state: done ? "succeeded" : "running",
         error: "",
-        endedAt: isDone ? at : null,
+        endedAt: done ? at : null,
+        ...(done ?? NO_RESULT),
       });
       continue;
     }
-    const { error, jobs } = change;
+    const { error, jobs, result } = change;
     for (const job of begun) {
       if (job.containerId !== containerId || job.endedAt || !jobs.includes(job.kind)) continue;
-      Object.assign(job, { state: stateOf(error), error, endedAt: at });
+      Object.assign(job, { state: stateOf(error), error, endedAt: at, ...(result ?? NO_RESULT) });
     }
     for (const kind of jobs) {
       const key = `${containerId} ${kind}`;
-      if (!ended.has(key)) ended.set(key, { container_id: containerId, kind, error });
+      if (!ended.has(key)) ended.set(key, { container_id: containerId, kind, error, result });
     }
   }
   if (ended.size > 0) {
-    const rows = [...ended.values()].map((row) => ({ ...row, state: stateOf(row.error) }));
+    const rows = [...ended.values()].map(({ result, ...row }) => ({
+      ...row,
+      state: stateOf(row.error),
+      reached: result?.reached ?? null,
+      node_id: result?.nodeId ?? null,
+      epoch: result?.epoch ?? null,
+    }));
     await em.execute(
-      `update job j set state = v.state, error = v.error, ended_at = ?
-       from jsonb_to_recordset(?::jsonb) as v (container_id uuid, kind text, state text, error text)
+      `update job j set state = v.state, error = v.error, ended_at = ?, reached = v.reached, node_id = v.node_id, epoch = v.epoch
+       from jsonb_to_recordset(?::jsonb)
+         as v (container_id uuid, kind text, state text, error text, reached text, node_id uuid, epoch bigint)
        where j.container_id = v.container_id and j.kind = v.kind and j.ended_at is null`,
       [at, JSON.stringify(rows)],
     );

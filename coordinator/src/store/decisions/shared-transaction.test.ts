@@ -58,8 +58,18 @@ function decisions(random: SeededRandom): Decision[] {
       job += 1;
       const id = `00000000-0000-4000-8000-${String(job).padStart(12, "0")}`;
       const jobs: JobChange[] = random.chance(0.6)
-        ? [{ kind: "begun", id, containerId, ...WHO, job: kind, isDone: random.chance(0.2) }]
-        : [{ kind: "ended", containerId, jobs: [kind, "create"], error: random.chance(0.5) ? `no ${job}` : "" }];
+        ? [
+            {
+              kind: "begun",
+              id,
+              containerId,
+              ...WHO,
+              job: kind,
+              migrationId: null,
+              done: random.chance(0.2) ? DONE : null,
+            },
+          ]
+        : [{ kind: "ended", containerId, jobs: [kind, "create"], ...end(`no ${job}`, random.chance(0.5)) }];
       return { migrations: [], jobs };
     }
     const id = containerId;
@@ -86,6 +96,9 @@ function decisions(random: SeededRandom): Decision[] {
   });
 }
 
+const DONE = { reached: "stopped", nodeId: null, epoch: 7 };
+const end = (error: string, hasFailed: boolean) =>
+  hasFailed ? { error, result: null } : { error: "", result: { reached: "running", nodeId: ids[0] ?? "", epoch: 3 } };
 const WHO = { containerName: "web", requestedBy: "somebody" };
 
 const step = (id: string, random: SeededRandom): MigrationChange => ({

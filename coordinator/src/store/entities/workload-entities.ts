@@ -129,6 +129,12 @@ export const JobEntity = defineEntity({
     error: p.text().default(""),
     createdAt: p.datetime().index(),
     endedAt: p.datetime().nullable(),
+    /** The migration that it begins or takes back. */
+    migrationId: p.uuid().nullable(),
+    /** The state that its container had reached, where that was, and under which epoch; null but where it succeeded. */
+    reached: p.string().length(16).nullable(),
+    nodeId: p.uuid().nullable(),
+    epoch: p.bigint("number").nullable(),
   },
 });
 export type JobRow = InferEntity<typeof JobEntity>;

@@ -23,6 +23,7 @@ import { Migration20261130221000Registries } from "./migration-20261130221000-re
 import { Migration20261130223500ImagePins } from "./migration-20261130223500-image-pins.ts";
 import { Migration20261130223500SecondFactorDemands } from "./migration-20261130223500-second-factor-demands.ts";
 import { Migration20261130230500TokenOwners } from "./migration-20261130230500-token-owners.ts";
+import { Migration20261201034500JobResults } from "./migration-20261201034500-job-results.ts";
 
 /**
  * In the order in which they run. One that has been released is never changed: `node
@@ -54,4 +55,5 @@ export const allMigrations = [
   { name: "migration-20261130223500-image-pins", class: Migration20261130223500ImagePins },
   { name: "migration-20261130223500-second-factor-demands", class: Migration20261130223500SecondFactorDemands },
   { name: "migration-20261130230500-token-owners", class: Migration20261130230500TokenOwners },
+  { name: "migration-20261201034500-job-results", class: Migration20261201034500JobResults },
 ] as const;

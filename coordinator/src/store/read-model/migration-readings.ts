@@ -5,12 +5,12 @@ import {
   MigrationStepEntity,
   type MigrationStepRow,
 } from "../entities/decision-entities.ts";
-import { NodeEntity, RemovedNodeEntity } from "../entities/fleet-entities.ts";
 import { type FilterFields, filterConditions } from "./list-filter.ts";
 import { isUuid } from "./lookup.ts";
+import { nodeNames } from "./node-names.ts";
 import { foreignPageToken, type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
 import { readRows, rowsWhere } from "./read-rows.ts";
-import { distinct, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { all, type Condition, containersWithin } from "./within-reach.ts";
 
 /** A migration with its steps in order and its nodes' names. */
@@ -81,12 +81,10 @@ async function complete(snapshot: Snapshot, rows: readonly MigrationRow[]): Prom
     { migrationId: { $in: rows.map((row) => row.id) } },
     { orderBy: { migrationId: "asc", position: "asc" } },
   );
-  const ids = distinct(rows.flatMap((row) => [row.sourceNodeId, row.targetNodeId]));
-  const nodes = await readRows(snapshot, NodeEntity, { id: { $in: ids } }, { fields: ["id", "name"] });
-  const nameOf = new Map(nodes.map((node) => [node.id, node.name]));
-  const gone = ids.filter((id) => !nameOf.has(id));
-  const removed = gone.length === 0 ? [] : await readRows(snapshot, RemovedNodeEntity, { id: { $in: gone } });
-  for (const { id, name } of removed) nameOf.set(id, name);
+  const nameOf = await nodeNames(
+    snapshot,
+    rows.flatMap((row) => [row.sourceNodeId, row.targetNodeId]),
+  );
   const positionOf = rows.some(isQueued) ? await queuePositions(snapshot) : new Map<string, number>();
   const stepsOf = Map.groupBy(steps, (step) => step.migrationId);
   return rows.map((row) => ({
