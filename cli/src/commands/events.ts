@@ -66,7 +66,8 @@ async function eventFilter(context: CliContext, options: EventsOptions): Promise
     (container === undefined || event.containerId === container) && (node === undefined || event.nodeId === node);
 }
 
-function eventLine(event: Event): string {
+/** An event on a line. */
+export function eventLine(event: Event): string {
   const severity = event.severity === "info" ? "" : ` ${event.severity.toUpperCase()}`;
   return plainText(`${timeText(event.at)}  ${event.type.padEnd(24)}${severity}  ${event.message}`);
 }

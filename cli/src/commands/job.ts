@@ -1,21 +1,25 @@
 import { create } from "@bufbuild/protobuf";
+import type { Event } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import {
   type Job,
   type JobProgress,
   type JobResult,
   JobSchema,
+  ListEventsResponseSchema,
   ListJobsResponseSchema,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
+import type { ApiClient } from "../client/api-client.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { wholeNumber } from "../output/quantity.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
 import { jobStateWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
-import { apiCommand } from "./api-command.ts";
+import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { eventLine } from "./events.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
 
 const columns: Column<Job>[] = [
@@ -64,6 +68,31 @@ export function addJobCommands(program: Command, context: CliContext): void {
       };
     });
   });
+  apiCommand(
+    group,
+    "logs <job>",
+    "show what happened to the container from when the job (id) was asked for until it ended, oldest first",
+    "lormas job logs ID",
+  )
+    .option("--limit <count>", "at most this many, from the first", wholeNumber(1, 100_000), 10_000)
+    .action(async (id: string, options: ApiOptions & { limit: number }) => {
+      const { asOf, events } = await jobLog(context.api(options), id, options.limit);
+      if (options.output === "json") {
+        const answer = create(ListEventsResponseSchema, { asOf, events });
+        context.print(jsonText(ListEventsResponseSchema, answer, true));
+      } else for (const event of events) context.print(eventLine(event));
+    });
+}
+
+/** The first events of a job's log, page after page. */
+async function jobLog(api: ApiClient, job: string, limit: number): Promise<{ asOf: bigint; events: Event[] }> {
+  const events: Event[] = [];
+  for (let after = 0n; ; after = events.at(-1)?.sequence ?? after) {
+    const pageSize = Math.min(1_000, limit - events.length);
+    const page = await api.events.listEvents({ job, after, pageSize });
+    events.push(...page.events);
+    if (page.events.length < pageSize || events.length >= limit) return { asOf: page.asOf, events };
+  }
 }
 
 function jobFacts(job: Job): [string, string][] {

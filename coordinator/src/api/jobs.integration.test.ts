@@ -1,6 +1,12 @@
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { ContainerType, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { ContainerService, JobService, JobState } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  ContainerService,
+  EventService,
+  type Job,
+  JobService,
+  JobState,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
 import { type RuntimePlaneRig, startRuntimePlaneRig } from "./runtime-plane-rig.ts";
@@ -10,12 +16,14 @@ let rig: FleetRig;
 let plane: RuntimePlaneRig;
 let jobs: Client<typeof JobService>;
 let containers: Client<typeof ContainerService>;
+let events: Client<typeof EventService>;
 
 beforeEach(async () => {
   rig = await fleetRig(2);
   plane = await startRuntimePlaneRig(rig);
   jobs = createClient(JobService, plane.transport);
   containers = createClient(ContainerService, plane.transport);
+  events = createClient(EventService, plane.transport);
 });
 afterEach(async () => {
   await plane.close();
@@ -30,6 +38,8 @@ const create = async (name: string): Promise<string> => {
   await rig.pass(300);
   return container?.id ?? "";
 };
+const log = async (job: Job | undefined, more: { after?: bigint } = {}) =>
+  (await events.listEvents({ job: job?.id ?? expect.fail("there is no such job"), ...more })).events;
 const told = async (filter: object = {}) =>
   (await jobs.listJobs(filter)).jobs.map(({ containerName, kind, state }) => [containerName, kind, state]);
 
@@ -62,6 +72,20 @@ test("every operation of a container is a job, newest first, with who asked for 
   expect(move?.result?.downtimeMs).toBeGreaterThanOrEqual(0n);
   expect([move?.migrationId, start?.migrationId]).toEqual([migration?.id, ""]);
   expect(removal?.result).toMatchObject({ reached: "removed", nodeId: "", epoch: 0n });
+  const logs = [await log(creation), await log(stop), await log(start), await log(move), await log(removal)];
+  expect(logs.map((events) => events.map(({ type }) => type.split(".")[1])).toSpliced(3, 1)).toEqual([
+    ["created", "placed", "starting", "running"],
+    ["stopping", "stopped"],
+    ["starting", "running"],
+    ["removed"],
+  ]);
+  expect(logs[3]?.at(0)?.type).toBe("migration.started");
+  expect(logs[3]?.some(({ type }) => type === "migration.completed")).toBe(true);
+  const all = logs.flat();
+  expect(all.every(({ containerId }) => containerId === id)).toBe(true);
+  const numbers = all.map(({ sequence }) => Number(sequence));
+  expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  expect(await log(move, { after: logs[3]?.at(-2)?.sequence ?? 0n })).toEqual(logs[3]?.slice(-1));
   expect([creation, stop, start, move, removal].map((job) => job?.progress)).toEqual(Array(5).fill(undefined));
   expect(await told({ container: id })).toEqual(ofWeb);
   expect(await told()).toHaveLength(6);
@@ -100,6 +124,7 @@ test("a job runs until what was asked for is so, and fails with the reason when 
   const [under] = (await jobs.listJobs({})).jobs;
   expect(under?.progress).toMatchObject({ step: "starting", stepsDone: 1, stepsTotal: 2 });
   expect(under?.result).toBeUndefined();
+  expect((await log(under)).map(({ type }) => type)).toContain("container.starting");
   await containers.deleteContainer({ id: "web" });
   const [created] = (await jobs.listJobs({ container: "web" })).jobs.filter(({ kind }) => kind === "create");
   expect(created).toMatchObject({ state: JobState.FAILED, error: "replaced by a later wish: delete" });
@@ -130,6 +155,8 @@ test("pages hold every job once, and what is no job or no page is refused by its
     );
   expect(await refused(jobs.getJob({ id: "00000000-0000-4000-8000-000000000000" }))).toContain("[not_found]");
   expect(await refused(jobs.getJob({ id: "web" }))).toContain("[invalid_argument]");
+  expect(await refused(events.listEvents({ job: "00000000-0000-4000-8000-000000000000" }))).toContain("[not_found]");
+  expect(await refused(events.listEvents({ job: "web" }))).toContain("[invalid_argument]");
   expect(await refused(jobs.listJobs({ pageToken: "nonsense" }))).toContain("[invalid_argument]");
   expect(await refused(jobs.listJobs({ pageSize: 1_001 }))).toContain("[invalid_argument]");
   expect(await refused(jobs.listJobs({ container: "a\0b" }))).toBe("");

@@ -6,12 +6,14 @@ import type { WhatIfContainer } from "../domain/placement/what-if.ts";
 import { CLUSTER_ID, NODE_1_ID } from "../store/test-fleet.ts";
 import {
   ARENA_ALERT_ID,
+  ARENA_JOB_ID,
   ARENA_MIGRATION_ID,
   type Client,
   GAMES_ALERT_ID,
   GAMES_ID,
   GAMES_NODE_ID,
   type ScopedRig,
+  SHOP_JOB_ID,
   startScopedRig,
 } from "./scoped-rig.ts";
 
@@ -105,6 +107,8 @@ test("a list cannot be narrowed to what may not be seen", async () => {
   expect(await code(developer.nodes.listNodes({ cluster: "local" }))).toBe(Code.NotFound);
   expect(await code(developer.events.listEvents({ container: "shop" }))).toBe(Code.NotFound);
   expect(await code(developer.events.listEvents({ node: "node-1" }))).toBe(Code.NotFound);
+  expect(await code(developer.events.listEvents({ job: SHOP_JOB_ID }))).toBe(Code.NotFound);
+  expect((await developer.events.listEvents({ job: ARENA_JOB_ID })).events).toEqual([]);
   expect(await code(developer.access.canI({ permission: "container:start", container: "shop" }))).toBe(Code.NotFound);
 });
 

@@ -109,6 +109,10 @@ export type JobChange =
       readonly migrationId: string | null;
       /** What it came to, where it ends with the transaction that it begins with; null: it is under way. */
       readonly done: JobResult | null;
+      /** Its log begins behind the event of this number; its end is the newest of the decision that it ends with. */
+      readonly eventsAfter: number;
+      /** Null while it is under way. */
+      readonly eventsThrough: number | null;
     }
   | {
       readonly kind: "ended";
@@ -118,6 +122,7 @@ export type JobChange =
       readonly error: string;
       /** Null where it failed. */
       readonly result: JobResult | null;
+      readonly eventsThrough: number;
     };
 
 export type EndedCommand = {

@@ -14,7 +14,14 @@ export type AskedJob = {
 
 /** What one decision records of operations: those that begin with it, and those that end by it. */
 export class JobDraft {
-  readonly #changes: JobChange[] = [];
+  readonly #eventsSoFar: () => number;
+  /** By the number of the last event of their decision, which is known when it has been taken. */
+  readonly #changes: ((eventsThrough: number) => JobChange)[] = [];
+
+  /** `eventsSoFar`: the number of the newest event, those of the decision so far among them. */
+  constructor(eventsSoFar: () => number) {
+    this.#eventsSoFar = eventsSoFar;
+  }
 
   /** One that is under way until its container's actor says otherwise. */
   begin(asked: AskedJob, container: ContainerRecord): void {
@@ -29,7 +36,8 @@ export class JobDraft {
   /** Ends those of these kinds that are under way, with the container as it is now; with an error they have failed. */
   end(container: ContainerRecord, jobs: readonly string[], error: string): void {
     const result = error === "" ? resultOf(container) : null;
-    this.#changes.push({ kind: "ended", containerId: container.facts.id, jobs, error, result });
+    const ended = { kind: "ended", containerId: container.facts.id, jobs, error, result } as const;
+    this.#changes.push((eventsThrough) => ({ ...ended, eventsThrough }));
   }
 
   /** Ends what a later wish replaces: nothing will ever fulfil it. */
@@ -37,19 +45,21 @@ export class JobDraft {
     this.end(container, jobs, `replaced by a later wish: ${by}`);
   }
 
-  /** Takes over what an inner draft recorded. */
-  merge(inner: JobDraft): void {
-    this.#changes.push(...inner.#changes);
+  /** Takes over what the draft of a decision within this one recorded, whose last event has this number. */
+  merge(inner: JobDraft, eventsThrough: number): void {
+    for (const change of inner.changes(eventsThrough)) this.#changes.push(() => change);
   }
 
-  changes(): readonly JobChange[] {
-    return this.#changes;
+  changes(eventsThrough: number): readonly JobChange[] {
+    return this.#changes.map((change) => change(eventsThrough));
   }
 
   #add(asked: AskedJob, { facts }: ContainerRecord, done: JobResult | null): void {
     const { id, kind, requestedBy, migrationId = null } = asked;
     const { id: containerId, name: containerName } = facts;
-    this.#changes.push({ kind: "begun", id, containerId, containerName, job: kind, requestedBy, migrationId, done });
+    const begun = { kind: "begun", id, containerId, containerName, job: kind, requestedBy, migrationId, done } as const;
+    const eventsAfter = this.#eventsSoFar();
+    this.#changes.push((last) => ({ ...begun, eventsAfter, eventsThrough: done === null ? null : last }));
   }
 }
 

@@ -41,7 +41,7 @@ type Queued =
 export class UnitOfWork extends FleetOverlay {
   readonly atMs: number;
   readonly term: number;
-  readonly jobs = new JobDraft();
+  readonly jobs = new JobDraft(() => this.eventsSoFar());
   readonly #events: Omit<NumberedEvent, "sequence" | "atMs">[] = [];
   readonly #migrations: MigrationChange[] = [];
   readonly #usedTokens: UsedToken[] = [];
@@ -406,9 +406,9 @@ export class UnitOfWork extends FleetOverlay {
   /** Takes over what an inner unit of work decided. */
   override merge(inner: UnitOfWork): void {
     super.merge(inner);
+    this.jobs.merge(inner.jobs, inner.eventsSoFar());
     this.#events.push(...inner.#events);
     this.#migrations.push(...inner.#migrations);
-    this.jobs.merge(inner.jobs);
     this.#usedTokens.push(...inner.#usedTokens);
   }
 
@@ -426,7 +426,7 @@ export class UnitOfWork extends FleetOverlay {
       forgotten: this.forgottenContainers(),
       holdings: this.changedHoldings(),
       migrations: this.#migrations,
-      jobs: this.jobs.changes(),
+      jobs: this.jobs.changes(this.eventsSoFar()),
       events: this.#events.map((event) => ({ ...event, sequence: ++sequence, atMs: this.atMs })),
       commands: this.newCommands().map((pending) => ({ ...pending, position: ++position })),
       endedCommands: this.endedCommands(),

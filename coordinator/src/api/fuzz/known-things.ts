@@ -112,6 +112,7 @@ const FIELDS: Readonly<Record<string, PoolName>> = {
   includes: "role",
   key_fingerprint: "keyFingerprint",
   locale: "locale",
+  job: "job",
   node: "node",
   nodes: "node",
   order_by: "order",

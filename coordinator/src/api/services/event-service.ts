@@ -8,6 +8,7 @@ import { eventView } from "../views/event-view.ts";
 import type { WatchHub } from "../watch/watch-hub.ts";
 import { sameSight, sightChanged, watchView } from "../watch/watch-view.ts";
 import { callerOf, type PlaneContext, read } from "./plane-context.ts";
+import { visibleJob } from "./visible-job.ts";
 
 /** Events; see the proto. */
 export function eventService(plane: PlaneContext, hub: WatchHub): ServiceImpl<typeof EventService> {
@@ -21,7 +22,8 @@ export function eventService(plane: PlaneContext, hub: WatchHub): ServiceImpl<ty
         const nodeId = await idOf("node", request.node);
         const { after, pageSize, latest } = request;
         const reach = reachOf(caller.grants, "event:view");
-        const rows = await listEvents(snapshot, { after, containerId, nodeId, pageSize, latest, reach });
+        const job = request.job === "" ? null : (await visibleJob(snapshot, caller, request.job, "job")).row;
+        const rows = await listEvents(snapshot, { after, containerId, nodeId, job, pageSize, latest, reach });
         return { events: rows.map(eventView), asOf: snapshot.asOf };
       }),
 

@@ -1,12 +1,10 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { JobService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import { Refusal } from "../../domain/refusal.ts";
-import { permitAt, reachOf } from "../../permissions/grant.ts";
-import { jobById, listJobs } from "../../store/read-model/job-readings.ts";
-import { locate } from "../../store/read-model/located.ts";
-import { Unseen } from "../sight.ts";
+import { reachOf } from "../../permissions/grant.ts";
+import { listJobs } from "../../store/read-model/job-readings.ts";
 import { jobView } from "../views/job-view.ts";
-import { callerOf, found, type PlaneContext, read } from "./plane-context.ts";
+import { callerOf, type PlaneContext, read } from "./plane-context.ts";
+import { visibleJob } from "./visible-job.ts";
 
 /** Jobs; see the proto. */
 export function jobService(plane: PlaneContext): ServiceImpl<typeof JobService> {
@@ -28,19 +26,7 @@ export function jobService(plane: PlaneContext): ServiceImpl<typeof JobService> 
 
     getJob: ({ id }, context) =>
       read(plane, async (snapshot) => {
-        const job = found(await jobById(snapshot, id.toLowerCase()), () => noSuchJob(id));
-        const { id: jobId, containerId, containerName: name } = job.row;
-        // Of a container that is gone, whoever has a grant for everything or for itself may see what was asked of it.
-        const gone = { id: containerId, name, place: { clusterIds: [], containerId } };
-        const located = (await locate(snapshot.em, "container", containerId)) ?? gone;
-        if (permitAt(callerOf(context).grants, "job:view", located.place) === null) {
-          throw new Unseen(noSuchJob(id), "container", located, `job ${jobId} of container ${located.name}`);
-        }
-        return { job: jobView(job) };
+        return { job: jobView(await visibleJob(snapshot, callerOf(context), id, "id")) };
       }),
   };
-}
-
-function noSuchJob(id: string): Refusal {
-  return new Refusal("not_found", `There is no job ${id}.`, "List the jobs and use one of their ids.", { field: "id" });
 }

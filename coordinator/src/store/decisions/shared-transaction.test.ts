@@ -58,17 +58,7 @@ function decisions(random: SeededRandom): Decision[] {
       job += 1;
       const id = `00000000-0000-4000-8000-${String(job).padStart(12, "0")}`;
       const jobs: JobChange[] = random.chance(0.6)
-        ? [
-            {
-              kind: "begun",
-              id,
-              containerId,
-              ...WHO,
-              job: kind,
-              migrationId: null,
-              done: random.chance(0.2) ? DONE : null,
-            },
-          ]
+        ? [{ kind: "begun", id, containerId, ...WHO, job: kind, ...(random.chance(0.2) ? DONE : UNDER_WAY) }]
         : [{ kind: "ended", containerId, jobs: [kind, "create"], ...end(`no ${job}`, random.chance(0.5)) }];
       return { migrations: [], jobs };
     }
@@ -96,10 +86,14 @@ function decisions(random: SeededRandom): Decision[] {
   });
 }
 
-const DONE = { reached: "stopped", nodeId: null, epoch: 7 };
-const end = (error: string, hasFailed: boolean) =>
-  hasFailed ? { error, result: null } : { error: "", result: { reached: "running", nodeId: ids[0] ?? "", epoch: 3 } };
-const WHO = { containerName: "web", requestedBy: "somebody" };
+const UNDER_WAY = { done: null, eventsThrough: null };
+const DONE = { done: { reached: "stopped", nodeId: null, epoch: 7 }, eventsThrough: 6 };
+const RUNNING = { reached: "running", nodeId: ids[0] ?? "", epoch: 3 };
+const end = (error: string, hasFailed: boolean) => ({
+  ...(hasFailed ? { error, result: null } : { error: "", result: RUNNING }),
+  eventsThrough: 7,
+});
+const WHO = { containerName: "web", requestedBy: "somebody", migrationId: null, eventsAfter: 5 };
 
 const step = (id: string, random: SeededRandom): MigrationChange => ({
   ...{ kind: "step", id, detail: "why" },

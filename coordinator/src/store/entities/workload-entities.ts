@@ -135,6 +135,10 @@ export const JobEntity = defineEntity({
     reached: p.string().length(16).nullable(),
     nodeId: p.uuid().nullable(),
     epoch: p.bigint("number").nullable(),
+    /** Its log: the events of its container behind the one of this number; null in those of before it was kept. */
+    eventsAfter: p.bigint("number").nullable(),
+    /** The last event of its log; null while it is under way. */
+    eventsThrough: p.bigint("number").nullable(),
   },
 });
 export type JobRow = InferEntity<typeof JobEntity>;

@@ -24,6 +24,7 @@ import { Migration20261130223500ImagePins } from "./migration-20261130223500-ima
 import { Migration20261130223500SecondFactorDemands } from "./migration-20261130223500-second-factor-demands.ts";
 import { Migration20261130230500TokenOwners } from "./migration-20261130230500-token-owners.ts";
 import { Migration20261201034500JobResults } from "./migration-20261201034500-job-results.ts";
+import { Migration20261201034800JobLogs } from "./migration-20261201034800-job-logs.ts";
 
 /**
  * In the order in which they run. One that has been released is never changed: `node
@@ -56,4 +57,5 @@ export const allMigrations = [
   { name: "migration-20261130223500-second-factor-demands", class: Migration20261130223500SecondFactorDemands },
   { name: "migration-20261130230500-token-owners", class: Migration20261130230500TokenOwners },
   { name: "migration-20261201034500-job-results", class: Migration20261201034500JobResults },
+  { name: "migration-20261201034800-job-logs", class: Migration20261201034800JobLogs },
 ] as const;

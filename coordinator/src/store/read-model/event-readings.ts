@@ -1,5 +1,6 @@
 import type { Reach } from "../../permissions/grant.ts";
 import { EventEntity, type EventRow } from "../entities/decision-entities.ts";
+import { eventsOfJob, type JobSpan } from "./job-events.ts";
 import { pageSize } from "./page-token.ts";
 import { readRows, rowsWhere } from "./read-rows.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -14,6 +15,8 @@ export type EventFilter = {
   readonly after: bigint;
   readonly containerId: string | null;
   readonly nodeId: string | null;
+  /** Only those of its log: of its container, from when it was asked for until it ended; null: all. */
+  readonly job: JobSpan | null;
   /** 0 means 100. */
   readonly pageSize: number;
   /** True: the newest that match instead of the oldest. */
@@ -27,6 +30,7 @@ export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promi
   const where: Condition[] = [{ sql: "sequence > ?", params: [toColumn(filter.after)] }, eventsWithin(filter.reach)];
   if (filter.containerId !== null) where.push({ sql: "container_id = ?", params: [filter.containerId] });
   if (filter.nodeId !== null) where.push({ sql: "node_id = ?", params: [filter.nodeId] });
+  if (filter.job !== null) where.push(eventsOfJob(filter.job));
   const limit = pageSize({ pageSize: filter.pageSize, pageToken: "" });
   const order = `sequence ${filter.latest ? "desc" : "asc"}`;
   const rows = await rowsWhere(snapshot, EventEntity, all(where), order, limit);
