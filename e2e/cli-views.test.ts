@@ -106,6 +106,26 @@ test("events -f ends when nobody reads it", async () => {
   expect(await events.ended()).toBe(0);
 });
 
+test("a job says what it came to, and its log what happened meanwhile; -f ends with the job", async () => {
+  const listed = await done("job", "ls", "--container", "web", "--filter", "kind = restart", "-o", "json");
+  const [restart] = JSON.parse(listed).jobs;
+  expect(await done("job", "show", restart.id)).toMatch(/Result +running on node-\d as epoch \d+\n/);
+  const log = (await done("job", "logs", restart.id)).trim().split("\n");
+  expect([log[0], log.at(-1)]).toEqual([
+    expect.stringMatching(/web is being stopped$/),
+    expect.stringMatching(/web runs and answers$/),
+  ]);
+  expect(JSON.parse(await done("job", "logs", restart.id, "-o", "json")).events).toHaveLength(log.length);
+  await done("container", "create", "vast", "--egg", "hello-http", "--memory", "1000Gi");
+  const [creation] = JSON.parse(await done("job", "ls", "--container", "vast", "-o", "json")).jobs;
+  expect([creation.state, creation.progress.step]).toEqual(["JOB_STATE_RUNNING", "unplaced"]);
+  const followed = new Piped(["job", "logs", creation.id, "-f"], env);
+  await followed.has(/waits for a node/);
+  await done("container", "rm", "vast", "--wait");
+  expect(await followed.ended()).toBe(0);
+  expect(followed.text).toMatch(/vast is removed\n$/);
+});
+
 test("Tab in bash completes commands, and names of what is there", async () => {
   await done("container", "create", "tab-me", "--egg", "hello-http");
   const path = `${dirname(fleet.launcher)}:${env["PATH"]}`;

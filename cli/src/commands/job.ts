@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import type { Event } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type Event, EventSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import {
   type Job,
   type JobProgress,
   type JobResult,
   JobSchema,
+  type ListEventsResponse,
   ListEventsResponseSchema,
   ListJobsResponseSchema,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
@@ -12,6 +13,8 @@ import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
 import { CliFailure } from "../cli-failure.ts";
 import type { ApiClient } from "../client/api-client.ts";
+import { followChanges } from "../client/change-feed.ts";
+import type { Clock } from "../clock.ts";
 import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { wholeNumber } from "../output/quantity.ts";
@@ -74,24 +77,74 @@ export function addJobCommands(program: Command, context: CliContext): void {
     "show what happened to the container from when the job (id) was asked for until it ended, oldest first",
     "lormas job logs ID",
   )
-    .option("--limit <count>", "at most this many, from the first", wholeNumber(1, 100_000), 10_000)
-    .action(async (id: string, options: ApiOptions & { limit: number }) => {
-      const { asOf, events } = await jobLog(context.api(options), id, options.limit);
-      if (options.output === "json") {
-        const answer = create(ListEventsResponseSchema, { asOf, events });
-        context.print(jsonText(ListEventsResponseSchema, answer, true));
-      } else for (const event of events) context.print(eventLine(event));
+    .option("-f, --follow", "all of it, and on until the job has ended, or Ctrl-C")
+    .option("--limit <count>", "without -f: at most this many, from the first", wholeNumber(1, 100_000), 10_000)
+    .action(async (id: string, options: LogsOptions) => {
+      const api = context.api(options);
+      const isJson = options.output === "json";
+      const show = (event: Event) => context.print(isJson ? jsonText(EventSchema, event, false) : eventLine(event));
+      if (options.follow === true) {
+        await followJob(api, id, context.clock, context.interrupted(), show);
+        return;
+      }
+      const log = create(ListEventsResponseSchema);
+      for await (const page of logPages(api, id, 0n)) {
+        log.asOf = page.asOf;
+        log.events.push(...page.events.slice(0, options.limit - log.events.length));
+        if (log.events.length >= options.limit) break;
+      }
+      if (isJson) context.print(jsonText(ListEventsResponseSchema, log, true));
+      else for (const event of log.events) show(event);
     });
 }
 
-/** The first events of a job's log, page after page. */
-async function jobLog(api: ApiClient, job: string, limit: number): Promise<{ asOf: bigint; events: Event[] }> {
-  const events: Event[] = [];
-  for (let after = 0n; ; after = events.at(-1)?.sequence ?? after) {
-    const pageSize = Math.min(1_000, limit - events.length);
-    const page = await api.events.listEvents({ job, after, pageSize });
-    events.push(...page.events);
-    if (page.events.length < pageSize || events.length >= limit) return { asOf: page.asOf, events };
+interface LogsOptions extends ApiOptions {
+  readonly follow?: boolean;
+  readonly limit: number;
+}
+
+/** Shows all of a job's log, and what follows until it has ended. */
+async function followJob(
+  api: ApiClient,
+  id: string,
+  clock: Clock,
+  signal: AbortSignal,
+  show: (event: Event) => void,
+): Promise<void> {
+  let last = 0n;
+  let asOf = 0n;
+  const showRest = async () => {
+    for await (const page of logPages(api, id, last)) {
+      for (const event of page.events) show(event);
+      last = page.events.at(-1)?.sequence ?? last;
+      asOf = page.asOf;
+    }
+  };
+  await showRest();
+  const { job } = await api.jobs.getJob({ id });
+  if (job?.endedAt === undefined) {
+    const over = new AbortController();
+    for await (const { event, jobs } of followChanges(api, clock, asOf, AbortSignal.any([signal, over.signal]))) {
+      const now = jobs.find((one) => one.id === job?.id);
+      if (now === undefined || event === undefined) continue;
+      // A change tells of jobs as they are by now: what is left of its log is listed.
+      if (now.endedAt !== undefined) over.abort();
+      if (over.signal.aborted) continue;
+      show(event);
+      last = event.sequence;
+    }
+  }
+  if (!signal.aborted) await showRest();
+}
+
+/** A job's log behind the event of this number, page after page. */
+async function* logPages(api: ApiClient, job: string, after: bigint): AsyncGenerator<ListEventsResponse> {
+  const pageSize = 1_000;
+  for (let from = after; ; ) {
+    const page = await api.events.listEvents({ job, after: from, pageSize });
+    yield page;
+    if (page.events.length < pageSize) return;
+    from = page.events.at(-1)?.sequence ?? from;
   }
 }
 

@@ -135,6 +135,51 @@ test("a job runs until what was asked for is so, and fails with the reason when 
   expect(await told({ activeOnly: true })).toEqual([]);
 });
 
+test("of two that one transaction decides each has its own log", async () => {
+  const id = await create("web");
+  const { operations } = rig.runtime();
+  const priorities = ["low", "critical"] as const;
+  await Promise.all(
+    priorities.map((priority) => operations.updateContainer(id, { tuning: { priority }, remake: null }, priority)),
+  );
+  const logs = new Map<string, string[]>();
+  for (const job of (await jobs.listJobs({ filter: "kind = update" })).jobs) {
+    logs.set(
+      job.requestedBy,
+      (await log(job)).map(({ message }) => message.replace(/:.*/, "")),
+    );
+  }
+  expect(Object.fromEntries(logs)).toEqual({
+    low: ["web was changed by low"],
+    critical: ["web was changed by critical"],
+  });
+});
+
+test("a change on the stream brings the jobs in whose log its event is, as they are then, and no others", async () => {
+  await create("other");
+  const { asOf } = await events.listEvents({ latest: true, pageSize: 1 });
+  await create("web");
+  await containers.stopContainer({ id: "web" });
+  await rig.pass(300);
+  await containers.updateContainer({ id: "web", restartPriority: RestartPriority.HIGH });
+  const [update, stop, creation] = (await jobs.listJobs({ container: "web" })).jobs;
+  const abort = new AbortController();
+  const seen: [string, (string | undefined)[]][] = [];
+  for await (const { message } of events.watch({ after: asOf }, { signal: abort.signal })) {
+    if (message.case !== "change") continue;
+    const { event, jobs: ofEvent } = message.value;
+    seen.push([event?.type ?? "", ofEvent.map(({ id }) => id)]);
+    if (event?.type === "container.updated") {
+      expect(ofEvent).toEqual([update]);
+      break;
+    }
+  }
+  abort.abort();
+  const of = (job: Job | undefined) => seen.filter(([, ids]) => ids.includes(job?.id)).map(([type]) => type);
+  for (const job of [creation, stop, update]) expect(of(job)).toEqual((await log(job)).map(({ type }) => type));
+  expect(seen.every(([, ids]) => ids.length <= 1)).toBe(true);
+});
+
 test("pages hold every job once, and what is no job or no page is refused by its field", async () => {
   for (const name of ["c-1", "c-2", "c-3"]) await create(name);
   // Two of one moment.

@@ -170,6 +170,17 @@ test("events are listed and streamed where they may be seen, with nothing of els
   expect(changes[3]?.node?.name).toBe("games-1");
   const toViewer = await watched(viewer, asOf, (told) => told.length > 0);
   expect([toViewer[0]?.event?.type, toViewer[0]?.node]).toEqual(["of-arena", undefined]);
+
+  // Its job is under way; shop's belongs to who sees shop, and to none who may see no jobs.
+  const jobsOf = (told: readonly Change[]) => told.map(({ jobs }) => jobs.map(({ id }) => id));
+  expect(jobsOf(changes)).toEqual([[], [ARENA_JOB_ID], [], []]);
+  expect(jobsOf(toViewer)).toEqual([[ARENA_JOB_ID]]);
+  const toAdmin = await watched(scoped.admin, asOf, (told) => told.length === 2);
+  expect(jobsOf(toAdmin)).toEqual([[], [SHOP_JOB_ID]]);
+  await scoped.admin.access.createRole({ name: "onlooker", grants: ["event:view", "container:view"] });
+  const { api: onlooker } = await scoped.holder("onlooker", "onlooker@container=arena");
+  const [toOnlooker] = await watched(onlooker, asOf, (told) => told.length > 0);
+  expect([toOnlooker?.container?.name, toOnlooker?.jobs]).toEqual(["arena", []]);
 });
 
 test("what if a node dies is told of nodes that may be seen, and names containers only to those who may see them", async () => {

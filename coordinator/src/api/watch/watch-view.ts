@@ -17,6 +17,7 @@ const SHOWN = [
   "node:view",
   "container:view",
   "migration:view",
+  "job:view",
   "alert:view",
   "node:health:view",
 ] as const;
@@ -35,13 +36,14 @@ export function watchView(caller: Caller): WatchView {
       const shows = (asked: keyof Sight, place: Place | null): boolean =>
         place !== null && reaches(sight[asked], place);
       if (!shows("event:view", places.event)) return null;
-      const { event, node, container, migration, alert } = change;
+      const { event, node, container, migration, jobs, alert } = change;
       return {
         ...(event && { event }),
         ...(node && shows("node:view", places.node) && { node }),
         ...(container && shows("container:view", places.container) && { container }),
         ...(migration &&
           shows("migration:view", places.container ?? places.event) && { migration: unweighed(migration) }),
+        ...(jobs && shows("job:view", placeOfJobs(places)) && { jobs }),
         ...(alert && shows("alert:view", places.event) && { alert }),
       };
     },
@@ -52,6 +54,11 @@ export function watchView(caller: Caller): WatchView {
       }),
     }),
   };
+}
+
+/** Of a container that is gone, who has a grant for everything or for itself sees what was asked of it, as by GetJob. */
+function placeOfJobs({ container, event }: NumberedChange["places"]): Place {
+  return container ?? { clusterIds: [], containerId: event.containerId };
 }
 
 /** Whether two callers may see the same. */

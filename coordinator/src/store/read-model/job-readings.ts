@@ -3,6 +3,7 @@ import type { ActorStanding } from "../../domain/container/job-progress.ts";
 import type { Reach } from "../../permissions/grant.ts";
 import { MigrationEntity, type MigrationRow } from "../entities/decision-entities.ts";
 import { JobEntity, type JobRow } from "../entities/workload-entities.ts";
+import { isOfJob, jobsOfEvents, type LoggedEvent } from "./job-events.ts";
 import { type FilterFields, filterConditions } from "./list-filter.ts";
 import { isPlain, isUuid } from "./lookup.ts";
 import { nodeNames } from "./node-names.ts";
@@ -73,6 +74,28 @@ export async function listJobs(
 export async function jobById(snapshot: Snapshot, id: string): Promise<JobReading | null> {
   const rows = await readRows(snapshot, JobEntity, { id });
   return (await complete(snapshot, rows))[0] ?? null;
+}
+
+/** Jobs that are told of with one event, at most: the newest. */
+export const JOBS_PER_EVENT_MAX = 16;
+
+/** By the event's number, the jobs in whose log each of these events is, newest first, as they are now. */
+export async function jobsByEvent(
+  snapshot: Snapshot,
+  events: readonly LoggedEvent[],
+): Promise<ReadonlyMap<number, readonly JobReading[]>> {
+  const containerIds = distinct(events.map((event) => event.containerId));
+  if (containerIds.length === 0) return new Map();
+  const where = jobsOfEvents(events, uuidArray(containerIds));
+  const limit = events.length * JOBS_PER_EVENT_MAX;
+  const rows = await rowsWhere(snapshot, JobEntity, where, "created_at desc, id desc", limit);
+  const jobsOf = Map.groupBy(await complete(snapshot, rows), ({ row }) => row.containerId);
+  return new Map(
+    events.map((event) => {
+      const jobs = jobsOf.get(event.containerId ?? "") ?? [];
+      return [event.sequence, jobs.filter(({ row }) => isOfJob(event, row)).slice(0, JOBS_PER_EVENT_MAX)];
+    }),
+  );
 }
 
 async function complete(snapshot: Snapshot, rows: readonly JobRow[]): Promise<JobReading[]> {
