@@ -259,8 +259,9 @@ describe("a deposed leader", () => {
     if (lock === "") await taken;
     else await expect.poll(() => waitingFor("leadership"), { timeout: 5_000, interval: 10 }).toBe(true);
     await outside.query("insert into category (id, name) values ('late', 'Late')");
-    await outside.query("commit");
+    // Before it is asked for: whose answer comes first afterwards, that of the end or that of the takeover, says nothing.
     seen.push("written");
+    await outside.query("commit");
     await taken;
     expect(seen.join(" ")).toBe(order);
     expect((await outside.query("select 1 from category where id = 'late'")).rowCount).toBe(1);
