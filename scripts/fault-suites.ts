@@ -36,7 +36,11 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
   },
   { name: "leaders", args: vitest("e2e/faults/two-leaders.faults.ts"), limitMs: 8 * 60_000 },
   { name: "survival", args: vitest("agent/src/peers/survival.faults.ts"), limitMs: 8 * 60_000 },
-  { name: "conformance", args: vitest("conformance/broken-agents.faults.ts"), limitMs: 20 * 60_000 },
+  {
+    name: "conformance",
+    args: vitest("conformance/agents.faults.ts", "conformance/broken-agents.faults.ts"),
+    limitMs: 20 * 60_000,
+  },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
   { name: "lab", args: vitest("lab/leftovers.faults.ts", "lab/scenarios.faults.ts"), limitMs: 30 * 60_000 },
   { name: "lab-more", args: vitest("lab/more-scenarios.faults.ts"), limitMs: 30 * 60_000, onlyNamed: true },

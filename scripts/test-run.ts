@@ -22,7 +22,7 @@ import {
 import { ensureUiBuilt } from "./ui-build.mjs";
 
 /** A run that takes this long hangs: it is killed and fails. One is meant to take less than 15 minutes on two cores. */
-const RUN_LIMIT_MS = 20 * 60_000;
+const RUN_LIMIT_MS = 25 * 60_000;
 /** How long what ended may take to be gone before it counts as left behind. */
 const LEFTOVER_GRACE_MS = 5_000;
 
