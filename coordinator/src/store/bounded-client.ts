@@ -17,7 +17,7 @@ export type OnLoan = (client: BoundedClient, lent: boolean) => void;
 type Release = (error?: Error | boolean) => void;
 const GIVEN_BACK: Release = () => {};
 
-/** Of a statement that is remembered; values stand behind its beginning. */
+/** Of a statement that is remembered for the log. */
 const REMEMBERED_CHARS = 80;
 const OPENS_OR_ROLLS_BACK = /^\s*(begin|start transaction|rollback)\b(?! to)/i;
 
@@ -59,9 +59,10 @@ export class BoundedClient extends pg.Client {
     return this.#release;
   }
 
-  /** How the last statement begins. */
+  /** How the last statement begins, up to its first value: it is for logs. */
   get lastAsked(): string {
-    return this.#lastAsked;
+    const [words = ""] = this.#lastAsked.split("'", 1);
+    return words;
   }
 
   /** Cuts it and takes it from whoever holds it: what was asked rejects, and its pool waits for it no longer. May be repeated. */

@@ -20,8 +20,9 @@ import type { WatchSource } from "./watch-source.ts";
 const HEALTH_PAGE_NODES_MAX = 250;
 
 /**
- * Reads events from PostgreSQL, and after them the nodes, containers, migrations, jobs and alerts that they touched: the views are never older
- * than the event they come with. In no transaction, whose beginning and end would be half of what an event waits for.
+ * Reads events from PostgreSQL, and after them the nodes, containers, migrations, jobs and alerts that they touched: the
+ * views are never older than the event they come with. In no transaction, whose beginning and end would be half of what an
+ * event waits for.
  */
 export function databaseWatchSource(orm: DatabaseOrm, status: CoordinatorStatus): WatchSource {
   const live = liveNodes(status);

@@ -26,7 +26,7 @@ export async function newestEvent(em: EntityManager): Promise<bigint> {
   return BigInt(rows[0]?.newest ?? "0");
 }
 
-/** A PostgreSQL array literal of UUIDs, for `= any(?::uuid[])`; the ids come from rows, never from a request. */
+/** A PostgreSQL array literal of UUIDs, for `= any(?::uuid[])`; the ids come from rows and from our own certificates, never from a request. */
 export function uuidArray(ids: readonly string[]): string {
   return `{${ids.join(",")}}`;
 }
