@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Clock } from "../runtime/clock.ts";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
 import { ManualClock } from "../runtime/manual-clock.ts";
 import { systemClock } from "../runtime/system-clock.ts";
@@ -207,6 +208,29 @@ test("a slow receiver is given up after its time, and asked again later", async 
   await clock.advance(REQUEST_TIMEOUT_MS, async () => {});
   await expect.poll(() => warnings.length, { timeout: 5_000 }).toBe(1);
   answer = () => ({ status: 200 });
+  await expect
+    .poll(
+      async () => {
+        await clock.advance(500, async () => {});
+        return received.length;
+      },
+      { timeout: 5_000 },
+    )
+    .toBe(2);
+});
+
+test("an attempt that its timer calls for a little early is made when it is due, without anything else happening", async () => {
+  answer = (nth) => ({ status: nth === 1 ? 503 : 204 });
+  const clock = new ManualClock();
+  // As the machine's own does: the kernel tells its time in steps of 10 ms, the timers count by another clock.
+  const early: Clock = {
+    bootMs: () => clock.bootMs(),
+    wallMs: () => clock.wallMs(),
+    schedule: (delayMs, callback) => clock.schedule(delayMs > 10 ? delayMs - 10 : delayMs, callback),
+  };
+  start(early, null, store(), systemClock);
+  await raise();
+  await expect.poll(() => warnings.length, { timeout: 5_000 }).toBe(1);
   await expect
     .poll(
       async () => {

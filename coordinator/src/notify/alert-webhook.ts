@@ -88,8 +88,13 @@ export class AlertWebhook {
       this.#again = true;
       return;
     }
-    if (this.#ports.clock.bootMs() < this.#retryAtMs) return; // The timer that is armed will look.
     this.#cancelTimer();
+    const earlyMs = this.#retryAtMs - this.#ports.clock.bootMs();
+    if (earlyMs > 0) {
+      // A commit, or the timer itself: clock and timers need not agree to the millisecond.
+      this.#arm(earlyMs);
+      return;
+    }
     this.#running = this.#work().finally(() => {
       this.#running = null;
       const again = this.#again;
