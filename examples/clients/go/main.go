@@ -182,17 +182,21 @@ func followMigration(c *coordinator, name string, asOf uint64) error {
 	if err != nil {
 		return err
 	}
-	migration, state := begun.GetMigration(), ""
+	migration, told := begun.GetMigration(), 0
 	if _, err := c.watch(asOf, func(change *api.Change) bool {
 		if change.GetMigration().GetId() != migration.GetId() {
 			return false
 		}
 		migration = change.GetMigration()
-		if migration.GetState() != state {
-			state = migration.GetState()
-			fmt.Printf("  %s\n", state)
+		// A change shows the migration as it is now; what it passed quickly is among its steps alone.
+		for ; told < len(migration.GetSteps()); told++ {
+			fmt.Printf("  %s\n", migration.GetSteps()[told].GetName())
 		}
-		return migration.GetOutcome() != api.MigrationOutcome_MIGRATION_OUTCOME_RUNNING
+		ended := migration.GetOutcome() != api.MigrationOutcome_MIGRATION_OUTCOME_RUNNING
+		if ended {
+			fmt.Printf("  %s\n", migration.GetState())
+		}
+		return ended
 	}); err != nil {
 		return err
 	}

@@ -111,15 +111,17 @@ def move_container(coordinator, name, egg):
     migration = coordinator.call(
         coordinator.containers.MigrateContainer, messages.MigrateContainerRequest(id=name)
     ).migration
-    state = None
+    told = 0
     for change in coordinator.watch(as_of, RUN_SECONDS):
         if change.migration.id != migration.id:
             continue
         migration = change.migration
-        if migration.state != state:
-            state = migration.state
-            print(f"  {state}")
+        # A change shows the migration as it is now; what it passed quickly is among its steps alone.
+        for step in migration.steps[told:]:
+            print(f"  {step.name}")
+        told = len(migration.steps)
         if migration.outcome != resources.MIGRATION_OUTCOME_RUNNING:
+            print(f"  {migration.state}")
             break
 
     history = coordinator.call(
