@@ -3,10 +3,10 @@ import { InputFault, type ObservedContainer } from "./container-runtime.ts";
 /** Refuses with InputFault unless this is the running copy of that epoch: what was typed for one copy must not reach another. */
 export function requireInputTarget(observed: ObservedContainer | null, epoch: bigint): void {
   if (observed?.state !== "running") {
-    throw new InputFault("not_running", "the container does not run on this node: start it, or look where it runs now");
+    throw new InputFault("not_running", "the container does not run on this node");
   }
   if (observed.epoch === epoch) return;
-  throw new InputFault("stale_epoch", `it was written for copy ${epoch}, and copy ${observed.epoch} runs: look again`);
+  throw new InputFault("stale_epoch", `it was written for copy ${epoch}, and copy ${observed.epoch} runs`);
 }
 
 /** What a runtime without terminals says to whoever wants one. */

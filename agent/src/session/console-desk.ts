@@ -59,10 +59,7 @@ export class ConsoleDesk {
     const { containerId } = message;
     const line = this.#lines.get(containerId) ?? { tail: Promise.resolve(), waiting: 0 };
     if (line.waiting >= INPUTS_WAITING_MAX) {
-      throw new InputFault(
-        "input_full",
-        `${INPUTS_WAITING_MAX} inputs wait for this container: wait for their answers`,
-      );
+      throw new InputFault("input_full", `${INPUTS_WAITING_MAX} inputs wait for this container`);
     }
     this.#lines.set(containerId, line);
     line.waiting += 1;

@@ -86,8 +86,9 @@ export function refusalOf(code: string, message: string): Refusal {
     case "no_terminal":
       return new Refusal("no_terminal", said, "create it anew with a terminal, or restart it if it has one");
     case "stale_epoch":
-    case "input_full":
       return busy(said, "look at its output, then send it again");
+    case "input_full":
+      return busy(said, "wait, then send it again; restart it if it never reads");
     default:
       return busy(`${said} (${code})`, "try again");
   }

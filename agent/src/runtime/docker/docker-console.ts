@@ -29,10 +29,7 @@ export class DockerConsole {
   async input(data: Uint8Array): Promise<void> {
     const { OpenStdin, Tty } = await this.#config();
     if (!OpenStdin) {
-      throw new InputFault(
-        "no_input",
-        "this copy was started by an older agent, without an input: restart the container",
-      );
+      throw new InputFault("no_input", "this copy was started by an older agent, without an input");
     }
     // The engine takes it for the beginning of a sequence that detaches; see DETACH_KEYS.
     if (Tty && data.includes(0)) {

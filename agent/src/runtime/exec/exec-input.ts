@@ -18,10 +18,7 @@ export function writeInput(folder: string, data: Uint8Array): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENXIO") throw new InputFault("no_input", "its process has closed its input: it takes none any more");
     if (code === "ENOENT") {
-      throw new InputFault(
-        "no_input",
-        "this copy was started by an older agent, without an input: restart the container",
-      );
+      throw new InputFault("no_input", "this copy was started by an older agent, without an input");
     }
     throw error;
   }
@@ -31,7 +28,7 @@ export function writeInput(folder: string, data: Uint8Array): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EPIPE") throw new InputFault("no_input", "its process has closed its input: it takes none any more");
     if (code !== "EAGAIN") throw error;
-    throw new InputFault("input_full", "its process does not read its input, and no more fits: wait, or restart it");
+    throw new InputFault("input_full", "its process does not read its input, and no more fits");
   } finally {
     closeSync(pipe);
   }
