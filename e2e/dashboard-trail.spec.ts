@@ -101,7 +101,16 @@ test("jobs are followed as they run, filtered by the address, and lead to their 
   await containers.stopContainer({ id: "web" });
   await expect(page.getByTestId("job-stop-web")).toContainText("done");
   await expect(page.getByTestId("job-stop-web")).toContainText("token admin");
+  await expect(page.getByTestId("job-create-web")).toContainText("running on node-");
   await holdsEverywhere(page, "jobs");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByTestId("job-create-web").getByRole("button", { name: "Create web: what happened" }).click();
+  const drawer = page.getByRole("dialog", { name: "Create web" });
+  await expect(drawer.getByTestId("job-result")).toContainText(/^running on node-\d$/);
+  await expect(drawer.getByRole("list", { name: "Events, newest first" }).getByRole("listitem").first()).toBeVisible();
+  await holdsEverywhere(page, "job");
+  await page.keyboard.press("Escape");
+  await expect(drawer).toBeHidden();
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByPlaceholder("Name or id of a container").fill("other");
   await page.keyboard.press("Enter");

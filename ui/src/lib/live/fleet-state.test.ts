@@ -8,7 +8,7 @@ import {
   NodeSchema,
   NodeStatus,
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { ChangeSchema, HealthSampleSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { ChangeSchema, HealthSampleSchema, JobSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { describe, expect, test } from "vitest";
 import {
   emptyFleet,
@@ -17,6 +17,7 @@ import {
   type FleetInput,
   type FleetState,
   fleetFromSnapshot,
+  jobsMax,
   reduceFleet,
   removedMax,
 } from "./fleet-state.ts";
@@ -160,6 +161,18 @@ describe("the fleet state", () => {
     expect(migrations.has(`${MigrationOutcome.RUNNING}-0`)).toBe(true);
     expect(migrations.has(`${MigrationOutcome.COMPLETED}-1`)).toBe(false);
     expect(migrations.has(`${MigrationOutcome.COMPLETED}-2`)).toBe(true);
+  });
+
+  test(`keeps the ${jobsMax} jobs that were brought last, each as it was brought last`, () => {
+    const inputs = Array.from({ length: jobsMax + 1 }, (_, index) =>
+      change(BigInt(index + 1), {
+        jobs: [create(JobSchema, { id: `job-${index}` }), create(JobSchema, { id: "long", error: `${index}` })],
+      }),
+    );
+    const { jobs } = reduceFleet(emptyFleet, inputs).state;
+    expect(jobs.size).toBe(jobsMax);
+    expect(jobs.get("long")?.error).toBe(`${jobsMax}`);
+    expect([jobs.has("job-0"), jobs.has("job-1"), jobs.has(`job-${jobsMax}`)]).toEqual([false, false, true]);
   });
 
   test(`remembers the last ${removedMax} removals`, () => {

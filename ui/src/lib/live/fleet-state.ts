@@ -1,6 +1,6 @@
 import type { Alert, Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { AlertState, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { Change, HealthSample } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { Change, HealthSample, Job } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { toMs } from "../format/time.ts";
 
 /** The newest events that are kept; older ones are asked of the API. */
@@ -9,6 +9,8 @@ export const eventsMax = 500;
 export const endedMigrationsMax = 500;
 /** Removed containers that are remembered, so that a late answer does not bring one back. */
 export const removedMax = 500;
+/** Jobs that the stream brought and are kept, the newest; every other one is asked of the API. */
+export const jobsMax = 500;
 
 /** What the dashboard knows of the fleet. Never changed in place: a new state is a new object. */
 export type FleetState = {
@@ -23,6 +25,8 @@ export type FleetState = {
   readonly events: readonly Event[];
   /** Removed containers, id to the sequence number of their removal, at most `removedMax`. */
   readonly removed: ReadonlyMap<string, bigint>;
+  /** Jobs as the stream brought them last, at most `jobsMax`; the lists do not tell of them. */
+  readonly jobs: ReadonlyMap<string, Job>;
 };
 
 /** What the lists answered; `asOf` is the lowest of theirs, so that a watch from there misses nothing. */
@@ -57,6 +61,7 @@ export const emptyFleet: FleetState = {
   alerts: new Map(),
   events: [],
   removed: new Map(),
+  jobs: new Map(),
 };
 
 /** The state right after listing. */
@@ -69,6 +74,7 @@ export function fleetFromSnapshot(snapshot: FleetSnapshot): FleetState {
     alerts: new Map(snapshot.alerts.map((alert) => [alert.id, alert])),
     events: snapshot.events.slice(-eventsMax),
     removed: new Map(),
+    jobs: new Map(),
   };
 }
 
@@ -124,6 +130,7 @@ class FleetDraft {
   readonly #alerts: Map<string, Alert>;
   readonly #events: Event[];
   readonly #removed: Map<string, bigint>;
+  readonly #jobs: Map<string, Job>;
 
   constructor(state: FleetState) {
     this.#asOf = state.asOf;
@@ -133,9 +140,10 @@ class FleetDraft {
     this.#alerts = new Map(state.alerts);
     this.#events = [...state.events];
     this.#removed = new Map(state.removed);
+    this.#jobs = new Map(state.jobs);
   }
 
-  change({ event, node, container, migration, alert, follows }: Change): FleetGap | null {
+  change({ event, node, container, migration, alert, jobs, follows }: Change): FleetGap | null {
     if (event === undefined) return null;
     // Numbers are missing where what happened in between is not for us; a coordinator that does not say so leaves none out.
     const before = follows === 0n ? event.sequence - 1n : follows;
@@ -151,6 +159,8 @@ class FleetDraft {
     else if (event.containerId !== "") this.#remove(event.containerId, event.sequence);
     if (migration !== undefined) this.migration(migration);
     if (alert !== undefined) this.alert(alert);
+    // Newest first, and as they are by then: what comes later on the stream is never older.
+    for (const job of jobs.toReversed()) this.#job(job);
     return null;
   }
 
@@ -210,6 +220,10 @@ class FleetDraft {
       if (this.#removed.size <= removedMax) break;
       this.#removed.delete(id);
     }
+    for (const id of this.#jobs.keys()) {
+      if (this.#jobs.size <= jobsMax) break;
+      this.#jobs.delete(id);
+    }
     return {
       asOf: this.#asOf,
       nodes: this.#nodes,
@@ -218,7 +232,13 @@ class FleetDraft {
       migrations: this.#migrations,
       events: this.#events,
       removed: this.#removed,
+      jobs: this.#jobs,
     };
+  }
+
+  #job(job: Job): void {
+    this.#jobs.delete(job.id);
+    this.#jobs.set(job.id, job);
   }
 
   #remove(containerId: string, sequence: bigint): void {

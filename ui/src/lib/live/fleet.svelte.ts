@@ -1,5 +1,6 @@
 import type { Alert, Cluster, Container, Event, Migration, Node } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { AlertState, MigrationOutcome } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type { Job } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { ApiError } from "../api/api-error.ts";
 import { toMs } from "../format/time.ts";
 import { after, clock, random, sleep } from "./clock.svelte.ts";
@@ -74,6 +75,11 @@ class Fleet {
   /** A migration by id, when it is among those kept. */
   migration(id: string): Migration | undefined {
     return this.#state.migrations.get(id);
+  }
+
+  /** A job as the stream brought it last, when it did and it is among those kept. */
+  job(id: string): Job | undefined {
+    return this.#state.jobs.get(id);
   }
 
   /** The cluster of that id. */
