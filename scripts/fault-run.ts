@@ -1,15 +1,16 @@
-// The fault campaigns one after another, each with a bound in time. The last line says how many tests passed and failed.
+// The fault campaigns one after another, each with a bound in time; those that only compute run beside those that mostly wait. The last
+// line says how many tests passed and failed.
 // Arguments name the suites to run; without any, all that need not be named.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { repositoryRoot } from "./bootstrap.mjs";
 import { FAULT_SUITES, type FaultSuite } from "./fault-suites.ts";
 import { killAll, processesOf, RUN_MARK } from "./test-leftovers.ts";
-import { closingLine, failure, skipLines, sum, type Tally } from "./test-tally.ts";
+import { closingLine, EMPTY_TALLY, failure, skipLines, sum, type Tally } from "./test-tally.ts";
 import { ensureUiBuilt } from "./ui-build.mjs";
 
 /** How long what ended may take to be gone before it counts as left behind. */
@@ -21,25 +22,28 @@ if (unknown.length > 0) {
   console.error(`no suite ${unknown.join(", ")}: choose among ${FAULT_SUITES.map(({ name }) => name).join(", ")}`);
   process.exit(2);
 }
-const runId = randomBytes(6).toString("hex");
-// Short, because sockets live in it, and open to all, because PostgreSQL runs as another user there when we are root.
-const folder = mkdtempSync(join(tmpdir(), "lf-"));
-chmodSync(folder, 0o777);
 let ended: string | undefined;
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     ended ??= signal;
-    running?.kill("SIGKILL");
+    for (const child of running) child.kill("SIGKILL");
   });
 }
 
-/** Runs one suite to its end or its bound; what it leaves running is ended and counts as a failure. */
-async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
-  const path = join(folder, `${name}.json`);
+/** Runs one suite to its end or its bound; what it leaves running is ended and counts as a failure. What one beside others prints comes at its end. */
+async function run({ name, args, env, limitMs }: FaultSuite, beside: boolean): Promise<Tally> {
+  const runId = randomBytes(6).toString("hex");
+  // Short, because sockets live in it, and open to all, because PostgreSQL runs as another user there when we are root.
+  const folder = mkdtempSync(join(tmpdir(), "lf-"));
+  chmodSync(folder, 0o777);
+  const path = join(folder, "tally.json");
+  const printed = join(folder, "printed");
   const begunMs = performance.now();
-  console.log(`\n== ${name}`);
-  const child = spawn(process.execPath, args, {
+  console.log(`\n== ${name}${beside ? ", beside what follows" : ""}`);
+  const output = beside ? openSync(printed, "w") : ("inherit" as const);
+  const [command = "", ...rest] = [...(beside ? ["nice", "-n", "19"] : []), process.execPath, ...args];
+  const child = spawn(command, rest, {
     cwd: repositoryRoot,
     env: {
       ...process.env,
@@ -50,9 +54,9 @@ async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
       LORMAS_TALLY: path,
       PATH: `${join(repositoryRoot, "node_modules", ".bin")}${delimiter}${process.env["PATH"] ?? ""}`,
     },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", output, output],
   });
-  running = child;
+  running.add(child);
   let late = false;
   const limit = setTimeout(() => {
     late = true;
@@ -60,6 +64,11 @@ async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
   }, limitMs);
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   clearTimeout(limit);
+  running.delete(child);
+  if (typeof output === "number") {
+    closeSync(output);
+    console.log(`\n== ${name}, which ran beside\n${readFileSync(printed, "utf8")}`);
+  }
   const parts: Tally[] = [];
   // The suite wrote it just before.
   if (existsSync(path)) parts.push(JSON.parse(readFileSync(path, "utf8")) as Tally);
@@ -75,6 +84,7 @@ async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
   }
   killAll(left);
   parts.push(...left.map(({ pid, command }) => failure(`${name} left behind: process ${pid} ${command}`)));
+  rmSync(folder, { recursive: true, force: true });
   console.log(`${name}: ${closingLine(sum(parts))} in ${Math.round((performance.now() - begunMs) / 1_000)} s`);
   return sum(parts);
 }
@@ -83,9 +93,16 @@ async function run({ name, args, env, limitMs }: FaultSuite): Promise<Tally> {
 console.log(`dashboard: ${ensureUiBuilt()}`);
 const suites = FAULT_SUITES.filter(({ name, onlyNamed }) => (wanted.length === 0 ? !onlyNamed : wanted.includes(name)));
 const parts: Tally[] = [];
-for (const suite of suites) if (ended === undefined) parts.push(await run(suite));
+const alone = suites.every(({ beside }) => beside);
+/** The chain of those that run beside the others, one after another. */
+let besides = Promise.resolve(EMPTY_TALLY);
+for (const suite of suites) {
+  if (ended !== undefined) break;
+  if (!suite.beside || alone) parts.push(await run(suite, false));
+  else besides = besides.then(async (before) => (ended === undefined ? sum([before, await run(suite, true)]) : before));
+}
+parts.push(await besides);
 if (ended !== undefined) parts.push(failure(`ended early: ${ended}`));
-rmSync(folder, { recursive: true, force: true });
 const total = sum(parts);
 console.log("");
 for (const line of skipLines(total)) console.log(line);

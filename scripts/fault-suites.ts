@@ -9,6 +9,8 @@ export type FaultSuite = {
   readonly limitMs: number;
   /** Takes so long that it runs only where it is named. */
   readonly onlyNamed?: true;
+  /** Computes and waits for nothing: runs at the lowest priority beside those that come after it, which mostly wait. */
+  readonly beside?: true;
 };
 
 const vitest = (...files: readonly string[]): string[] => [
@@ -19,7 +21,7 @@ const vitest = (...files: readonly string[]): string[] => [
 const program = (name: string, ...args: readonly string[]): string[] => ["scripts/program-as-test.ts", name, ...args];
 const seeds = ["--seeds", "2000", "--from", "commit", "--nodes", "random", "--faults", "all", "--profile", "random"];
 
-/** Every campaign, in the order in which they run. */
+/** Every campaign, in the order in which they begin. */
 export const FAULT_SUITES: readonly FaultSuite[] = [
   {
     name: "fleets",
@@ -41,6 +43,20 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     args: vitest("conformance/agents.faults.ts", "conformance/broken-agents.faults.ts"),
     limitMs: 20 * 60_000,
   },
+  {
+    name: "fuzz",
+    args: ["node_modules/vitest/vitest.mjs", "run", "coordinator/src/api/fuzz"],
+    env: { LORMAS_FUZZ_REQUESTS: "5000" },
+    limitMs: 12 * 60_000,
+  },
+  { name: "model", args: program("spin's answers", "scripts/check-model.ts"), limitMs: 15 * 60_000, beside: true },
+  {
+    name: "simulator",
+    args: program("2,000 seeds of the simulator", "simulator/src/main.ts", ...seeds),
+    limitMs: 25 * 60_000,
+    beside: true,
+  },
+  { name: "mutants", args: ["simulator/src/mutants/main.ts", "--seeds", "300"], limitMs: 25 * 60_000, beside: true },
   { name: "control-plane-loss", args: vitest("e2e/faults/control-plane-loss.faults.ts"), limitMs: 8 * 60_000 },
   { name: "lab", args: vitest("lab/leftovers.faults.ts", "lab/scenarios.faults.ts"), limitMs: 30 * 60_000 },
   { name: "lab-more", args: vitest("lab/more-scenarios.faults.ts"), limitMs: 30 * 60_000, onlyNamed: true },
@@ -49,17 +65,4 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     args: program("3 minutes of chaos", "lab/src/main.ts", "chaos", "--minutes", "3", "--seed", "commit"),
     limitMs: 15 * 60_000,
   },
-  {
-    name: "fuzz",
-    args: ["node_modules/vitest/vitest.mjs", "run", "coordinator/src/api/fuzz"],
-    env: { LORMAS_FUZZ_REQUESTS: "5000" },
-    limitMs: 12 * 60_000,
-  },
-  { name: "model", args: program("spin's answers", "scripts/check-model.ts"), limitMs: 6 * 60_000 },
-  {
-    name: "simulator",
-    args: program("2,000 seeds of the simulator", "simulator/src/main.ts", ...seeds),
-    limitMs: 15 * 60_000,
-  },
-  { name: "mutants", args: ["simulator/src/mutants/main.ts", "--seeds", "300"], limitMs: 10 * 60_000 },
 ];
