@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../lab/src/until.ts";
+import { answeringEgg } from "./fleet/answering-egg.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { TerminalRun } from "./fleet/terminal-run.ts";
 
@@ -10,24 +11,12 @@ import { TerminalRun } from "./fleet/terminal-run.ts";
 let fleet: Fleet;
 let env: NodeJS.ProcessEnv;
 
-/** Answers each line that it is sent, and ends at "stop"; SIGTERM means nothing to it. */
-const WORLD = `trap 'echo asked' TERM; echo ready
-while read -r line; do echo "got $line"; if [ "$line" = stop ]; then echo bye; exit 0; fi; done`;
-const egg = (id: string, change: object = {}) => ({
-  meta: { version: "LORMAS_v1" },
-  ...{ id, name: id, description: "", categoryId: "games", version: "1", image: "" },
-  ...{ startup: { exec: WORLD }, variables: [], ports: [], volumes: [], health: null, startBudgetMs: 2_000 },
-  stop: { signal: "SIGTERM", graceMs: 600_000, command: "stop" },
-  defaultResources: { cpuMillis: 50, memoryBytes: 32 * 1024 ** 2, diskBytes: 0 },
-  ...change,
-});
-
 beforeAll(async () => {
   fleet = await Fleet.up({ environment: { LORMAS_PROFILE: "fast" } });
   env = { PATH: process.env["PATH"] ?? "", HOME: fleet.folder, LORMAS_DATA_DIR: fleet.dataDir.path };
   const hangs = "trap 'echo asked' TERM; while :; do sleep 0.1; done";
-  const deaf = egg("deaf", { startup: { exec: hangs }, stop: { signal: "SIGTERM", graceMs: 600_000 } });
-  for (const one of [egg("world"), deaf]) {
+  const deaf = answeringEgg("deaf", { startup: { exec: hangs }, stop: { signal: "SIGTERM", graceMs: 600_000 } });
+  for (const one of [answeringEgg("world"), deaf]) {
     const file = join(fleet.folder, `${one.id}.json`);
     writeFileSync(file, JSON.stringify(one));
     await done("egg", "import", file);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { expect, type Page, type Response, test } from "@playwright/test";
+import { answeringEgg } from "./fleet/answering-egg.ts";
 import { Dashboard, holdsEverywhere, noBrowser } from "./fleet/dashboard.ts";
 
 test.describe.configure({ mode: "serial" });
@@ -90,6 +91,48 @@ test("a host joins by the line that the page gives, while the page waits; then i
   } finally {
     if (agent.pid !== undefined) process.kill(-agent.pid, "SIGTERM");
   }
+});
+
+test("a container's console takes lines, brings back what was sent, finds what was printed, and its process is killed", async () => {
+  const { containers, eggs } = dashboard.fleet.api();
+  await eggs.importEgg({ content: JSON.stringify(answeringEgg("world")) });
+  await containers.createContainer({ name: "world", eggId: "world" });
+  await dashboard.open("/containers");
+  await page.getByRole("link", { name: "world" }).first().click();
+  await expect(page.getByTestId("container-status")).toHaveText(/running/);
+  const output = page.getByRole("log", { name: "Output" });
+  const line = page.getByLabel("Line to its standard input");
+  await expect(output).toContainText("ready");
+  await line.fill("say hello");
+  await line.press("Enter");
+  await expect(output).toContainText("got say hello");
+  await expect(line).toHaveValue("");
+  await line.fill("list");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(output).toContainText("got list");
+  await line.fill("half a th");
+  await line.press("ArrowUp");
+  await line.press("ArrowUp");
+  await expect(line).toHaveValue("say hello");
+  await line.press("ArrowDown");
+  await line.press("ArrowDown");
+  await expect(line).toHaveValue("half a th");
+  await holdsEverywhere(page, "console");
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  await page.getByLabel("Find in the output").fill("GOT SAY");
+  await expect(output).not.toContainText("got list");
+  await expect(output).toContainText("got say hello");
+  await page.getByLabel("Find in the output").fill("no such thing");
+  await page.getByRole("button", { name: "Show all" }).click();
+  await expect(output).toContainText("got list");
+
+  await page.getByRole("button", { name: "Kill" }).click();
+  await expect(dashboard.dialog("Kill world?")).toContainText("what it has not written is lost");
+  await dashboard.dialog("Kill world?").getByRole("button", { name: "Kill" }).click();
+  await expect(page.getByTestId("container-status")).toHaveText(/stopped/);
+  await expect(line).toBeDisabled();
+  await expect(line).toHaveAccessibleDescription("It takes lines while it runs.");
 });
 
 test("jobs are followed as they run, filtered by the address, and lead to their container", async () => {

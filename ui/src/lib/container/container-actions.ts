@@ -7,7 +7,7 @@ import {
 } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 
 /** What can be done to a container. */
-export type ContainerAction = "start" | "stop" | "restart" | "delete" | "migrate";
+export type ContainerAction = "start" | "stop" | "kill" | "restart" | "delete" | "migrate";
 
 /** What can be moved by hand: what runs, may run, or keeps failing where it is. */
 const movable: readonly ContainerStatus[] = [
@@ -32,6 +32,8 @@ export function whyNot(container: Container, action: ContainerAction): string | 
         : null;
     case "stop":
       return container.desiredState === DesiredState.STOPPED ? "It is stopped by wish already." : null;
+    case "kill":
+      return container.status === ContainerStatus.STOPPED ? "Nothing of it runs." : null;
     case "restart":
       return container.status === ContainerStatus.RUNNING ? null : "Only a running container can be restarted.";
     case "delete":

@@ -19,19 +19,21 @@ const container = (rest: MessageInitShape<typeof ContainerSchema>) =>
     migrationStatus: MigrationStatus.IDLE,
     ...rest,
   });
-const all: readonly ContainerAction[] = ["start", "stop", "restart", "delete", "migrate"];
+const all: readonly ContainerAction[] = ["start", "stop", "kill", "restart", "delete", "migrate"];
 const offered = (rest: MessageInitShape<typeof ContainerSchema>) =>
   all.filter((action) => whyNot(container(rest), action) === null);
 
 describe("what is offered", () => {
   test("depends on what the container does and is", () => {
-    expect(offered({})).toEqual(["stop", "restart", "delete", "migrate"]);
-    expect(offered({ type: ContainerType.STANDARD })).toEqual(["stop", "restart", "delete"]);
+    expect(offered({})).toEqual(["stop", "kill", "restart", "delete", "migrate"]);
+    expect(offered({ type: ContainerType.STANDARD })).toEqual(["stop", "kill", "restart", "delete"]);
     expect(offered({ desiredState: DesiredState.STOPPED, status: ContainerStatus.STOPPED })).toEqual([
       "start",
       "delete",
     ]);
-    expect(offered({ status: ContainerStatus.FAILED })).toEqual(["start", "stop", "delete", "migrate"]);
+    expect(offered({ status: ContainerStatus.FAILED })).toEqual(["start", "stop", "kill", "delete", "migrate"]);
+    // A stop that hangs is cut short.
+    expect(offered({ desiredState: DesiredState.STOPPED, status: ContainerStatus.STOPPING })).toContain("kill");
   });
 
   test("is no start while it is suspended, and why", () => {

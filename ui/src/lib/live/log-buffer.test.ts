@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { appendLines, type LogLine, logLinesMax } from "./log-buffer.ts";
+import { appendLines, type LogLine, linesWith, logLinesMax } from "./log-buffer.ts";
 
 const lines = (from: number, count: number): LogLine[] =>
   Array.from({ length: count }, (_, index) => ({ number: from + index, atMs: 0, stream: "stdout", text: "" }));
@@ -22,4 +22,14 @@ test("more lines than the bound leave the newest of them", () => {
 test("nothing new changes nothing", () => {
   const before = lines(1, 2);
   expect(appendLines(before, [])).toBe(before);
+});
+
+test("a search finds what lines have somewhere, whatever the case, and an empty one leaves all", () => {
+  const [one, two] = ["[Server] Done (3.2s)!", "ann joined"].map((text, number) => ({
+    ...{ number, atMs: 0, stream: "stdout" },
+    text,
+  })) as [LogLine, LogLine];
+  expect(linesWith([one, two], " done (")).toEqual([one]);
+  expect(linesWith([one, two], "nobody")).toEqual([]);
+  expect(linesWith([one, two], " ")).toEqual([one, two]);
 });

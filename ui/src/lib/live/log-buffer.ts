@@ -18,3 +18,9 @@ export function appendLines(lines: readonly LogLine[], more: readonly LogLine[])
   if (more.length >= logLinesMax) return more.slice(-logLinesMax);
   return [...lines.slice(-(logLinesMax - more.length)), ...more];
 }
+
+/** The lines that have the text somewhere, whatever the case of its letters; all of them when it is empty. */
+export function linesWith(lines: readonly LogLine[], text: string): readonly LogLine[] {
+  const wanted = text.trim().toLowerCase();
+  return wanted === "" ? lines : lines.filter((line) => line.text.toLowerCase().includes(wanted));
+}
