@@ -69,6 +69,7 @@ const plane = await startPublicPlane({
   operators: runtime.operators,
   whatIf: runtime.whatIf,
   clusters: runtime.clusters,
+  foretell: runtime.foretell,
   status: runtime,
   link,
   usage: new UsageBoard(),

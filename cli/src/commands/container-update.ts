@@ -8,12 +8,13 @@ import { plainText } from "../output/plain-text.ts";
 import { collectPair, parseBytes, parseCpu, wholeNumber } from "../output/quantity.ts";
 import { containerTypeWord, resourcesText } from "../output/wording.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { type DryRunOptions, foretoldContainerText, triable } from "./dry-run.ts";
 import { withPrefix } from "./id-prefix.ts";
 import { collected } from "./repeated-option.ts";
 import { type PriorityName, priorities } from "./restart-priority.ts";
 import { secretEnvironment } from "./secret-env.ts";
 
-interface UpdateOptions extends ApiOptions {
+interface UpdateOptions extends ApiOptions, DryRunOptions {
   readonly type?: "standard" | "ha";
   readonly cpu?: number;
   readonly memory?: bigint;
@@ -33,11 +34,13 @@ interface UpdateOptions extends ApiOptions {
 
 /** `lormas container update`. */
 export function addContainerUpdateCommand(group: Command, context: CliContext): void {
-  apiCommand(
-    group,
-    "update <container>",
-    "change what is given of it; type, resources and environment only while it is stopped",
-    "lormas container update web --type ha --memory 1Gi",
+  triable(
+    apiCommand(
+      group,
+      "update <container>",
+      "change what is given of it; type, resources and environment only while it is stopped",
+      "lormas container update web --type ha --memory 1Gi",
+    ),
   )
     .addOption(new Option("--type <type>", "standard, or ha: it moves when its node dies").choices(["standard", "ha"]))
     .option("--cpu <cores>", 'cores to reserve, such as "0.5"', parseCpu)
@@ -82,12 +85,14 @@ export function addContainerUpdateCommand(group: Command, context: CliContext): 
         throw new CliFailure(exitCode.usage, "nothing to change was given", "name it: --memory 1Gi, --type ha");
       }
       const api = context.api(options);
+      const { dryRun: validateOnly = false } = options;
       const { container, warnings } = await withPrefix(api, "container", given, "strict", (id) =>
-        api.containers.updateContainer({ id, ...wish, etag: options.etag ?? "" }),
+        api.containers.updateContainer({ id, ...wish, etag: options.etag ?? "", validateOnly }),
       );
       for (const warning of warnings) context.warn(plainText(`warning: ${warning}`));
       if (container === undefined) throw new CliFailure(exitCode.failed, `${given} was not changed`, "");
       if (options.output === "json") context.print(jsonText(ContainerSchema, container, true));
+      else if (validateOnly) context.print(foretoldContainerText(container, "changed"));
       else {
         const { name, type, resources } = container;
         context.print(plainText(`${name} is changed: ${containerTypeWord(type)}, ${resourcesText(resources)}`));

@@ -36,13 +36,15 @@ import { addContainerLogsCommand } from "./container-logs.ts";
 import { addContainerStatsCommand } from "./container-stats.ts";
 import { addContainerSuspensionCommands, suspensionText } from "./container-suspension.ts";
 import { addContainerUpdateCommand } from "./container-update.ts";
-import { type ContainerGoal, stateText, untilContainer, untilMigrated } from "./container-wait.ts";
+import { type ContainerGoal, untilMigrated } from "./container-wait.ts";
+import { type DryRunOptions, foretoldContainerText, foretoldRemovalText, triable } from "./dry-run.ts";
 import { type Shortening, withPrefix } from "./id-prefix.ts";
 import { migrationLines } from "./migration.ts";
 import { previewLines } from "./migration-preview.ts";
 import { collected } from "./repeated-option.ts";
 import { type PriorityName, priorities } from "./restart-priority.ts";
 import { secretEnvironment } from "./secret-env.ts";
+import { required, tellForetold, tellWish } from "./tell-container.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
 import { type WaitOptions, waitable } from "./wait.ts";
 
@@ -74,7 +76,7 @@ interface MigrateOptions extends WaitOptions {
   readonly dryRun?: boolean;
 }
 
-interface CreateOptions extends WaitOptions {
+interface CreateOptions extends WaitOptions, DryRunOptions {
   readonly priority: PriorityName;
   readonly moveAfter?: number;
   readonly egg: string;
@@ -181,15 +183,7 @@ export function addContainerCommands(program: Command, context: CliContext): voi
     if (options.output === "json") context.print(jsonText(ContainerSchema, after, true));
     else context.print(`the install script of ${name} runs; follow it: lormas container logs ${name} -f`);
   });
-  addWish(
-    group,
-    context,
-    "rm",
-    "stop and remove a container with its volumes",
-    "strict",
-    "is gone",
-    async (api, id) => (await api.containers.deleteContainer({ id })).container,
-  );
+  addRemoval(group, context);
   addContainerUpdateCommand(group, context);
   addMigrate(group, context);
   addContainerLogsCommand(group, context);
@@ -220,15 +214,17 @@ export function addContainerCommands(program: Command, context: CliContext): voi
 }
 
 function addCreate(group: Command, context: CliContext): void {
-  waitable(
-    apiCommand(
-      group,
-      "create <name>",
-      "create a container and start it",
-      "lormas container create web --egg hello-http --ha --wait",
+  triable(
+    waitable(
+      apiCommand(
+        group,
+        "create <name>",
+        "create a container and start it",
+        "lormas container create web --egg hello-http --ha --wait",
+      ),
+      "it runs, with --stopped until it is made",
+      WAIT_DEFAULT_S,
     ),
-    "it runs, with --stopped until it is made",
-    WAIT_DEFAULT_S,
   )
     .requiredOption("--egg <egg>", "the egg to make it from")
     .option("--image <image>", "one of the egg's images, by name or reference (default: its first)")
@@ -295,10 +291,15 @@ function addCreate(group: Command, context: CliContext): void {
         ...(options.tty === undefined ? {} : { tty: options.tty }),
         ...(options.moveAfter === undefined ? {} : { crashesBeforeMove: options.moveAfter }),
       };
+      const { dryRun: validateOnly = false } = options;
       const { container, warnings } = await sendNamed(context, (requestId) =>
-        api.containers.createContainer({ ...wish, requestId }),
+        api.containers.createContainer({ ...wish, requestId, validateOnly }),
       );
       for (const warning of warnings) context.warn(plainText(`warning: ${warning}`));
+      if (validateOnly)
+        return tellForetold(context, options, required(container, name), (made) =>
+          foretoldContainerText(made, "created"),
+        );
       const goal = options.stopped === true ? undefined : "runs";
       await tellWish(context, api, options, required(container, name), goal);
     });
@@ -321,6 +322,30 @@ function addWish(
     const api = context.api(options);
     const container = await withPrefix(api, "container", given, shortening, (id) => ask(api, id));
     await tellWish(context, api, options, required(container, given), goal);
+  });
+}
+
+function addRemoval(group: Command, context: CliContext): void {
+  triable(
+    waitable(
+      apiCommand(
+        group,
+        "rm <container>",
+        "stop and remove a container with its volumes (name or id)",
+        "lormas container rm web",
+      ),
+      "it is gone",
+      WAIT_DEFAULT_S,
+    ),
+  ).action(async (given: string, options: WaitOptions & DryRunOptions) => {
+    const api = context.api(options);
+    const { dryRun: validateOnly = false } = options;
+    const { container } = await withPrefix(api, "container", given, "strict", (id) =>
+      api.containers.deleteContainer({ id, validateOnly }),
+    );
+    const after = required(container, given);
+    if (validateOnly) tellForetold(context, options, after, foretoldRemovalText);
+    else await tellWish(context, api, options, after, "is gone");
   });
 }
 
@@ -369,22 +394,6 @@ function addMigrate(group: Command, context: CliContext): void {
     });
 }
 
-/** Says what was wished and how things stand; with --wait only when the goal is reached. */
-async function tellWish(
-  context: CliContext,
-  api: ApiClient,
-  options: WaitOptions,
-  container: Container,
-  goal: ContainerGoal | undefined,
-): Promise<void> {
-  if (options.wait !== true || goal === undefined) {
-    context.print(options.output === "json" ? jsonText(ContainerSchema, container, true) : stateText(container));
-    return;
-  }
-  const reached = await untilContainer(context, api, options, container, goal);
-  if (options.output === "json") context.print(jsonText(ContainerSchema, reached, true));
-}
-
 function containerFacts(container: Container): [string, string][] {
   return [
     ["Name", container.name],
@@ -418,9 +427,4 @@ function containerFacts(container: Container): [string, string][] {
     ["Last migration", timeText(container.lastMigrationAt)],
     ["Created", timeText(container.createdAt)],
   ];
-}
-
-function required(container: Container | undefined, id: string): Container {
-  if (container !== undefined) return container;
-  throw new CliFailure(exitCode.notFound, `there is no container ${id}`, "lormas container ls");
 }

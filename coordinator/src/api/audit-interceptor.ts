@@ -19,11 +19,13 @@ import { auditActor } from "./audit-actor.ts";
 import { callerKey, peerKey, requestIdKey } from "./call-context.ts";
 import { toApiError } from "./error-mapping.ts";
 import type { ObjectReading, ShownObject } from "./object-reading.ts";
+import { onlyValidates } from "./only-validates.ts";
 
 /**
  * Audits every method that changes something. What is asked for is committed before anything else happens: a call whose entry
  * cannot be written fails with audit_unavailable (or database_unavailable) and has changed nothing. What became of it is committed
- * before the answer, or, where that fails, tried again until it is: it has happened, and can no longer be refused.
+ * before the answer, or, where that fails, tried again until it is: it has happened, and can no longer be refused. Of a call that only
+ * asks what would come of it nothing is written, but that it was denied.
  */
 export function auditInterceptor(trail: AuditTrail, read: ObjectReading): Interceptor {
   return (next) => async (request) => {
@@ -35,6 +37,7 @@ export function auditInterceptor(trail: AuditTrail, read: ObjectReading): Interc
         : textField(request.method.input, request.message, audited.names);
     const before = audited.change === "created" ? null : await read(audited.kind, named);
     const object = objectOf(audited, before && maskedWhole(before.schema, before.message), named);
+    if (onlyValidates(request.method.input, request.message)) return deniedAtMost(trail, request, object, next);
     const refersTo = await trail.write(entryOf(request, object));
     const settle = (outcome: Omit<AuditOutcome, "refersTo">): Promise<void> => trail.settle({ refersTo, ...outcome });
     try {
@@ -51,6 +54,27 @@ export function auditInterceptor(trail: AuditTrail, read: ObjectReading): Interc
       throw error;
     }
   };
+}
+
+async function deniedAtMost(
+  trail: AuditTrail,
+  request: UnaryRequest,
+  object: AuditObject,
+  next: Parameters<Interceptor>[0],
+): Promise<Awaited<ReturnType<typeof next>>> {
+  try {
+    return await next(request);
+  } catch (thrown) {
+    const error = toApiError(thrown, request.contextValues.get(requestIdKey));
+    const code = codeOf(error) ?? "internal";
+    if (code === "permission_denied") {
+      await trail.settle({
+        ...entryOf(request, object),
+        ...{ decision: "denied", outcome: code, reason: error.rawMessage },
+      });
+    }
+    throw error;
+  }
 }
 
 function entryOf({ method, message, contextValues }: UnaryRequest, object: AuditObject) {

@@ -80,6 +80,7 @@ function defaults(database: TestDatabase, operations: FakeOperations, dataDir: s
       all: async () => ({ asOfMs: 0, nodes: [] }),
     },
     clusters: noClusterWishes,
+    foretell: refused,
     status: operations,
     link: noLogs,
     usage: new UsageBoard(),

@@ -29,6 +29,7 @@ import {
 import { apiError, codeOf } from "./api-error.ts";
 import { callerKey, newIdKey } from "./call-context.ts";
 import { toApiError } from "./error-mapping.ts";
+import { onlyValidates } from "./only-validates.ts";
 
 /** The field by which a caller names a call. */
 const FIELD = "request_id";
@@ -45,6 +46,8 @@ export const ABANDONED_MS = 60_000;
 export function requestOnceInterceptor(store: NamedRequestStore, keyring: Keyring, clock: Clock): Interceptor {
   return (next) => async (request) => {
     if (request.stream) return next(request);
+    // What changes nothing may be sent as often as one likes, and takes no name away from what does.
+    if (onlyValidates(request.method.input, request.message)) return next(request);
     const requestId = textField(request.method.input, request.message, FIELD).toLowerCase();
     const caller = request.contextValues.get(callerKey);
     if (requestId === "" || caller === null) return next(request);

@@ -39,6 +39,7 @@ export async function startRuntimePlaneRig(
     operations: runtime.operations,
     operators: runtime.operators,
     clusters: runtime.clusters,
+    foretell: runtime.foretell,
     whatIf: runtime.whatIf,
     status: runtime,
     link: fleet.agents,

@@ -71,6 +71,7 @@ export type PublicPlaneOptions = {
   readonly operators: PlaneContext["operators"];
   readonly whatIf: PlaneContext["whatIf"];
   readonly clusters: ClusterWishes;
+  readonly foretell: PlaneContext["foretell"];
   readonly status: CoordinatorStatus;
   readonly link: Pick<AgentLink, "readLogs" | "sendInput" | "readTerminal" | "resizeTerminal">;
   readonly usage: Pick<UsageBoard, "latest" | "watch">;
@@ -248,8 +249,20 @@ async function serve(
   stopping: AbortSignal,
   certificate: KeyPair | null,
 ): Promise<{ server: PublicServer }> {
-  const { clock, log, operations, operators, clusters, whatIf, status, link, usage, createJoinToken, version } =
-    options;
+  const {
+    clock,
+    log,
+    operations,
+    operators,
+    clusters,
+    foretell,
+    whatIf,
+    status,
+    link,
+    usage,
+    createJoinToken,
+    version,
+  } = options;
   const readiness = databaseReadiness(options.database, status);
   const { orm } = options.database;
   const plane: PlaneContext = {
@@ -258,6 +271,7 @@ async function serve(
     operations,
     operators,
     clusters,
+    foretell,
     whatIf,
     status,
     link,

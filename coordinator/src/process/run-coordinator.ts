@@ -151,6 +151,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       operators: runtime.operators,
       whatIf: runtime.whatIf,
       clusters: runtime.clusters,
+      foretell: runtime.foretell,
       status: runtime,
       link: plane.link,
       usage,

@@ -16,6 +16,7 @@ import { fenceRequest } from "./fence-request.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
+import { type Foretell, foretelling } from "./foretell.ts";
 import { groupKeeper } from "./group-keeper.ts";
 import { readGroup } from "./group-reading.ts";
 import { HealthFlush } from "./health-flush.ts";
@@ -56,6 +57,8 @@ export class FleetRuntime implements CoordinatorStatus {
   readonly operations: FleetOperations;
   readonly operators: OperatorOperations;
   readonly clusters: ClusterOperations;
+  /** What a wish would come to; see Foretell. */
+  readonly foretell: Foretell;
   readonly intake: FleetIntake;
   readonly state = new FleetState();
   readonly whatIf: WhatIfBoard;
@@ -155,23 +158,20 @@ export class FleetRuntime implements CoordinatorStatus {
       term: () => (this.#databaseReady ? term() : null),
       overruled: (stale) => this.#leadership.overruled(stale),
     });
-    this.clusters = new ClusterOperations({
-      loop: this.loop,
-      state: this.state,
-      watch: this.#watch,
-      signsOf: (nodeId) => this.#watch.signsOf(nodeId),
-      newId: ports.newId,
-      disconnect: (nodeId, reason) => ports.link.disconnect(nodeId, reason),
+    const disconnect = (nodeId: string, reason: string): void => ports.link.disconnect(nodeId, reason);
+    const granting = (loop: Pick<DecisionLoop, "submit">) => ({
+      clusters: new ClusterOperations({
+        ...{ loop, disconnect, newId: ports.newId, state: this.state, watch: this.#watch },
+        signsOf: (nodeId) => this.#watch.signsOf(nodeId),
+      }),
+      operations: new FleetOperations({
+        ...{ loop, newId: ports.newId },
+        tokenCluster: (hash) => store.tokenCluster(hash, clock.wallMs()),
+      }),
+      operators: new OperatorOperations({ loop, disconnect }),
     });
-    this.operations = new FleetOperations({
-      loop: this.loop,
-      newId: ports.newId,
-      tokenCluster: (hash) => store.tokenCluster(hash, clock.wallMs()),
-    });
-    this.operators = new OperatorOperations({
-      loop: this.loop,
-      disconnect: (nodeId, reason) => ports.link.disconnect(nodeId, reason),
-    });
+    ({ clusters: this.clusters, operations: this.operations, operators: this.operators } = granting(this.loop));
+    this.foretell = foretelling(this.loop, granting);
     this.intake = new FleetIntake({
       loop: this.loop,
       state: this.state,

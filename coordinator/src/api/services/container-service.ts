@@ -4,7 +4,13 @@ import { type ContainerSchema, ContainerStatus, DesiredState } from "@lormas/gen
 import type { ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { NO_QUOTAS } from "../../runtime/quota-admission.ts";
-import { containerNamed, containerPage, containersById } from "../../store/read-model/container-readings.ts";
+import {
+  type ContainerReading,
+  containerNamed,
+  containerPage,
+  containersById,
+} from "../../store/read-model/container-readings.ts";
+import { foretoldContainer } from "../../store/read-model/foretold-readings.ts";
 import { findContainerId } from "../../store/read-model/lookup.ts";
 import { listMigrations, migrationsById } from "../../store/read-model/migration-readings.ts";
 import { visibleNodes } from "../../store/read-model/node-readings.ts";
@@ -13,6 +19,7 @@ import { confinedTo, mustSee, sightOf } from "../sight.ts";
 import { containerView } from "../views/container-view.ts";
 import { migrationPreviewView } from "../views/migration-preview-view.ts";
 import { migrationView } from "../views/migration-view.ts";
+import { carryOut } from "./carry-out.ts";
 import { ConsoleInputService } from "./console-input.ts";
 import { createContainer, permittedCluster } from "./create-container.ts";
 import { heldQuotas } from "./held-quotas.ts";
@@ -59,8 +66,11 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
 
   return {
     async createContainer(request, context) {
-      const { containerId, warnings } = await createContainer(plane, request, context);
-      return { container: await view(containerId), warnings: [...warnings] };
+      const { seen, warnings } = await createContainer(plane, request, context);
+      const container = shown(seen, request, request.name);
+      // What is not made yet has no id, and was not made at any time.
+      const made = request.validateOnly ? { ...container, id: "", createdAt: undefined } : container;
+      return { container: made, warnings: [...warnings] };
     },
 
     async listContainers(request, context) {
@@ -78,13 +88,20 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
 
     async deleteContainer(request, context) {
       const id = await idOf(request.id);
-      const before = await view(id);
-      await plane.operations.setDesired(id, "removed", requestedBy(context), { etag: request.etag });
+      const before = await readingOf(id);
+      const { seen } = await carryOut(
+        plane,
+        request,
+        ({ operations }) => operations.setDesired(id, "removed", requestedBy(context), { etag: request.etag }),
+        {
+          stored: () => readingOf(id),
+          foretold: (fleet, asOf) => foretoldContainer(fleet, id, asOf) ?? undefined,
+        },
+      );
+      if (seen !== undefined) return { container: shown(seen, request, id) };
       // A container that was on no node is gone at once; then the answer shows it as it was, on its way out.
-      const after = await readingOf(id);
-      if (after !== undefined) return { container: containerView(after) };
       const [desiredState, status] = [DesiredState.REMOVED, ContainerStatus.REMOVING];
-      return { container: { ...before, desiredState, status, statusReason: "" } };
+      return { container: { ...shown(before, request, id), desiredState, status, statusReason: "" } };
     },
 
     startContainer: (request, context) => desire(request.id, "running", context),
@@ -113,8 +130,8 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
     },
 
     async updateContainer(request, context) {
-      const { containerId, warnings, notes = [] } = await updateContainer(plane, request, context);
-      return { container: await view(containerId), warnings: [...notes, ...warnings] };
+      const { seen, warnings, notes = [] } = await updateContainer(plane, request, context);
+      return { container: shown(seen, request, request.id), warnings: [...notes, ...warnings] };
     },
 
     async restartContainer(request, context) {
@@ -177,6 +194,12 @@ export function containerService(plane: PlaneContext): ServiceImpl<typeof Contai
 
     streamUsage: (request, context) => usage.stream(request, context),
   };
+}
+
+/** An etag is only told of what is: nothing could be done with one that is foretold. */
+function shown(seen: ContainerReading | undefined, request: { readonly validateOnly: boolean }, id: string) {
+  const container = containerView(found(seen, () => goneContainer(id)));
+  return request.validateOnly ? { ...container, etag: "" } : container;
 }
 
 function goneContainer(id: string): Refusal {

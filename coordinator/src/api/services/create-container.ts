@@ -8,13 +8,15 @@ import type { Permission } from "../../permissions/permission.ts";
 import type { NewContainer } from "../../runtime/operations.ts";
 import type { Granted } from "../../runtime/operator-wishes.ts";
 import { sealWorkload } from "../../secrets/seal-workload.ts";
-import { isNameTaken } from "../../store/read-model/container-readings.ts";
+import { type ContainerReading, containersById, isNameTaken } from "../../store/read-model/container-readings.ts";
 import { eggById } from "../../store/read-model/egg-readings.ts";
+import { foretoldContainer } from "../../store/read-model/foretold-readings.ts";
 import { isPlain } from "../../store/read-model/lookup.ts";
 import type { Snapshot } from "../../store/read-model/snapshot.ts";
 import { type Caller, newIdKey } from "../call-context.ts";
 import { demand } from "../demand-permission.ts";
 import { confinedTo, mustSee } from "../sight.ts";
+import { carryOut } from "./carry-out.ts";
 import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
 import { noSuchEgg } from "./egg-service.ts";
 import { givenEnvironment } from "./given-environment.ts";
@@ -24,13 +26,14 @@ import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "
 
 /**
  * Resolves the wish against its egg and hands it to Operations. Everything that can be refused by looking at it is refused
- * here; what only the deciding transaction can know (name, ports) is refused there. Resolves with the container's id.
+ * here; what only the deciding transaction can know (name, ports) is refused there. Resolves with the container as it was stored, or
+ * would be where the request only validates.
  */
 export async function createContainer(
   plane: PlaneContext,
   request: CreateContainerRequest,
   context: HandlerContext,
-): Promise<{ containerId: string } & Granted> {
+): Promise<{ readonly seen: ContainerReading | undefined } & Granted> {
   const caller = callerOf(context);
   const preferredClusterId = await permittedCluster(plane, request, caller);
   const egg = await read(plane, async (snapshot) => {
@@ -86,7 +89,18 @@ export async function createContainer(
     ...(request.crashesBeforeMove === undefined ? {} : { crashesBeforeMove: request.crashesBeforeMove }),
   };
   const within = confinedTo(caller, askedFor(request), "");
-  return withoutForeignNames(caller, () => plane.operations.createContainer(wish, requestedBy(context), within));
+  const by = requestedBy(context);
+  const { answer, seen } = await carryOut(
+    plane,
+    request,
+    ({ operations }) => withoutForeignNames(caller, () => operations.createContainer(wish, by, within)),
+    {
+      stored: async ({ containerId }) => (await containersById(oneLook(plane), [containerId])).get(containerId),
+      foretold: (fleet, asOf) =>
+        foretoldContainer(fleet, fleet.containerByName(wish.name)?.facts.id ?? "", asOf) ?? undefined,
+    },
+  );
+  return { ...answer, seen };
 }
 
 /**

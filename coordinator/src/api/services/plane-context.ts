@@ -4,6 +4,7 @@ import type { Sessions } from "../../identity/sessions.ts";
 import type { AgentLink } from "../../runtime/agent-link.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { ClusterWishes } from "../../runtime/cluster-wishes.ts";
+import type { Foretell } from "../../runtime/foretell.ts";
 import type { CoordinatorStatus, Operations } from "../../runtime/operations.ts";
 import type { OperatorWishes } from "../../runtime/operator-wishes.ts";
 import type { WhatIfBoard } from "../../runtime/what-if-board.ts";
@@ -32,6 +33,7 @@ export type PlaneContext = {
   readonly operators: OperatorWishes;
   readonly whatIf: Pick<WhatIfBoard, "one" | "all">;
   readonly clusters: ClusterWishes;
+  readonly foretell: Foretell;
   readonly status: CoordinatorStatus;
   readonly link: Pick<AgentLink, "readLogs" | "sendInput" | "readTerminal" | "resizeTerminal">;
   readonly usage: Pick<UsageBoard, "latest" | "watch">;

@@ -12,11 +12,13 @@ import type { Granted } from "../../runtime/operator-wishes.ts";
 import type { Keyring } from "../../secrets/keyring.ts";
 import { sealWorkload } from "../../secrets/seal-workload.ts";
 import { containerKey } from "../../store/master-key-store.ts";
-import { type ContainerReading, containerNamed } from "../../store/read-model/container-readings.ts";
+import { type ContainerReading, containerNamed, containersById } from "../../store/read-model/container-readings.ts";
 import { eggById } from "../../store/read-model/egg-readings.ts";
+import { foretoldContainer } from "../../store/read-model/foretold-readings.ts";
 import type { Caller } from "../call-context.ts";
 import { demand } from "../demand-permission.ts";
 import { confinedTo, mustSee } from "../sight.ts";
+import { carryOut } from "./carry-out.ts";
 import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
 import { noSuchEgg } from "./egg-service.ts";
 import { type GivenEnvironment, givenEnvironment, openEnvironment } from "./given-environment.ts";
@@ -24,12 +26,15 @@ import { heldQuotas } from "./held-quotas.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";
 import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
-/** Resolves a change against the container as it is and its egg as it is, and hands it to Operations. */
+/**
+ * Resolves a change against the container as it is and its egg as it is, and hands it to Operations. Resolves with the container as it
+ * is after it, or would be where the request only validates.
+ */
 export async function updateContainer(
   plane: PlaneContext,
   request: UpdateContainerRequest,
   context: HandlerContext,
-): Promise<{ containerId: string } & Granted> {
+): Promise<{ readonly seen: ContainerReading | undefined } & Granted> {
   const caller = callerOf(context);
   const { id, name, place } = await mustSee(oneLook(plane), caller, "container", request.id, "id");
   const clusterId = await permittedCluster(plane, request, caller, id);
@@ -52,10 +57,17 @@ export async function updateContainer(
     ...(request.pullImage ? { pullImage: true } : {}),
     remake: remade(plane.keyring, request, { row, secretKey }, definition),
   };
-  const granted = await withoutForeignNames(caller, () =>
-    plane.operations.updateContainer(row.id, change, requestedBy(context)),
+  const by = requestedBy(context);
+  const { answer, seen } = await carryOut(
+    plane,
+    request,
+    ({ operations }) => withoutForeignNames(caller, () => operations.updateContainer(id, change, by)),
+    {
+      stored: async () => (await containersById(oneLook(plane), [id])).get(id),
+      foretold: (fleet, asOf) => foretoldContainer(fleet, id, asOf) ?? undefined,
+    },
   );
-  return { containerId: row.id, ...granted };
+  return { ...answer, seen };
 }
 
 /** The cluster to prefer, where the caller may change containers; to prefer none he must have that for more than some clusters. */
