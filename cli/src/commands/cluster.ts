@@ -24,6 +24,7 @@ import { type Column, factLines, tableLines } from "../output/table.ts";
 import { boundText, nPlusOneWord, placementWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { type DryRunOptions, sayForetold, triable } from "./dry-run.ts";
 import { withPrefix } from "./id-prefix.ts";
 import { collected } from "./repeated-option.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
@@ -99,41 +100,48 @@ export function addClusterCommands(program: Command, context: CliContext): void 
       else for (const line of tableLines(profileColumns, answer.profiles, context.columns())) context.print(line);
     },
   );
-  withSettings(
-    apiCommand(group, "create <name>", "make a cluster", "lormas cluster create hall-2 --profile fast"),
-  ).action(async (name: string, options: SettingOptions) => {
+  triable(
+    withSettings(apiCommand(group, "create <name>", "make a cluster", "lormas cluster create hall-2 --profile fast")),
+  ).action(async (name: string, options: SettingOptions & DryRunOptions) => {
+    const { dryRun: validateOnly = false } = options;
     const { cluster } = await sendNamed(context, (requestId) =>
-      context.api(options).clusters.createCluster({ name, ...settings(options), requestId }),
+      context.api(options).clusters.createCluster({ name, ...settings(options), requestId, validateOnly }),
     );
+    if (validateOnly) sayForetold(context, options, `${name} would be made:`);
     print(context, options, cluster, name);
   });
-  withLimits(
-    withSettings(
-      apiCommand(
-        group,
-        "update <cluster>",
-        "change what is given of a cluster",
-        "lormas cluster update local --profile fast",
-      ).option("--etag <etag>", "only if it still is what it was under this etag (cluster show -o json)", ""),
+  triable(
+    withLimits(
+      withSettings(
+        apiCommand(
+          group,
+          "update <cluster>",
+          "change what is given of a cluster",
+          "lormas cluster update local --profile fast",
+        ).option("--etag <etag>", "only if it still is what it was under this etag (cluster show -o json)", ""),
+      ),
     ),
-  ).action(async (given: string, options: SettingOptions & LimitOptions & { etag: string }) => {
+  ).action(async (given: string, options: SettingOptions & LimitOptions & DryRunOptions & { etag: string }) => {
     const migrationLimits = limits(options);
     const change = { ...settings(options), ...(migrationLimits && { migrationLimits }) };
     if (Object.keys(change).length === 0) {
       throw new CliFailure(exitCode.usage, "nothing is to be changed", "lormas cluster update --help");
     }
     const api = context.api(options);
+    const { dryRun: validateOnly = false } = options;
     const { cluster } = await withPrefix(api, "cluster", given, "strict", (id) =>
-      api.clusters.updateCluster({ id, ...change, etag: options.etag }),
+      api.clusters.updateCluster({ id, ...change, etag: options.etag, validateOnly }),
     );
+    if (validateOnly) sayForetold(context, options, `${given} would be changed:`);
     print(context, options, cluster, given);
   });
-  apiCommand(group, "rm <cluster>", "remove a cluster without nodes", "lormas cluster rm hall-2").action(
-    async (given: string, options: ApiOptions) => {
+  triable(apiCommand(group, "rm <cluster>", "remove a cluster without nodes", "lormas cluster rm hall-2")).action(
+    async (given: string, options: ApiOptions & DryRunOptions) => {
       const api = context.api(options);
-      await withPrefix(api, "cluster", given, "strict", (id) => api.clusters.deleteCluster({ id }));
+      const { dryRun: validateOnly = false } = options;
+      await withPrefix(api, "cluster", given, "strict", (id) => api.clusters.deleteCluster({ id, validateOnly }));
       if (options.output === "json") context.print("{}");
-      else context.print(`${given} is removed`);
+      else context.print(`${given} ${validateOnly ? "would be" : "is"} removed`);
     },
   );
   apiCommand(

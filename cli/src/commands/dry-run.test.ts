@@ -1,13 +1,23 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { ContainerSchema, ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  AccessService,
+  ClusterService,
+  ContainerService,
+  EggService,
+  NodeService,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Command } from "commander";
 import { beforeEach, expect, test } from "vitest";
 import type { CliContext } from "../cli-context.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { systemClock } from "../clock.ts";
+import { addClusterCommands } from "./cluster.ts";
 import { addContainerCommands } from "./container.ts";
+import { addEggCommands } from "./egg.ts";
+import { addNodeCommands } from "./node.ts";
+import { addRoleCommands } from "./role.ts";
 
 let asked: [method: string, validateOnly: boolean][];
 beforeEach(() => {
@@ -28,6 +38,26 @@ const nowhere = create(ContainerSchema, {
 });
 
 const transport = createRouterTransport(({ service }) => {
+  service(ClusterService, {
+    createCluster: ({ name, validateOnly }) => noted("cluster create", validateOnly, { cluster: { name } }),
+    updateCluster: ({ id, validateOnly }) => noted("cluster update", validateOnly, { cluster: { name: id } }),
+    deleteCluster: ({ validateOnly }) => noted("cluster rm", validateOnly, {}),
+  });
+  service(NodeService, {
+    getNode: ({ id }) => ({ node: { id, name: id } }),
+    updateNode: ({ id, priority, validateOnly }) =>
+      noted("node update", validateOnly, { node: { name: id, priority: priority ?? 10 } }),
+    removeNode: ({ validateOnly }) => noted("node rm", validateOnly, {}),
+  });
+  service(EggService, { deleteEgg: ({ validateOnly }) => noted("egg rm", validateOnly, {}) });
+  service(AccessService, {
+    getRole: ({ name }) => ({ role: { name } }),
+    createRole: ({ name, grants, validateOnly }) =>
+      noted("role create", validateOnly, { role: { name, permissions: grants } }),
+    updateRole: ({ name, grants, validateOnly }) =>
+      noted("role update", validateOnly, { role: { name, permissions: grants } }),
+    deleteRole: ({ validateOnly }) => noted("role rm", validateOnly, {}),
+  });
   service(ContainerService, {
     createContainer({ name, validateOnly }) {
       asked.push(["create", validateOnly]);
@@ -45,8 +75,17 @@ const transport = createRouterTransport(({ service }) => {
   });
 });
 
-/** Runs `lormas container …`; what it prints and warns of. */
-async function container(...args: string[]): Promise<{ out: string[]; warned: string[] }> {
+const noted = <T>(command: string, validateOnly: boolean, answer: T): T => {
+  asked.push([command, validateOnly]);
+  return answer;
+};
+
+const GROUPS = [addContainerCommands, addClusterCommands, addNodeCommands, addEggCommands, addRoleCommands];
+
+const container = (...args: string[]) => lormas("container", ...args);
+
+/** Runs `lormas …`; what it prints and warns of. */
+async function lormas(...args: string[]): Promise<{ out: string[]; warned: string[] }> {
   const out: string[] = [];
   const warned: string[] = [];
   // These commands ask for nothing else of where they run.
@@ -56,11 +95,19 @@ async function container(...args: string[]): Promise<{ out: string[]; warned: st
     print: (line: string) => out.push(line),
     warn: (line: string) => warned.push(line),
     randomHex: () => "0123456789abcdef0123456789abcdef",
-    api: () => ({ containers: createClient(ContainerService, transport) }) as unknown as ApiClient,
+    columns: () => undefined,
+    api: () =>
+      ({
+        containers: createClient(ContainerService, transport),
+        clusters: createClient(ClusterService, transport),
+        nodes: createClient(NodeService, transport),
+        eggs: createClient(EggService, transport),
+        access: createClient(AccessService, transport),
+      }) as unknown as ApiClient,
   } as unknown as CliContext;
   const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
-  addContainerCommands(program, context);
-  await program.parseAsync(["container", ...args], { from: "user" });
+  for (const add of GROUPS) add(program, context);
+  await program.parseAsync(args, { from: "user" });
   return { out, warned };
 }
 
@@ -106,4 +153,22 @@ test("nothing is waited for that is not done: --dry-run and --wait exclude each 
 test("without --dry-run it is done", async () => {
   await container("rm", "web");
   expect(asked).toEqual([["delete", false]]);
+});
+
+test.each([
+  ["cluster create hall-2 --profile fast", "hall-2 would be made:"],
+  ["cluster update local --profile fast", "local would be changed:"],
+  ["cluster rm hall-2", "hall-2 would be removed"],
+  ["node update node-1 --priority 3", "node-1 would have priority 3; what runs stays where it is"],
+  ["node rm node-1", "node-1 would be taken out of the fleet; its name would be free"],
+  ["egg rm paper", "paper would be removed"],
+  ["role create crew --grant container:view", "crew would be made:"],
+  ["role update crew --grant container:view", "crew would be changed:"],
+  ["role update crew --require-second-factor", "crew would be changed:"],
+  ["role rm crew", "crew would be removed"],
+])("lormas %s --dry-run changes nothing and says what would be", async (line, said) => {
+  const { out } = await lormas(...line.split(" "), "--dry-run");
+  expect(out[0]).toBe(said);
+  const [group, verb] = line.split(" ");
+  expect(asked).toEqual([[`${group} ${verb}`, true]]);
 });

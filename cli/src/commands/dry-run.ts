@@ -1,7 +1,9 @@
 import type { Container } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { type Command, Option } from "commander";
+import type { CliContext } from "../cli-context.ts";
 import { plainText } from "../output/plain-text.ts";
 import { containerTypeWord, endpointsText, resourcesText } from "../output/wording.ts";
+import type { ApiOptions } from "./api-command.ts";
 
 export interface DryRunOptions {
   readonly dryRun?: boolean;
@@ -12,6 +14,11 @@ export function triable(command: Command): Command {
   return command.addOption(
     new Option("--dry-run", "say what would come of it, or why not, and change nothing").conflicts("wait"),
   );
+}
+
+/** Says, to people, that what follows is not so. */
+export function sayForetold(context: Pick<CliContext, "print">, { output }: ApiOptions, text: string): void {
+  if (output === "table") context.print(plainText(text));
 }
 
 /** "web would be created: ha, on node-1 of cluster local, …"; what keeps it from a node where it would be on none. */

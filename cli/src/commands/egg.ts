@@ -10,6 +10,7 @@ import { type Column, factLines, tableLines } from "../output/table.ts";
 import { resourcesText, secondsText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { type DryRunOptions, triable } from "./dry-run.ts";
 import { addEggExport } from "./egg-export.ts";
 import { addEggImport } from "./egg-import.ts";
 
@@ -47,13 +48,14 @@ export function addEggCommands(program: Command, context: CliContext): void {
   );
   addEggImport(group, context);
   addEggExport(group, context);
-  apiCommand(group, "rm <egg>", "remove an egg of which there are no containers", "lormas egg rm paper").action(
-    async (id: string, options: ApiOptions) => {
-      await context.api(options).eggs.deleteEgg({ id });
-      if (options.output === "json") context.print("{}");
-      else context.print(`${id} is removed`);
-    },
-  );
+  triable(
+    apiCommand(group, "rm <egg>", "remove an egg of which there are no containers", "lormas egg rm paper"),
+  ).action(async (id: string, options: ApiOptions & DryRunOptions) => {
+    const { dryRun: validateOnly = false } = options;
+    await context.api(options).eggs.deleteEgg({ id, validateOnly });
+    if (options.output === "json") context.print("{}");
+    else context.print(`${id} ${validateOnly ? "would be" : "is"} removed`);
+  });
 }
 
 function eggFacts(egg: Egg): [string, string][] {

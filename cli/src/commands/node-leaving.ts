@@ -4,6 +4,7 @@ import type { CliContext } from "../cli-context.ts";
 import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { type DryRunOptions, triable } from "./dry-run.ts";
 import { withPrefix } from "./id-prefix.ts";
 
 /** `lormas node revoke|rm`. */
@@ -23,15 +24,18 @@ export function addNodeLeavingCommands(group: Command, context: CliContext): voi
       context.warn(plainText(`Once it is dead: lormas node rm ${node.name}`));
     }
   });
-  apiCommand(group, "rm <node>", "take a dead node out of the fleet", "lormas node rm node-1").action(
-    async (given: string, options: ApiOptions) => {
+  triable(apiCommand(group, "rm <node>", "take a dead node out of the fleet", "lormas node rm node-1")).action(
+    async (given: string, options: ApiOptions & DryRunOptions) => {
       const api = context.api(options);
+      const { dryRun: validateOnly = false } = options;
       const name = await withPrefix(api, "node", given, "strict", async (id) => {
         const { node } = await api.nodes.getNode({ id });
-        await api.nodes.removeNode({ id: node?.id ?? id });
+        await api.nodes.removeNode({ id: node?.id ?? id, validateOnly });
         return node?.name ?? id;
       });
       if (options.output === "json") context.print("{}");
+      else if (validateOnly)
+        context.print(plainText(`${name} would be taken out of the fleet; its name would be free`));
       else context.print(plainText(`${name} is no part of the fleet any more; its name is free`));
     },
   );

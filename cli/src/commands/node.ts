@@ -14,6 +14,7 @@ import { type Column, factLines, tableLines } from "../output/table.ts";
 import { bytesText, coresText, dutyWord, nodeStatusWord, resourcesText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { type DryRunOptions, triable } from "./dry-run.ts";
 import { withPrefix } from "./id-prefix.ts";
 import { addNodeApprovalCommands, pendingColumns } from "./node-approval.ts";
 import { addNodeDutyCommands, dutyLines } from "./node-duty.ts";
@@ -48,7 +49,7 @@ interface LsOptions extends ViewOptions {
   readonly orderBy: string;
 }
 
-interface UpdateOptions extends ApiOptions {
+interface UpdateOptions extends ApiOptions, DryRunOptions {
   readonly priority?: number;
   readonly label?: readonly string[];
   readonly name?: string;
@@ -100,7 +101,9 @@ export function addNodeCommands(program: Command, context: CliContext): void {
       });
     },
   );
-  apiCommand(group, "update <node>", "change what is given of it", "lormas node update node-1 --label zone=east")
+  triable(
+    apiCommand(group, "update <node>", "change what is given of it", "lormas node update node-1 --label zone=east"),
+  )
     .option(
       "--priority <number>",
       "0 to 20: placement prefers the node with the lower one (default: 10)",
@@ -119,6 +122,7 @@ export function addNodeCommands(program: Command, context: CliContext): void {
         throw new CliFailure(exitCode.usage, "nothing to change was given", "name it: --priority 5, --label zone=east");
       }
       const labels = labelChange(label);
+      const { dryRun: validateOnly = false } = options;
       const api = context.api(options);
       const { node, warnings } = await withPrefix(api, "node", given, "loose", (id) =>
         api.nodes.updateNode({
@@ -127,6 +131,7 @@ export function addNodeCommands(program: Command, context: CliContext): void {
           ...(name === undefined ? {} : { name }),
           ...(cluster === undefined ? {} : { cluster }),
           ...labels,
+          validateOnly,
         }),
       );
       for (const warning of warnings) context.warn(plainText(`warning: ${warning}`));
@@ -135,10 +140,12 @@ export function addNodeCommands(program: Command, context: CliContext): void {
       else {
         const said = label.length === 0 ? "" : `, labels ${labelsText(node.labels) || "none"}`;
         const home = cluster === undefined ? "" : `, in cluster ${node.clusterName}`;
+        const has = validateOnly ? "would have" : "has";
         context.print(
-          plainText(`${node.name} has priority ${node.priority}${home}${said}; what runs stays where it is`),
+          plainText(`${node.name} ${has} priority ${node.priority}${home}${said}; what runs stays where it is`),
         );
-        if (cluster !== undefined) context.warn("Start its agent again; a drain is over with: lormas node uncordon.");
+        if (cluster !== undefined && !validateOnly)
+          context.warn("Start its agent again; a drain is over with: lormas node uncordon.");
       }
     });
   addNodeDutyCommands(group, context);

@@ -13,6 +13,7 @@ import { exitCode } from "../exit-code.ts";
 import { jsonText } from "../output/json-output.ts";
 import { type Column, factLines, tableLines } from "../output/table.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { type DryRunOptions, sayForetold, triable } from "./dry-run.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
 
 const columns: Column<Role>[] = [
@@ -24,12 +25,13 @@ const columns: Column<Role>[] = [
   { title: "DESCRIPTION", value: (role) => role.description },
 ];
 
-type ChangeOptions = ApiOptions & {
-  readonly description?: string;
-  readonly grant: readonly string[];
-  readonly include: readonly string[];
-  readonly requireSecondFactor?: boolean;
-};
+type ChangeOptions = ApiOptions &
+  DryRunOptions & {
+    readonly description?: string;
+    readonly grant: readonly string[];
+    readonly include: readonly string[];
+    readonly requireSecondFactor?: boolean;
+  };
 
 /** `lormas role …`. */
 export function addRoleCommands(program: Command, context: CliContext): void {
@@ -71,10 +73,12 @@ export function addRoleCommands(program: Command, context: CliContext): void {
     ),
   ).action(async (name: string, options: ChangeOptions) => {
     const { description = "", grant, include, requireSecondFactor: secondFactorRequired = false } = options;
+    const { dryRun: validateOnly = false } = options;
     const wish = { name, description, grants: [...grant], includes: [...include], secondFactorRequired };
     const { role } = await sendNamed(context, (requestId) =>
-      context.api(options).access.createRole({ ...wish, requestId }),
+      context.api(options).access.createRole({ ...wish, requestId, validateOnly }),
     );
+    if (validateOnly) sayForetold(context, options, `${name} would be made:`);
     tell(context, options, role, (made) => [`${made.name} may ${made.permissions.join(", ")}`]);
   });
   changing(
@@ -87,11 +91,14 @@ export function addRoleCommands(program: Command, context: CliContext): void {
   ).action(async (name: string, options: ChangeOptions) => {
     const { access } = context.api(options);
     const { role: before } = await access.getRole({ name });
+    const { dryRun: validateOnly = false } = options;
+    const etag = before?.etag ?? "";
     const { requireSecondFactor: secondFactorRequired, grant, include } = options;
     const isAlone = options.description === undefined && grant.length === 0 && include.length === 0;
     if (secondFactorRequired !== undefined && isAlone) {
       const updateMask = ["second_factor_required"];
-      const { role } = await access.updateRole({ name, secondFactorRequired, updateMask, etag: before?.etag ?? "" });
+      const { role } = await access.updateRole({ name, secondFactorRequired, updateMask, etag, validateOnly });
+      if (validateOnly) sayForetold(context, options, `${name} would be changed:`);
       tell(context, options, role, (changed) => [
         `${changed.name}: a second factor is ${factorText(changed) || "not demanded"}`,
       ]);
@@ -101,16 +108,18 @@ export function addRoleCommands(program: Command, context: CliContext): void {
     const grants = grant.length > 0 ? [...grant] : [...(before?.grants ?? [])];
     const includes = include.length > 0 ? [...include] : [...(before?.includes ?? [])];
     const factor = secondFactorRequired === undefined ? {} : { secondFactorRequired };
-    const wish = { name, description, grants, includes, ...factor, etag: before?.etag ?? "" };
-    const { role } = await access.updateRole(wish);
+    const wish = { name, description, grants, includes, ...factor, etag };
+    const { role } = await access.updateRole({ ...wish, validateOnly });
+    if (validateOnly) sayForetold(context, options, `${name} would be changed:`);
     tell(context, options, role, (changed) => [`${changed.name} may ${changed.permissions.join(", ")}`]);
   });
-  apiCommand(group, "rm <name>", "remove a role that nobody holds", "lormas role rm crew").action(
-    async (name: string, options: ApiOptions) => {
-      await context.api(options).access.deleteRole({ name });
+  triable(apiCommand(group, "rm <name>", "remove a role that nobody holds", "lormas role rm crew")).action(
+    async (name: string, options: ApiOptions & DryRunOptions) => {
+      const { dryRun: validateOnly = false } = options;
+      await context.api(options).access.deleteRole({ name, validateOnly });
       if (options.output === "json")
         context.print(jsonText(DeleteRoleResponseSchema, create(DeleteRoleResponseSchema), true));
-      else context.print(`${name} is removed`);
+      else context.print(`${name} ${validateOnly ? "would be" : "is"} removed`);
     },
   );
 }
@@ -121,7 +130,7 @@ function factorText({ secondFactorRequired, secondFactorDemanded }: Role): strin
 
 function changing(command: Command): Command {
   const collected = (text: string, before: readonly string[]): readonly string[] => [...before, text];
-  return command
+  return triable(command)
     .option("--description <text>", "for people")
     .option("--grant <permission>", "a permission, or all that begin so: container:* (may be repeated)", collected, [])
     .option("--require-second-factor", "a person who holds it may do nothing before a second factor is set up")

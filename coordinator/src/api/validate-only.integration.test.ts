@@ -10,9 +10,11 @@ import {
 } from "@bufbuild/protobuf";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { ContainerType, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { AccessService, AuditService, ContainerService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { AccessService, AuditService, ContainerService, EggService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { helloHttp } from "../eggs/builtin/hello-http.ts";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
+import { JoinTokenStore } from "../store/join-token-store.ts";
 import { bearerTransport } from "./bearer-transport.ts";
 import { API_SERVICES } from "./public-services.ts";
 import { type RuntimePlaneRig, startRuntimePlaneRig } from "./runtime-plane-rig.ts";
@@ -82,7 +84,70 @@ const CASES: Readonly<Record<string, Case>> = {
     request: { id: "removed" },
     refused: [{ id: "removed", etag: "stale" }, "etag_mismatch"],
   },
+  "ClusterService/CreateCluster": {
+    request: {
+      name: "hall-2",
+      policy: { profile: "fast" },
+      description: "over there",
+      nPlusOne: "N_PLUS_ONE_POLICY_REFUSE",
+    },
+    refused: [{ name: "local" }, "name_taken"],
+  },
+  // Of a cluster with nodes: a change of its policy makes a new epoch of its voting group.
+  "ClusterService/UpdateCluster": {
+    request: { id: "local", policy: { profile: "patient" }, migrationLimits: { migrationsAtOnce: 7 } },
+    refused: [{ id: "local", policy: { profile: "custom", leaseMs: 1 } }, "unsafe_policy"],
+  },
+  "ClusterService/DeleteCluster": {
+    prepare: () => call("ClusterService/CreateCluster", { name: "empty" }),
+    request: { id: "empty" },
+    refused: [{ id: "local" }, "cluster_not_empty"],
+  },
+  "NodeService/UpdateNode": {
+    request: { id: "node-1", priority: 3, setLabels: { zone: "east" }, name: "first" },
+    refused: [{ id: "node-1", name: "node-2" }, "name_taken"],
+  },
+  "NodeService/RemoveNode": {
+    prepare: () => enrol("never-served"),
+    request: { id: "never-served" },
+    refused: [{ id: "node-2" }, "node_not_dead"],
+  },
+  "EggService/DeleteEgg": {
+    prepare: () => importEgg("unused"),
+    request: { id: "unused" },
+    refused: [{ id: "hello-http" }, "egg_built_in"],
+  },
+  "AccessService/CreateRole": {
+    request: { name: "crew", grants: ["container:view"], includes: ["viewer"] },
+    refused: [{ name: "viewer" }, "name_taken"],
+  },
+  "AccessService/UpdateRole": {
+    prepare: () => call("AccessService/CreateRole", { name: "guests", grants: ["container:view"] }),
+    request: { name: "guests", grants: ["job:view"], description: "ashore" },
+    refused: [{ name: "guests", grants: ["container:fly"] }, "invalid_argument"],
+  },
+  "AccessService/DeleteRole": {
+    prepare: () => call("AccessService/CreateRole", { name: "nobody", grants: ["job:view"] }),
+    request: { name: "nobody" },
+    refused: [{ name: "viewer" }, "role_built_in"],
+  },
 };
+
+/** A node that has been let in and never came. */
+async function enrol(name: string): Promise<void> {
+  const createdAtMs = rig.clock.wallMs();
+  const token = { secretHash: name, clusterId: rig.clusterId, createdBy: "test", createdAtMs };
+  await new JoinTokenStore(rig.database.database).create({ ...token, expiresAtMs: createdAtMs + 600_000 });
+  const nodeId = randomUUID();
+  await rig
+    .runtime()
+    .operations.enrolNode({ nodeId, name, agentVersion: "1", tokenHash: name, certificateSerial: name });
+}
+
+const importEgg = (id: string) =>
+  createClient(EggService, plane.transport).importEgg({
+    content: JSON.stringify({ meta: { version: "LORMAS_v1" }, ...helloHttp, id }),
+  });
 
 const METHODS = API_SERVICES.flatMap(({ methods }) => methods as readonly DescMethod[]).filter(
   (method): method is DescMethodUnary =>

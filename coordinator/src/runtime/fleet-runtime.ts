@@ -16,6 +16,7 @@ import { fenceRequest } from "./fence-request.ts";
 import { FleetIntake } from "./fleet-intake.ts";
 import { FleetOperations } from "./fleet-operations.ts";
 import { FleetState } from "./fleet-state.ts";
+import type { FleetView } from "./fleet-view.ts";
 import { type Foretell, foretelling } from "./foretell.ts";
 import { groupKeeper } from "./group-keeper.ts";
 import { readGroup } from "./group-reading.ts";
@@ -237,9 +238,9 @@ export class FleetRuntime implements CoordinatorStatus {
     return this.#watch.liveNode(nodeId);
   }
 
-  groupOf(clusterId: string): GroupReading | null {
+  groupOf(clusterId: string, fleet: FleetView = this.state): GroupReading | null {
     if (this.#leadership.term() === null) return null;
-    return readGroup({ state: this.state, watch: this.#watch, clock: this.#ports.clock }, clusterId);
+    return readGroup({ fleet, watch: this.#watch, clock: this.#ports.clock }, clusterId);
   }
 
   newestSequence(): bigint {

@@ -1,12 +1,12 @@
 import { presentEpoch } from "@lormas/lease/membership.ts";
 import type { Clock } from "./clock.ts";
 import type { GroupReading, SuspensionReading, VoterReading } from "./cluster-wishes.ts";
-import type { FleetState } from "./fleet-state.ts";
+import type { FleetView } from "./fleet-view.ts";
 import type { NodeWatch } from "./node-watch.ts";
 import { suspensionAlert } from "./suspension-keeper.ts";
 
 export type GroupReadingParts = {
-  readonly state: FleetState;
+  readonly fleet: FleetView;
   readonly watch: Pick<NodeWatch, "coverageOf" | "signsOf">;
   readonly clock: Clock;
 };
@@ -15,8 +15,8 @@ export type GroupReadingParts = {
 const byName = new Intl.Collator("en", { numeric: true });
 
 /** How a cluster's voting group stands; null before its first epoch. */
-export function readGroup({ state, watch, clock }: GroupReadingParts, clusterId: string): GroupReading | null {
-  const history = state.membership(clusterId);
+export function readGroup({ fleet, watch, clock }: GroupReadingParts, clusterId: string): GroupReading | null {
+  const history = fleet.membership(clusterId);
   if (!history) return null;
   const { epoch, voters, policy } = presentEpoch(history);
   return {
@@ -25,7 +25,7 @@ export function readGroup({ state, watch, clock }: GroupReadingParts, clusterId:
     epochsKept: history.length,
     voters: voters
       .map((voter): VoterReading => {
-        const chart = state.node(voter.nodeId)?.snapshot.value;
+        const chart = fleet.node(voter.nodeId)?.snapshot.value;
         const { confirmed, confirmedEpoch } = watch.signsOf(voter.nodeId);
         const coverage = watch.coverageOf(voter.nodeId);
         const dead = chart === undefined || chart === "dead" || chart === "pending";
@@ -37,12 +37,12 @@ export function readGroup({ state, watch, clock }: GroupReadingParts, clusterId:
         };
       })
       .sort((a, b) => byName.compare(a.nodeName, b.nodeName)),
-    suspension: readSuspension(state, clusterId),
+    suspension: readSuspension(fleet, clusterId),
   };
 }
 
-function readSuspension(state: FleetState, clusterId: string): SuspensionReading | null {
-  const alert = suspensionAlert(state, clusterId);
+function readSuspension(fleet: FleetView, clusterId: string): SuspensionReading | null {
+  const alert = suspensionAlert(fleet, clusterId);
   if (!alert) return null;
   const { openedAt, data, message, nextStep } = alert;
   return { sinceMs: openedAt, silent: names(data["silent"]), missing: names(data["missing"]), message, nextStep };

@@ -6,6 +6,7 @@ import type { WorkloadSpec } from "../domain/workload.ts";
 import type { GroupReading } from "./cluster-wishes.ts";
 import type { Within } from "./confinement.ts";
 import type { SuspensionWish } from "./container-suspension.ts";
+import type { FleetView } from "./fleet-view.ts";
 import type { MigrationPreview } from "./migration-preview.ts";
 import type { Granted } from "./operator-wishes.ts";
 import type { Quotas } from "./quota-admission.ts";
@@ -195,8 +196,11 @@ export interface CoordinatorStatus {
   databaseReady(): boolean;
   /** A node that is watched; undefined for one that is not, and everywhere but at the leader. */
   liveNode(nodeId: string): LiveNode | undefined;
-  /** How a cluster's voting group stands; null before its first epoch, or where this coordinator does not lead. */
-  groupOf(clusterId: string): GroupReading | null;
+  /**
+   * How a cluster's voting group stands, in `fleet` where that is given, which only a decision has; null before its first epoch, or where
+   * this coordinator does not lead.
+   */
+  groupOf(clusterId: string, fleet?: FleetView): GroupReading | null;
   /** Sequence number of the newest committed event. */
   newestSequence(): bigint;
   /** Calls back after every commit that added events, with the newest sequence; returns the way to stop that. */

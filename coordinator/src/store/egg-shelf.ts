@@ -3,6 +3,7 @@ import type { EggDefinition } from "../eggs/egg-definition.ts";
 import type { EggOrigin } from "../eggs/egg-origin.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { etagOf, refuseStale } from "../runtime/etag.ts";
+import { droppableTransaction } from "./droppable-transaction.ts";
 import { rowOf } from "./egg-rows.ts";
 import { CategoryEntity, ContainerEntity, EggEntity, EggOriginEntity } from "./entities/workload-entities.ts";
 import type { DatabaseOrm } from "./open-database.ts";
@@ -78,10 +79,10 @@ export class EggShelf {
   /**
    * Removes an egg, its document, and its category when that was the last one there. Refusals: not_found, egg_built_in, egg_in_use,
    * etag_mismatch.
-   * A container that is made of it at the same moment keeps what it needs.
+   * A container that is made of it at the same moment keeps what it needs. With `validateOnly` all of it is taken back.
    */
-  async remove(id: string, etag: string): Promise<void> {
-    await this.#orm.em.fork().transactional(async (em) => {
+  async remove(id: string, etag: string, validateOnly: boolean): Promise<void> {
+    await droppableTransaction(this.#orm, validateOnly, async (em) => {
       await em.execute("lock table egg in share row exclusive mode");
       const egg = await em.findOne(EggEntity, { id }, { fields: ["id", "builtIn", "categoryId", "updatedAt"] });
       if (egg === null) {

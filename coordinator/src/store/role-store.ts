@@ -1,9 +1,10 @@
 import type { EntityManager } from "@mikro-orm/postgresql";
 import { Refusal } from "../domain/refusal.ts";
-import { BUILT_IN_ROLES, RoleBook, type RoleDefinition } from "../permissions/role.ts";
+import { BUILT_IN_ROLES, type Role, RoleBook, type RoleDefinition } from "../permissions/role.ts";
 import { type RoleWish, roleOf } from "../permissions/role-rules.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { etagOf, refuseStale } from "../runtime/etag.ts";
+import { droppableTransaction } from "./droppable-transaction.ts";
 import { RoleEntity, SecondFactorDemandEntity } from "./entities/permission-entities.ts";
 import type { DatabaseOrm } from "./open-database.ts";
 
@@ -17,7 +18,10 @@ const NAMED_MAX = 5;
 /** Looks at a role as it is or would be, and throws when the caller may not touch it or make it so. */
 export type RoleCheck = (role: Pick<RoleDefinition, "name">, book: RoleBook) => void;
 
-/** Roles of one's own. Everything rejects when the database is away. */
+/** How a role is changed. */
+export type RoleUpdate = { readonly etag: string; readonly mask: readonly string[]; readonly validateOnly: boolean };
+
+/** Roles of one's own. Everything rejects when the database is away. What only validates does all of it, and takes it back. */
 export class RoleStore {
   readonly #orm: DatabaseOrm;
   readonly #clock: Clock;
@@ -29,8 +33,7 @@ export class RoleStore {
 
   /** Every role there is now. */
   async book(): Promise<RoleBook> {
-    const em = this.#orm.em.fork();
-    return new RoleBook(await ownRoles(em), await demandingShipped(em));
+    return bookIn(this.#orm.em.fork());
   }
 
   /** Those of these roles that demand a second factor of people, themselves or by what they include. */
@@ -45,11 +48,11 @@ export class RoleStore {
   }
 
   /**
-   * Makes a role. Refusals: name_taken (a role has this name, or somebody still holds one of this name that is gone), invalid_argument
+   * Makes a role; resolves with it. Refusals: name_taken (a role has this name, or somebody still holds one of this name that is gone), invalid_argument
    * (role-rules.ts, or ROLES_MAX are there).
    */
-  create(wish: RoleWish, by: string, check: RoleCheck): Promise<void> {
-    return this.#alone(async (em) => {
+  create(wish: RoleWish, by: string, check: RoleCheck, validateOnly: boolean): Promise<Role> {
+    return this.#alone(validateOnly, async (em) => {
       const own = await ownRoles(em);
       const isThere = BUILT_IN_ROLES.get(wish.name) !== null || own.some(({ name }) => name === wish.name);
       if (isThere) throw taken(`there is a role ${wish.name} already`);
@@ -60,24 +63,21 @@ export class RoleStore {
         throw new Refusal("invalid_argument", `${ROLES_MAX} roles are there already`, "remove roles that nobody holds");
       }
       await this.#put(em, wish, own, by, check);
+      return storedRole(em, wish.name);
     });
   }
 
   /**
-   * Puts a role in the place of the one of its name; both are checked. Refusals: not_found, role_built_in (of one that ships, nothing
+   * Puts a role in the place of the one of its name; both are checked. Resolves with it. Refusals: not_found, role_built_in (of one that ships, nothing
    * but second_factor_required can be changed, alone), invalid_argument (role-rules.ts), etag_mismatch (`etag` is not empty, and not
    * the role's). `mask`: what of it is changed; empty: all. Without a word on it, a second factor is demanded as before.
    */
-  update(
-    given: RoleWish,
-    { etag, mask }: { readonly etag: string; readonly mask: readonly string[] },
-    by: string,
-    check: RoleCheck,
-  ): Promise<void> {
-    return this.#alone(async (em) => {
+  update(given: RoleWish, { etag, mask, validateOnly }: RoleUpdate, by: string, check: RoleCheck): Promise<Role> {
+    return this.#alone(validateOnly, async (em) => {
       const own = await ownRoles(em);
       if (mask.join() === SECOND_FACTOR && BUILT_IN_ROLES.get(given.name) !== null) {
-        return this.#demand(em, given, { etag, demand: given.secondFactorRequired === true, own }, by, check);
+        await this.#demand(em, given, { etag, demand: given.secondFactorRequired === true, own }, by, check);
+        return storedRole(em, given.name);
       }
       refuseMissing(given.name, own);
       refuseStaleRole(etag, given.name, own);
@@ -101,12 +101,13 @@ export class RoleStore {
         by,
         check,
       );
+      return storedRole(em, wish.name);
     });
   }
 
   /** Removes a role. Refusals: not_found, role_built_in, role_in_use (somebody holds it, or another role includes it), etag_mismatch. */
-  remove(name: string, etag: string, check: RoleCheck): Promise<void> {
-    return this.#alone(async (em) => {
+  remove(name: string, etag: string, check: RoleCheck, validateOnly: boolean): Promise<void> {
+    return this.#alone(validateOnly, async (em) => {
       const own = await ownRoles(em);
       refuseMissing(name, own);
       refuseStaleRole(etag, name, own);
@@ -159,12 +160,22 @@ export class RoleStore {
   }
 
   /** One change of roles after the other, so that two together make no cycle. */
-  #alone(work: (em: EntityManager) => Promise<void>): Promise<void> {
-    return this.#orm.em.fork().transactional(async (em) => {
+  #alone<T>(validateOnly: boolean, work: (em: EntityManager) => Promise<T>): Promise<T> {
+    return droppableTransaction(this.#orm, validateOnly, async (em) => {
       await em.execute("lock table role in share row exclusive mode");
-      await work(em);
+      return work(em);
     });
   }
+}
+
+async function bookIn(em: EntityManager): Promise<RoleBook> {
+  return new RoleBook(await ownRoles(em), await demandingShipped(em));
+}
+
+async function storedRole(em: EntityManager, name: string): Promise<Role> {
+  const role = (await bookIn(em)).get(name);
+  if (role === null) throw noRole(name);
+  return role;
 }
 
 async function ownRoles(em: EntityManager): Promise<RoleDefinition[]> {

@@ -24,3 +24,9 @@ export async function carryOut<T, R>(
   const answer = await wish(plane);
   return { answer, seen: await stored(answer) };
 }
+
+/** Of what is gone afterwards. */
+export const NOTHING_LEFT: Afterwards<unknown, undefined> = {
+  stored: async () => undefined,
+  foretold: () => undefined,
+};

@@ -3,20 +3,27 @@ import { NPlusOnePolicy, PlacementStrategy } from "@lormas/gen/lormas/api/v1/res
 import type { ClusterService, MigrationLimitsChange, PolicyChoice } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { MigrationLimits } from "../../domain/migration/migration-limits.ts";
 import type { ClusterChange, PolicyWish } from "../../runtime/cluster-wishes.ts";
-import { clusterById, listClusters } from "../../store/read-model/cluster-readings.ts";
+import type { FleetView } from "../../runtime/fleet-view.ts";
+import { type ClusterReading, clusterById, listClusters } from "../../store/read-model/cluster-readings.ts";
+import { foretoldCluster } from "../../store/read-model/foretold-readings.ts";
 import { findClusterId } from "../../store/read-model/lookup.ts";
 import { demand } from "../demand-permission.ts";
 import { mustSee, sightOf } from "../sight.ts";
 import { clusterView, profileViews } from "../views/cluster-view.ts";
+import { carryOut, NOTHING_LEFT } from "./carry-out.ts";
 import { callerOf, found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
 /** Clusters; see the proto. */
 export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterService> {
-  const show = (id: string) =>
-    read(plane, async (snapshot) => {
-      const reading = found(await clusterById(snapshot, id), () => new Error(`cluster ${id} vanished`));
-      return { cluster: clusterView(reading, plane.status.groupOf(id)) };
-    });
+  const stored = (id: string) =>
+    read(plane, async (snapshot) =>
+      clusterView(present(await clusterById(snapshot, id), id), plane.status.groupOf(id)),
+    );
+  // An etag is only told of what is: nothing could be done with one that is foretold.
+  const foretold = (fleet: FleetView, id: string) => {
+    const view = clusterView(present(foretoldCluster(fleet, id), id), plane.status.groupOf(id, fleet));
+    return { ...view, etag: "" };
+  };
   const idOf = (named: string) => read(plane, ({ em }) => findClusterId(em, named, "id", "not_found"));
   return {
     listClusters: (request, context) =>
@@ -29,15 +36,22 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
         };
       }),
 
-    getCluster: async (request) => show(await idOf(request.id)),
+    getCluster: async (request) => ({ cluster: await stored(await idOf(request.id)) }),
 
     async createCluster(request, context) {
-      const { clusterId } = await plane.clusters.createCluster(
-        request.name,
-        { ...changeOf(request), allowOtherClusters: request.allowOtherClusters, description: request.description },
-        requestedBy(context),
+      const { name, allowOtherClusters, description } = request;
+      const change = { ...changeOf(request), allowOtherClusters, description };
+      const { seen } = await carryOut(
+        plane,
+        request,
+        ({ clusters }) => clusters.createCluster(name, change, requestedBy(context)),
+        {
+          stored: ({ clusterId }) => stored(clusterId),
+          // It has no id before it is made.
+          foretold: (fleet) => ({ ...foretold(fleet, idIn(fleet, name)), id: "" }),
+        },
       );
-      return show(clusterId);
+      return { cluster: seen };
     },
 
     async updateCluster(request, context) {
@@ -51,12 +65,23 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
         ...(description === undefined ? {} : { description }),
         ...(allowOtherClusters === undefined ? {} : { allowOtherClusters }),
       };
-      await plane.clusters.updateCluster(id, change, requestedBy(context), request.etag);
-      return show(id);
+      const { seen } = await carryOut(
+        plane,
+        request,
+        ({ clusters }) => clusters.updateCluster(id, change, requestedBy(context), request.etag),
+        { stored: () => stored(id), foretold: (fleet) => foretold(fleet, id) },
+      );
+      return { cluster: seen };
     },
 
     async deleteCluster(request, context) {
-      await plane.clusters.deleteCluster(await idOf(request.id), requestedBy(context), request.etag);
+      const id = await idOf(request.id);
+      await carryOut(
+        plane,
+        request,
+        ({ clusters }) => clusters.deleteCluster(id, requestedBy(context), request.etag),
+        NOTHING_LEFT,
+      );
       return {};
     },
 
@@ -70,11 +95,19 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
         return ids;
       });
       await plane.clusters.overrideSuspension(id, nodeIds, request.reason, requestedBy(context));
-      return show(id);
+      return { cluster: await stored(id) };
     },
 
     listProfiles: () => ({ profiles: profileViews() }),
   };
+}
+
+const present = (reading: ClusterReading | null, id: string): ClusterReading =>
+  found(reading, () => new Error(`cluster ${id} vanished`));
+
+function idIn(fleet: FleetView, name: string): string {
+  for (const cluster of fleet.clusters()) if (cluster.name === name) return cluster.id;
+  return "";
 }
 
 type Settings = {

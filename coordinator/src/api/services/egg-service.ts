@@ -53,7 +53,7 @@ export function eggService(plane: PlaneContext): ServiceImpl<typeof EggService> 
 
     async deleteEgg(request) {
       await reading(request.id);
-      await shelf.remove(request.id, request.etag);
+      await shelf.remove(request.id, request.etag, request.validateOnly);
       return {};
     },
   };

@@ -1,15 +1,17 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { NodeService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import type { NodeService, UpdateNodeRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { inCluster, reaches } from "../../permissions/grant.ts";
 import type { Granted } from "../../runtime/operator-wishes.ts";
+import { foretoldNode } from "../../store/read-model/foretold-readings.ts";
 import { findNodeId } from "../../store/read-model/lookup.ts";
 import { nodesById } from "../../store/read-model/node-readings.ts";
 import type { Caller } from "../call-context.ts";
 import { demand } from "../demand-permission.ts";
 import { mustSee, sightOf } from "../sight.ts";
-import { nodeView } from "../views/node-view.ts";
+import { liveNodes, nodeView } from "../views/node-view.ts";
 import { whatIfDetailView, whatIfSummaryView } from "../views/what-if-view.ts";
+import { carryOut, NOTHING_LEFT } from "./carry-out.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";
 import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
@@ -70,17 +72,12 @@ export function nodeDutyService(plane: PlaneContext): DutyMethods {
       await operators.deny(nodeId, requestedBy(context));
       return {};
     },
-    async removeNode({ id }, context) {
-      const nodeId = await read(plane, ({ em }) => findNodeId(em, id, "id", "not_found"));
-      await operators.remove(nodeId, requestedBy(context));
+    async removeNode(request, context) {
+      const nodeId = await read(plane, ({ em }) => findNodeId(em, request.id, "id", "not_found"));
+      await carryOut(plane, request, (wishes) => wishes.operators.remove(nodeId, requestedBy(context)), NOTHING_LEFT);
       return {};
     },
-    async updateNode({ id, priority, setLabels, removeLabels, name, cluster, etag }, context) {
-      const clusterId = cluster === undefined ? undefined : await permittedCluster(plane, cluster, callerOf(context));
-      const labels = { set: setLabels, remove: removeLabels };
-      const change = { priority, labels, name, clusterId, etag };
-      return granted(id, context, (nodeId, by) => operators.update(nodeId, change, by));
-    },
+    updateNode: (request, context) => updateNode(plane, request, context),
     async uncordonNode({ id }, context) {
       const { node } = await wish(id, context, (nodeId, by) => operators.uncordon(nodeId, by));
       return { node };
@@ -103,6 +100,37 @@ export function nodeDutyService(plane: PlaneContext): DutyMethods {
             (more > 0 ? `; nor for ${more} more ${more === 1 ? "node" : "nodes"}` : "");
       return { nodes, holds: first === undefined, summary, asOf: timestampFromMs(asOfMs) };
     },
+  };
+}
+
+async function updateNode(plane: PlaneContext, request: UpdateNodeRequest, context: HandlerContext) {
+  const { priority, setLabels, removeLabels, name, cluster, etag } = request;
+  const caller = callerOf(context);
+  const clusterId = cluster === undefined ? undefined : await permittedCluster(plane, cluster, caller);
+  const change = { priority, labels: { set: setLabels, remove: removeLabels }, name, clusterId, etag };
+  const stored = (id: string) =>
+    read(plane, async (snapshot) =>
+      found((await nodesById(snapshot, [id])).get(id), () => new Error(`node ${id} vanished`)),
+    );
+  const id = await read(plane, ({ em }) => findNodeId(em, request.id, "id", "not_found"));
+  const { health } = await stored(id);
+  const { answer, seen } = await carryOut(
+    plane,
+    request,
+    (wishes) => withoutForeignNames(caller, () => wishes.operators.update(id, change, requestedBy(context))),
+    {
+      stored: () => stored(id),
+      foretold: (fleet, asOf) => ({
+        ...found(foretoldNode(fleet, id, asOf), () => new Error(`node ${id} vanished`)),
+        health,
+      }),
+    },
+  );
+  const node = nodeView(seen, liveNodes(plane.status));
+  return {
+    // An etag is only told of what is: nothing could be done with one that is foretold.
+    node: request.validateOnly ? { ...node, etag: "" } : node,
+    warnings: [...(answer.notes ?? []), ...answer.warnings],
   };
 }
 

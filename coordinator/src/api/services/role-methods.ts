@@ -18,7 +18,11 @@ const ALL = Object.keys(PERMISSIONS) as readonly Permission[];
 /** The roles; see the proto. */
 export function roleMethods(plane: PlaneContext): RoleMethods {
   const { roles, forgetIdentities } = plane;
-  const shown = async (name: string) => ({ role: await shownRole(plane, name) });
+  // Nobody's permissions change by a trial, and there is no etag of what is not yet.
+  const changed = (role: Role, validateOnly: boolean) => {
+    if (!validateOnly) forgetIdentities();
+    return { role: validateOnly ? { ...roleView(role), etag: "" } : roleView(role) };
+  };
   return {
     async listRoles() {
       const all = (await roles.book()).all();
@@ -28,7 +32,7 @@ export function roleMethods(plane: PlaneContext): RoleMethods {
       };
     },
 
-    getRole: ({ name }) => shown(name),
+    getRole: async ({ name }) => ({ role: await shownRole(plane, name) }),
 
     async createRole(request, context) {
       if (request.name === NO_ROLE) {
@@ -36,22 +40,21 @@ export function roleMethods(plane: PlaneContext): RoleMethods {
           field: "name",
         });
       }
-      await roles.create(request, requestedBy(context), checkFor(callerOf(context)));
-      forgetIdentities();
-      return shown(request.name);
+      const { validateOnly } = request;
+      const check = checkFor(callerOf(context));
+      return changed(await roles.create(request, requestedBy(context), check, validateOnly), validateOnly);
     },
 
     async updateRole(request, context) {
-      const { etag, updateMask: mask, secondFactorRequired, ...rest } = request;
+      const { etag, updateMask: mask, validateOnly, secondFactorRequired, ...rest } = request;
       const wish = { ...rest, ...(secondFactorRequired === undefined ? {} : { secondFactorRequired }) };
-      await roles.update(wish, { etag, mask }, requestedBy(context), checkFor(callerOf(context)));
-      forgetIdentities();
-      return shown(request.name);
+      const how = { etag, mask, validateOnly };
+      return changed(await roles.update(wish, how, requestedBy(context), checkFor(callerOf(context))), validateOnly);
     },
 
-    async deleteRole({ name, etag }, context) {
-      await roles.remove(name, etag, checkFor(callerOf(context)));
-      forgetIdentities();
+    async deleteRole({ name, etag, validateOnly }, context) {
+      await roles.remove(name, etag, checkFor(callerOf(context)), validateOnly);
+      if (!validateOnly) forgetIdentities();
       return {};
     },
   };

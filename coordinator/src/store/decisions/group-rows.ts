@@ -36,7 +36,7 @@ export async function writeGroups(em: EntityManager, changes: DecisionChanges, a
 }
 
 // Named one by one: a field that is a column under another name must not slip in.
-function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
+export function clusterRow(cluster: ClusterRecord): EntityData<ClusterRow> {
   const { id, name, description, policy, autoMigrate, allowOtherClusters, nPlusOne, placement, createdAtMs, limits } =
     cluster;
   const { migrationsAtOnce, migrationsPerTarget, failoversPerTarget } = limits;
