@@ -1,7 +1,13 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { AccessService, AuditService, EventService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  AccessService,
+  AuditService,
+  EventService,
+  type UpdateProfileRequestSchema,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SESSIONS_PER_PERSON_MAX } from "../identity/sessions.ts";
 import { systemClock } from "../runtime/system-clock.ts";
@@ -214,14 +220,18 @@ test("somebody changes his own name, language and time zone, each alone, and bad
   expect(user).toMatchObject({ name: "Pia", locale: "de-CH", timeZone: "Europe/Zurich", role: "viewer" });
   await me(pia).updateProfile({ timeZone: "" });
   expect((await me(pia).getProfile({})).user).toMatchObject({ name: "Pia", locale: "de-CH", timeZone: "" });
-  const wrong = [
+  await me(pia).updateProfile({ name: "ignored", timeZone: "UTC", updateMask: ["locale", "time_zone"] });
+  expect((await me(pia).getProfile({})).user).toMatchObject({ name: "Pia", locale: "", timeZone: "UTC" });
+  const wrong: readonly [string, MessageInitShape<typeof UpdateProfileRequestSchema>][] = [
+    ["name", { updateMask: ["name"] }],
+    ["update_mask", { name: "Else", updateMask: ["name", "email"] }],
     ["name", { name: "" }],
     ["name", { name: "x".repeat(101) }],
     ["name", { name: "a\u0000b" }],
     ["locale", { name: "Else", locale: "xx-nonsense" }],
     ["time_zone", { name: "Else", timeZone: "Europe/Atlantis" }],
     ["time_zone", { timeZone: "../../etc/passwd" }],
-  ] as const;
+  ];
   for (const [field, wish] of wrong) {
     expect((await refusal(me(pia).updateProfile(wish))).detail).toMatchObject({ code: "invalid_argument", field });
   }

@@ -1,17 +1,40 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { NPlusOnePolicy, PlacementStrategy } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { ClusterService, MigrationLimitsChange, PolicyChoice } from "@lormas/gen/lormas/api/v1/services_pb.ts";
-import type { MigrationLimits } from "../../domain/migration/migration-limits.ts";
+import {
+  type ClusterService,
+  type MigrationLimitsChange,
+  type PolicyChoice,
+  UpdateClusterRequestSchema,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { DEFAULT_LIMITS, type MigrationLimits } from "../../domain/migration/migration-limits.ts";
 import type { ClusterChange, PolicyWish } from "../../runtime/cluster-wishes.ts";
 import type { FleetView } from "../../runtime/fleet-view.ts";
 import { type ClusterReading, clusterById, listClusters } from "../../store/read-model/cluster-readings.ts";
 import { foretoldCluster } from "../../store/read-model/foretold-readings.ts";
 import { findClusterId } from "../../store/read-model/lookup.ts";
 import { demand } from "../demand-permission.ts";
+import { type Maskable, unmasked } from "../field-mask.ts";
 import { mustSee, sightOf } from "../sight.ts";
 import { clusterView, profileViews } from "../views/cluster-view.ts";
 import { carryOut, NOTHING_LEFT } from "./carry-out.ts";
 import { callerOf, found, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+
+/** Cleared is as a new cluster is. */
+const MASKABLE: Maskable<typeof UpdateClusterRequestSchema> = {
+  cleared: {
+    description: "",
+    policy: { profile: "default" },
+    autoMigrate: true,
+    allowOtherClusters: false,
+    survival: true,
+    migrationLimits: DEFAULT_LIMITS,
+    nPlusOne: NPlusOnePolicy.WARN,
+    placement: PlacementStrategy.SPREAD,
+    floatingImages: false,
+  },
+  needed: [],
+  changes: [],
+};
 
 /** Clusters; see the proto. */
 export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterService> {
@@ -54,7 +77,8 @@ export function clusterService(plane: PlaneContext): ServiceImpl<typeof ClusterS
       return { cluster: seen };
     },
 
-    async updateCluster(request, context) {
+    async updateCluster(given, context) {
+      const request = unmasked(UpdateClusterRequestSchema, given, MASKABLE);
       const id = await idOf(request.id);
       const { description, allowOtherClusters } = request;
       // Its containers would go where others decide.

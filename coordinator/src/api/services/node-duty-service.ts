@@ -1,6 +1,11 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { NodeService, UpdateNodeRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  type NodeService,
+  type UpdateNodeRequest,
+  UpdateNodeRequestSchema,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { NODE_PRIORITY_DEFAULT } from "../../domain/node/node-priority.ts";
 import { inCluster, reaches } from "../../permissions/grant.ts";
 import type { Granted } from "../../runtime/operator-wishes.ts";
 import { foretoldNode } from "../../store/read-model/foretold-readings.ts";
@@ -8,6 +13,7 @@ import { findNodeId } from "../../store/read-model/lookup.ts";
 import { nodesById } from "../../store/read-model/node-readings.ts";
 import type { Caller } from "../call-context.ts";
 import { demand } from "../demand-permission.ts";
+import { type Maskable, unmasked } from "../field-mask.ts";
 import { mustSee, sightOf } from "../sight.ts";
 import { liveNodes, nodeView } from "../views/node-view.ts";
 import { whatIfDetailView, whatIfSummaryView } from "../views/what-if-view.ts";
@@ -103,7 +109,15 @@ export function nodeDutyService(plane: PlaneContext): DutyMethods {
   };
 }
 
-async function updateNode(plane: PlaneContext, request: UpdateNodeRequest, context: HandlerContext) {
+/** Cleared is as a new node is. */
+const MASKABLE: Maskable<typeof UpdateNodeRequestSchema> = {
+  cleared: { priority: NODE_PRIORITY_DEFAULT },
+  needed: ["name", "cluster"],
+  changes: ["setLabels", "removeLabels"],
+};
+
+async function updateNode(plane: PlaneContext, given: UpdateNodeRequest, context: HandlerContext) {
+  const request = unmasked(UpdateNodeRequestSchema, given, MASKABLE);
   const { priority, setLabels, removeLabels, name, cluster, etag } = request;
   const caller = callerOf(context);
   const clusterId = cluster === undefined ? undefined : await permittedCluster(plane, cluster, caller);

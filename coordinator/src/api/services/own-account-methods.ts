@@ -1,10 +1,11 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { AccessService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { type AccessService, UpdateProfileRequestSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import type { ProfileWish } from "../../identity/people.ts";
 import type { ApiTokenRecord } from "../../store/api-token-store.ts";
 import { quoted } from "../../store/read-model/lookup.ts";
 import type { Caller } from "../call-context.ts";
+import { type Maskable, unmasked } from "../field-mask.ts";
 import { callerOf, type PlaneContext, requestedBy } from "./plane-context.ts";
 import { noSession, sessionView } from "./session-view.ts";
 import { tokenView } from "./token-view.ts";
@@ -21,6 +22,13 @@ type OwnAccountMethods = Pick<
   | "revokeOwnToken"
 >;
 
+/** Cleared is as the browser says. */
+const MASKABLE: Maskable<typeof UpdateProfileRequestSchema> = {
+  cleared: { locale: "", timeZone: "" },
+  needed: ["name"],
+  changes: [],
+};
+
 /** What concerns the caller alone; see the proto. */
 export function ownAccountMethods(plane: PlaneContext): OwnAccountMethods {
   const { people, sessions, tokens, grants, forgetIdentities } = plane;
@@ -31,7 +39,8 @@ export function ownAccountMethods(plane: PlaneContext): OwnAccountMethods {
       return { user: await shownUser(plane, personOf(context).name) };
     },
 
-    async updateProfile({ name, locale, timeZone }, context) {
+    async updateProfile(given, context) {
+      const { name, locale, timeZone } = unmasked(UpdateProfileRequestSchema, given, MASKABLE);
       const email = personOf(context).name;
       const wish: ProfileWish = {
         ...(name === undefined ? {} : { name }),

@@ -1,10 +1,11 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { AccessService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { type AccessService, UpdateRoleRequestSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { PERMISSIONS, type Permission } from "../../permissions/permission.ts";
 import type { Role } from "../../permissions/role.ts";
 import { noRole, type RoleCheck, roleEtag } from "../../store/role-store.ts";
 import type { Caller } from "../call-context.ts";
+import { maskNames } from "../field-mask.ts";
 import { demandAll, NO_ROLE } from "./grant-words.ts";
 import { callerOf, type PlaneContext, requestedBy } from "./plane-context.ts";
 
@@ -14,6 +15,10 @@ type RoleMethods = Pick<
 >;
 
 const ALL = Object.keys(PERMISSIONS) as readonly Permission[];
+
+const { description, includes, grants, secondFactorRequired: factor } = UpdateRoleRequestSchema.field;
+/** What the mask of an update may name. Without one a role is replaced, so that what is absent can only be told where it is stored. */
+const MASKABLE = [description, includes, grants, factor];
 
 /** The roles; see the proto. */
 export function roleMethods(plane: PlaneContext): RoleMethods {
@@ -46,7 +51,8 @@ export function roleMethods(plane: PlaneContext): RoleMethods {
     },
 
     async updateRole(request, context) {
-      const { etag, updateMask: mask, validateOnly, secondFactorRequired, ...rest } = request;
+      const { etag, updateMask, validateOnly, secondFactorRequired, ...rest } = request;
+      const mask = maskNames(UpdateRoleRequestSchema, updateMask, MASKABLE);
       const wish = { ...rest, ...(secondFactorRequired === undefined ? {} : { secondFactorRequired }) };
       const how = { etag, mask, validateOnly };
       return changed(await roles.update(wish, how, requestedBy(context), checkFor(callerOf(context))), validateOnly);

@@ -1,6 +1,7 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import { ContainerType } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import type { UpdateContainerRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { ContainerType, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { type UpdateContainerRequest, UpdateContainerRequestSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { CRASHES_BEFORE_MOVE } from "../../domain/container/command-budget.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { sameText, type WrappedKey } from "../../domain/sealed-text.ts";
 import type { WorkloadSpec } from "../../domain/workload.ts";
@@ -17,6 +18,7 @@ import { eggById } from "../../store/read-model/egg-readings.ts";
 import { foretoldContainer } from "../../store/read-model/foretold-readings.ts";
 import type { Caller } from "../call-context.ts";
 import { demand } from "../demand-permission.ts";
+import { type Maskable, unmasked } from "../field-mask.ts";
 import { confinedTo, mustSee } from "../sight.ts";
 import { carryOut } from "./carry-out.ts";
 import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
@@ -26,15 +28,30 @@ import { heldQuotas } from "./held-quotas.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";
 import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
 
+/** Cleared is as a new container is. */
+const MASKABLE: Maskable<typeof UpdateContainerRequestSchema> = {
+  cleared: {
+    preferredCluster: "",
+    allowDataLoss: false,
+    restartPriority: RestartPriority.NORMAL,
+    crashesBeforeMove: CRASHES_BEFORE_MOVE,
+    constraints: {},
+    architectures: {},
+  },
+  needed: ["type", "resources"],
+  changes: ["setEnvironment", "unsetEnvironment", "setSecretEnvironment", "pullImage"],
+};
+
 /**
  * Resolves a change against the container as it is and its egg as it is, and hands it to Operations. Resolves with the container as it
  * is after it, or would be where the request only validates.
  */
 export async function updateContainer(
   plane: PlaneContext,
-  request: UpdateContainerRequest,
+  given: UpdateContainerRequest,
   context: HandlerContext,
 ): Promise<{ readonly seen: ContainerReading | undefined } & Granted> {
+  const request = unmasked(UpdateContainerRequestSchema, given, MASKABLE);
   const caller = callerOf(context);
   const { id, name, place } = await mustSee(oneLook(plane), caller, "container", request.id, "id");
   const clusterId = await permittedCluster(plane, request, caller, id);
