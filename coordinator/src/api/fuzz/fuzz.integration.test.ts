@@ -33,7 +33,7 @@ afterAll(async () => {
   await fleet.close();
 });
 
-test("no request, whatever is in it, gets an answer that blames the coordinator, or changes anything when it is refused", {
+test("no request, whatever is in it, gets an answer that blames the coordinator, or changes anything when it is refused or only tried", {
   timeout: 120_000 + REQUESTS * 100,
 }, async () => {
   const { sent, accepted, neverAccepted, refusals, faults } = await fuzz(fleet, plane, seed, REQUESTS);

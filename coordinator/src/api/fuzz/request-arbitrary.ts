@@ -69,6 +69,9 @@ const EITHER: Readonly<Record<string, readonly [string, string]>> = {
   "lormas.api.v1.GrantWish": ["cluster", "container"],
   "lormas.api.v1.CanIRequest": ["cluster", "container"],
 };
+/** What names other fields of its request, and those that it never names. */
+const MASK = "update_mask";
+const UNMASKED: ReadonlySet<string> = new Set(["id", "etag", "validate_only", MASK]);
 const POLICY = "lormas.api.v1.PolicyChoice";
 const OWN_FIGURES = { profile: "custom", intervalMs: 500, leaseMs: 10_000 };
 
@@ -134,6 +137,10 @@ function valueArbitrary(field: DescField, poolOf: PoolOf, depth: number): fc.Arb
   }
 }
 
+function maskedNames({ parent }: DescField): fc.Arbitrary<string> {
+  return fc.constantFrom(...parent.fields.map(({ name }) => name).filter((name) => !UNMASKED.has(name)));
+}
+
 function scalarArbitrary(
   field: DescField,
   scalar: ScalarType,
@@ -143,7 +150,7 @@ function scalarArbitrary(
   switch (scalar) {
     case ScalarType.STRING:
       return rarely(
-        pool === null ? saneText(rules) : references(pool),
+        pool !== null ? references(pool) : field.name === MASK ? maskedNames(field) : saneText(rules),
         fc.oneof(fc.constantFrom(...NASTY), text(0, SANE_TEXT_MAX)),
       );
     case ScalarType.BOOL:
