@@ -9,7 +9,7 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { ConnectError, createClient } from "@connectrpc/connect";
-import { ContainerType, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { ContainerType, DesiredState, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { AccessService, AuditService, ContainerService, EggService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { helloHttp } from "../eggs/builtin/hello-http.ts";
@@ -219,6 +219,30 @@ test.each(Object.entries(CASES))(
     expect(JSON.stringify(foretold)).not.toContain('"etag"');
   },
 );
+
+test("over REST a removal is tried by its query", async () => {
+  await make("kept");
+  const answer = await fetch(`${plane.plane.url}/api/v1/containers/kept?validateOnly=true`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${plane.token}` },
+  });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    200,
+    { container: { desiredState: "DESIRED_STATE_REMOVED" } },
+  ]);
+  const containers = createClient(ContainerService, plane.transport);
+  expect((await containers.getContainer({ id: "kept" })).container?.desiredState).toBe(DesiredState.RUNNING);
+});
+
+test("a container that would find no node is foretold so, with the reason", async () => {
+  const request = web("nowhere", { constraints: ["zone=mars"] });
+  const foretold = await call("ContainerService/CreateContainer", { ...request, validateOnly: true });
+  expect(foretold["container"]).toMatchObject({
+    status: "CONTAINER_STATUS_UNPLACED",
+    statusReason: expect.stringContaining("zone"),
+  });
+  expect(foretellable(foretold)).toEqual(foretellable(await call("ContainerService/CreateContainer", request)));
+});
 
 test("who may not do it is denied in a trial as well, and that is all that is written down", async () => {
   const access = createClient(AccessService, plane.transport);
