@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { expect, type Page, type Response, test } from "@playwright/test";
 import { answeringEgg } from "./fleet/answering-egg.ts";
-import { Dashboard, holdsEverywhere, noBrowser } from "./fleet/dashboard.ts";
+import { Dashboard, hasContrastEverywhere, holdsEverywhere, noBrowser } from "./fleet/dashboard.ts";
 
 test.describe.configure({ mode: "serial" });
 test.skip(noBrowser !== "", noBrowser);
@@ -283,4 +283,41 @@ test("on a phone the rooms of administration are one tap away", async () => {
   await page.setViewportSize({ width: 375, height: 800 });
   await page.getByRole("navigation", { name: "Administration" }).getByRole("link", { name: "Jobs" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Jobs" })).toBeVisible();
+});
+
+test("with more contrast, chosen in the account's menu, every text of every room has 7 : 1, light and dark", async () => {
+  await dashboard.open("/");
+  await page.getByRole("button", { name: /^Account and appearance/ }).click();
+  await page.getByRole("button", { name: "Contrast: as the system" }).click();
+  await expect(page.getByRole("button", { name: "Contrast: more" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  const world = (await dashboard.fleet.api().containers.getContainer({ id: "world" })).container?.id;
+  const rooms = [
+    "",
+    "nodes",
+    "nodes/node-1",
+    "nodes/what-if",
+    "clusters",
+    "containers",
+    "containers/new",
+    `containers/${world}`,
+  ];
+  const others = [
+    "migrations",
+    "alerts",
+    "eggs",
+    "eggs/hello-http",
+    "jobs",
+    "people",
+    "roles",
+    "tokens",
+    "audit",
+    "profile",
+  ];
+  for (const room of [...rooms, ...others]) {
+    // The choice is kept: each of them is loaded anew.
+    await dashboard.open(`/${room}`);
+    await hasContrastEverywhere(page, `/${room}`);
+  }
+  await page.evaluate('localStorage.removeItem("lormas.contrast")');
 });

@@ -95,3 +95,21 @@ export async function holdsEverywhere(page: Page, name: string): Promise<void> {
     }
   }
 }
+
+/** Every text of the page has at least 7 : 1 on what it stands on (4.5 : 1 where it is large), light and dark. */
+export async function hasContrastEverywhere(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const axe = new AxeBuilder({ page }).setLegacyMode(true).withRules(["color-contrast-enhanced"]);
+    const { passes, violations } = await axe.analyze();
+    if (SCREENSHOTS) {
+      const file = `contrast${name.replaceAll("/", "-")}-${colorScheme}.png`;
+      await page.screenshot({ path: join(SCREENSHOTS, file), fullPage: true });
+    }
+    const weak = violations.flatMap(({ nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`),
+    );
+    expect(weak, `${name}, ${colorScheme}`).toEqual([]);
+    expect(passes.length, `${name}, ${colorScheme}: axe looked at something`).toBeGreaterThan(0);
+  }
+}
