@@ -22,6 +22,7 @@ import { GrpcPeerPlane } from "./peers/grpc-peer-plane.ts";
 import { portFile } from "./peers/kept-port.ts";
 import { writableCgroups } from "./process/cgroup-layout.ts";
 import { cgroupPaths, type NodeCgroups } from "./process/node-cgroups.ts";
+import { CommandScope } from "./runtime/command-scope.ts";
 import { chooseRuntime, openRuntime } from "./runtime/open-runtime.ts";
 import { keepCertificateFresh } from "./session/certificate-renewal.ts";
 import { coordinatorClient, enrolCall } from "./session/coordinator-client.ts";
@@ -43,7 +44,8 @@ if ("problems" in outcome) {
   process.exit(2);
 }
 const config: AgentConfig = outcome.config;
-const log = pino({ level: config.logLevel, base: { node: config.name } });
+const commands = new CommandScope();
+const log = pino({ level: config.logLevel, base: { node: config.name }, mixin: () => ({ ...commands.current() }) });
 const clock = bootClock();
 const stopping = new AbortController();
 const fd = lifelineFd(process.env);
@@ -143,6 +145,7 @@ async function main(): Promise<void> {
     wall: wallClock,
     timers: systemTimers,
     log,
+    commands,
   });
   const runtime = failpoints?.runtime(openedRuntime) ?? openedRuntime;
   const guardLink = failpoints?.guard(guard) ?? guard;
@@ -176,6 +179,7 @@ async function main(): Promise<void> {
     timers: systemTimers,
     random: Math.random,
     log,
+    commands,
   });
   cleanStop = (reason, leave) => {
     log.info({ reason, leave }, "stopping");

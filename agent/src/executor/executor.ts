@@ -6,9 +6,11 @@ import type { BootClock, Timers } from "../clock/clock.ts";
 import type { GuardLink } from "../guard-client/guard-link.ts";
 import type { Journal } from "../journal/journal.ts";
 import { containerRecord, unackedResults } from "../journal/journal-state.ts";
+import type { CommandScope } from "../runtime/command-scope.ts";
 import { type ContainerRuntime, type ObservedContainer, RuntimeFault } from "../runtime/container-runtime.ts";
 import type { UnplainCase } from "../session/plain-command.ts";
 import { type CommandOutcome, failed, gate, SUCCEEDED } from "./command-gate.ts";
+import { CommandLog, commandName } from "./command-log.ts";
 import { CommandTime } from "./command-time.ts";
 import { ContainerSlot, type SeenOfCommand, SLOT_WAITING_MAX } from "./container-slot.ts";
 import { CrashRestarts } from "./crash-restarts.ts";
@@ -43,6 +45,8 @@ export type ExecutorOptions = {
   readonly clock: BootClock;
   readonly timers: Timers;
   readonly log: Logger;
+  /** Told which command is being carried out, for other log lines; absent: nobody is. */
+  readonly commands?: CommandScope;
 };
 
 /**
@@ -53,6 +57,7 @@ export class Executor {
   /** What this node starts again by itself while no command stream is attached. */
   readonly crashes: CrashRestarts;
   readonly #options: ExecutorOptions;
+  readonly #said: CommandLog;
   readonly #slots = new Map<string, ContainerSlot>();
   readonly #limit = parallelLimit(PARALLEL_STARTS_MAX);
   readonly #installLimit = parallelLimit(PARALLEL_INSTALLS_MAX);
@@ -65,9 +70,11 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#said = new CommandLog(options.log, options.commands);
     this.#turns = new SharedTurns(options.timers);
     this.#usage = new UsageMeter(options.runtime);
-    options.runtime.onChange((containerId) => this.#observeSoon(containerId));
+    // What becomes of a copy later is no part of the command that started it.
+    options.runtime.onChange((containerId) => this.#said.scope.outside(() => this.#observeSoon(containerId)));
     this.crashes = new CrashRestarts({
       ...options,
       leaving: () => this.#leaving,
@@ -140,6 +147,7 @@ export class Executor {
   /** Takes one command; its result is journalled and then handed to the listener. Never throws. */
   submit(command: Command): void {
     const { journal, clock, timers } = this.#options;
+    this.#said.received(command);
     const stored = journal.state.results.get(command.commandId);
     const known = stored !== undefined;
     // A repeated command whose first copy is still at work is answered by that one's result; if its time is up, by that now.
@@ -160,12 +168,13 @@ export class Executor {
     }
     this.#running.add(command.commandId);
     if (!known && this.#gate(command).kind === "run") slot.makeWay(command);
+    const lost = (error: unknown) => this.#said.lost(command, error);
     const time = new CommandTime(known ? 0 : command.timeoutMs, clock, timers, () => {
-      void this.#answer(command, timedOut(command), command.timeoutMs).catch(this.#lost(command));
+      void this.#answer(command, timedOut(command), command.timeoutMs).catch(lost);
     });
     void slot
-      .enqueue(() => this.#carryOut(command, slot, time))
-      .catch(this.#lost(command))
+      .enqueue(() => this.#said.scope.within(commandName(command), () => this.#carryOut(command, slot, time)))
+      .catch(lost)
       .finally(() => {
         time.end();
         this.#running.delete(command.commandId);
@@ -241,13 +250,14 @@ export class Executor {
   }
 
   async #carryOut(command: Command, slot: ContainerSlot, time: CommandTime): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     // Its time was up while it waited in line: it is answered, and nothing of it may take effect any more.
     if (time.isUp) return;
     const startedMs = clock.nowMs();
     await awaitLease(() => this.#gate(command), clock, this.#options.timers);
     const decision = this.#gate(command);
     if (decision.kind === "replay") {
+      this.#said.repeated(command);
       this.#onResult(fromJson(CommandResultSchema, decision.result as JsonValue));
       return;
     }
@@ -256,6 +266,7 @@ export class Executor {
     if (decision.kind === "refuse") {
       outcome = failed(decision.code, decision.reason);
     } else {
+      this.#said.started(command);
       try {
         outcome = await this.#act(command, slot, time);
       } catch (error) {
@@ -273,19 +284,16 @@ export class Executor {
       const hasEnded = outcome.ok && command.action.case === "start" && status.state !== WorkloadState.RUNNING;
       if (!hasEnded) slot.reported = reportKey(status);
     } catch (error) {
-      log.warn(
-        { err: error, containerId: command.containerId },
-        "a container could not be looked at after its command",
-      );
+      this.#said.unseen(command, error);
     }
     await this.#answer(command, outcome, tookMs, status ? { ...slot.seen, status } : slot.seen);
   }
 
   /** What ends after its time: the coordinator counts it as failed, so no copy of it may run on. */
   async #late(command: Command, slot: ContainerSlot, { ok }: CommandOutcome): Promise<void> {
-    const { runtime, log } = this.#options;
-    const { commandId, containerId, action } = command;
-    log.warn({ commandId, containerId, action: action.case, ok }, "a command came to its end after its time was up");
+    const { runtime } = this.#options;
+    const { containerId, action } = command;
+    this.#said.late(command, ok);
     if (action.case !== "start" && action.case !== "install") return;
     const now = await runtime.inspect(containerId);
     if (now?.epoch !== command.epoch || now.session !== command.session) return;
@@ -293,24 +301,10 @@ export class Executor {
     await runtime.stop(containerId, "SIGKILL", 0);
   }
 
-  #lost(command: Command): (error: unknown) => void {
-    return (error) => this.#options.log.error({ err: error, commandId: command.commandId }, "a command was lost");
-  }
-
   async #answer(command: Command, outcome: CommandOutcome, tookMs: number, seen: SeenOfCommand = {}): Promise<void> {
-    const { journal, log } = this.#options;
+    const { journal } = this.#options;
     const result = this.#result(command, outcome, tookMs, seen);
-    log.info(
-      {
-        commandId: command.commandId,
-        containerId: command.containerId,
-        action: command.action.case,
-        ok: result.ok,
-        tookMs,
-        code: result.errorCode,
-      },
-      "command done",
-    );
+    this.#said.done(command, result);
     await journal.append({ kind: "result", commandId: command.commandId, result: toJson(CommandResultSchema, result) });
     this.#onResult(result);
   }
@@ -377,9 +371,10 @@ export class Executor {
       slot.health = problem === null ? { kind: "healthy", detail: "" } : { kind: "unhealthy", detail: problem };
       this.#observeSoon(spec.containerId);
     };
-    void watchHealth(probe, intervalMs, kind === "healthy", timers, signal, changed).catch((error: unknown) =>
-      log.error({ err: error, containerId: spec.containerId }, "the health watch broke"),
-    );
+    const watching = () => watchHealth(probe, intervalMs, kind === "healthy", timers, signal, changed);
+    void this.#said.scope
+      .outside(watching)
+      .catch((error: unknown) => log.error({ err: error, containerId: spec.containerId }, "the health watch broke"));
   }
 
   #observeSoon(containerId: string): void {

@@ -109,6 +109,7 @@ export const AGENT_PORTS = {
   authorities: "plain",
   portPool: "plain",
   measure: "plain",
+  commands: "plain",
   clock: "plain",
   timers: "plain",
   random: "plain",

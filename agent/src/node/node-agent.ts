@@ -16,6 +16,7 @@ import type { Journal } from "../journal/journal.ts";
 import { PeerDesk } from "../peers/peer-desk.ts";
 import type { PeerPlane } from "../peers/peer-plane.ts";
 import { type AskerCounts, VoteAsker } from "../peers/vote-asker.ts";
+import type { CommandScope } from "../runtime/command-scope.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import { AttachedStream } from "../session/attached-stream.ts";
 import { backOffMs, dialLimits } from "../session/back-off.ts";
@@ -64,6 +65,8 @@ export type NodeAgentOptions = {
   /** From [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
+  /** Told which command is being carried out, for the log; absent: nobody is. */
+  readonly commands?: CommandScope;
 };
 
 /** One node's agent: keeps the connection, the lease and the commands together. */
@@ -91,7 +94,7 @@ export class NodeAgent {
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
-    const { clock, timers, guard, runtime, journal, address, log } = options;
+    const { clock, timers, guard, runtime, journal, log } = options;
     const { nodeId, enforcement } = options;
     const { membership } = journal.state;
     this.#lease = new LeaseKeeper({ nodeId, membership, clock, timers, guard, enforcement });
@@ -104,7 +107,7 @@ export class NodeAgent {
     this.#asker = peers ? new VoteAsker({ incarnation, lease: this.#lease, peers, clock, timers, log }) : null;
     const mayStart = () => this.#lease.mayStart();
     const mayRun = () => this.#lease.mayRun();
-    this.#executor = new Executor({ runtime, journal, guard, mayStart, mayRun, address, clock, timers, log });
+    this.#executor = new Executor({ ...options, mayStart, mayRun });
     this.#logs = new LogPusher(runtime, log);
     this.#console = new ConsoleDesk(runtime);
   }

@@ -26,7 +26,7 @@ export function testSpec(init: MessageInitShape<typeof WorkloadSpecSchema> = {})
 export function testCommand(
   containerId: string,
   action: MessageInitShape<typeof CommandSchema>["action"],
-  init: { epoch?: bigint; session?: bigint; term?: bigint; commandId?: string; timeoutMs?: number } = {},
+  init: Partial<Pick<Command, "epoch" | "session" | "term" | "commandId" | "timeoutMs" | "requestId">> = {},
 ): Command {
   return create(CommandSchema, {
     commandId: init.commandId ?? testId(),
@@ -35,6 +35,7 @@ export function testCommand(
     containerId,
     epoch: init.epoch ?? 1n,
     timeoutMs: init.timeoutMs ?? 10_000,
+    requestId: init.requestId ?? "",
     ...(action ? { action } : {}),
   });
 }

@@ -5,10 +5,12 @@ import type { Timers } from "../clock/clock.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { writeDurably } from "../journal/durable-file.ts";
 import { type CgroupDriver, engineParent } from "../process/node-cgroups.ts";
+import type { CommandScope } from "./command-scope.ts";
 import type { ContainerRuntime } from "./container-runtime.ts";
 import { askEngine } from "./docker/docker-engine.ts";
 import { DockerRuntime } from "./docker/docker-runtime.ts";
 import { ExecRuntime, type ExecRuntimeOptions } from "./exec/exec-runtime.ts";
+import { loggedRuntime } from "./logged-runtime.ts";
 
 /** Which runtime this node has, and who makes its control groups. */
 export type RuntimeChoice = { readonly kind: "docker" | "exec"; readonly cgroupDriver: CgroupDriver };
@@ -55,22 +57,26 @@ export async function openRuntime(
   options: Omit<ExecRuntimeOptions, "dataDir" | "sharedDir"> & {
     readonly config: AgentConfig;
     readonly choice: RuntimeChoice;
+    readonly commands: CommandScope;
   },
 ): Promise<ContainerRuntime> {
-  const { config, choice, cgroups } = options;
+  const { config, choice, cgroups, clock, log } = options;
   if (choice.kind === "exec") {
-    return ExecRuntime.open({ ...options, dataDir: config.dataDir, sharedDir: config.sharedDir });
+    const { dataDir, sharedDir } = config;
+    return loggedRuntime(await ExecRuntime.open({ ...options, dataDir, sharedDir }), clock, log);
   }
   const parent = (path: string) => engineParent(path, choice.cgroupDriver);
-  return DockerRuntime.open({
+  const docker = await DockerRuntime.open({
     socketPath: config.dockerSocket,
     node: options.node,
     sharedDir: config.sharedDir,
     cgroupParents: cgroups && { ha: parent(cgroups.paths.ha), plain: parent(cgroups.paths.plain) },
     timers: options.timers,
     wall: options.wall,
-    log: options.log,
+    log,
+    commands: options.commands,
   });
+  return loggedRuntime(docker, clock, log);
 }
 
 async function chosenBefore(path: string): Promise<"docker" | "exec" | null> {

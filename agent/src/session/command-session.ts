@@ -194,7 +194,8 @@ export function commandSession(options: CommandSessionOptions): Promise<string> 
       const checked = validator.validate(CommandSchema, command);
       if (checked.kind === "valid") return executor.submit(plainCommand(command));
       const reason = checked.error?.message ?? "invalid";
-      log.error({ commandId: command.commandId, reason }, "an invalid command was refused");
+      const { commandId, requestId } = command;
+      log.error({ commandId, requestId, reason }, "an invalid command was refused");
       sendResult({
         $typeName: "lormas.agent.v1.CommandResult",
         commandId: command.commandId,

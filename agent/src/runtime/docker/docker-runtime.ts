@@ -6,6 +6,7 @@ import Docker from "dockerode";
 import type { Logger } from "pino";
 import type { Timers, WallClock } from "../../clock/clock.ts";
 import { applyConfig } from "../../config-files/apply-config.ts";
+import { CommandScope } from "../command-scope.ts";
 import {
   type ContainerRuntime,
   type ContainerUsage,
@@ -36,6 +37,7 @@ import { dockerFault, engineStatus } from "./docker-fault.ts";
 import { installOnVolume } from "./docker-install.ts";
 import { type DockerPullParts, haveImage, pullIfAbsent } from "./docker-pull.ts";
 import { CpuShare, ioOf, memoryUsedBytes } from "./docker-usage.ts";
+import { logEngineCalls } from "./engine-call-log.ts";
 
 /** How long the engine may take for an ordinary call, and for creating or starting. */
 const CALL_MS = 10_000;
@@ -53,6 +55,8 @@ export type DockerRuntimeOptions = {
   readonly timers: Timers;
   readonly wall: WallClock;
   readonly log: Logger;
+  /** Which command the engine is called for, for the log; absent: that is not told. */
+  readonly commands?: CommandScope;
 };
 
 /** Runs workloads as containers of a Docker engine on this host. It sees only containers with this node's label. */
@@ -68,6 +72,7 @@ export class DockerRuntime implements ContainerRuntime {
   private constructor(options: DockerRuntimeOptions, hostIp: string) {
     this.#options = options;
     this.#docker = new Docker({ socketPath: options.socketPath });
+    logEngineCalls(this.#docker, options.log, options.commands ?? new CommandScope());
     this.#place = { ...options, hostIp };
   }
 
