@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../lab/src/until.ts";
+import { EmbeddedDatabase } from "./fleet/embedded-database.ts";
 import { Fleet } from "./fleet/fleet.ts";
 
 /** What an operator does on an ordinary day (docs/operations.md), on real processes, with a receiver for alerts. */
@@ -100,6 +101,43 @@ test("a move is previewed before it is made, and a node is preferred by its prio
   await cli("cluster", "update", "local", "--placement", "binpack");
   expect((await cli("cluster", "show", "local")).stdout).toMatch(/Placement +binpack/);
   await cli("cluster", "update", "local", "--placement", "spread");
+});
+
+test("the id of one request is found in the audit trail, its job, its events, the outbox and both agents' logs", {
+  timeout: 120_000,
+}, async () => {
+  const [request, home] = ["move-web-1.2026-12", await nodeOf("web-1")];
+  const headers = { "x-request-id": request };
+  const answer = await fleet.rest().send("POST", "/api/v1/containers/web-1/migrate", "{}", headers);
+  expect([answer.status, answer.headers.get("x-request-id")]).toEqual([200, request]);
+  const { jobs } = await until("the move is done", 60_000, async () => {
+    const { stdout } = await cli("job", "list", "--request", request, "-o", "json");
+    const list = JSON.parse(stdout) as { jobs: { kind: string; state: string; migrationId: string }[] };
+    return list.jobs[0]?.state === "JOB_STATE_SUCCEEDED" ? list : undefined;
+  });
+  expect(jobs).toMatchObject([{ kind: "migrate", requestId: request }]);
+  const target = await nodeOf("web-1");
+  expect(target).not.toBe(home);
+  expect((await cli("audit", "list", "--request", request)).stdout).toMatch(/administrator.*MigrateContainer.*web-1/);
+  const events = (await cli("events", "--request", request)).stdout;
+  for (const type of ["migration.started", "migration.completed", "container.running"]) expect(events).toContain(type);
+  expect((await cli("migration", "ls", "--request", request)).stdout).toContain(jobs[0]?.migrationId);
+  const sent = await new EmbeddedDatabase(fleet).run("select from outbox where request_id = $1", [request]);
+  expect(sent).toBe(4);
+
+  const said = (node: string): string[] =>
+    readFileSync(fleet.dataDir.log(node), "utf8")
+      .split("\n")
+      .filter((line) => line.includes(`"requestId":"${request}"`))
+      .map((line) => JSON.parse(line) as { msg: string; action?: string; call?: string })
+      .map(({ msg, action, call }) => `${msg}: ${action ?? call}`);
+  const steps = (action: string, ...calls: string[]) => [
+    ...[`command received: ${action}`, `command started: ${action}`],
+    ...calls.map((call) => `runtime call done: ${call}`),
+    `command done: ${action}`,
+  ];
+  expect(said(target)).toEqual([...steps("prepare", "prepare"), ...steps("start", "start")]);
+  expect(said(home)).toEqual([...steps("stop", "stop"), ...steps("remove", "stop", "remove")]);
 });
 
 test("a program's token may what its role may and no more, and nothing once it is revoked", async () => {

@@ -6,6 +6,7 @@ import { startPublicPlane } from "@lormas/coordinator/api/start-public-plane.ts"
 import type { DecisionChanges } from "@lormas/coordinator/runtime/decision-store.ts";
 import { FakeAgents } from "@lormas/coordinator/runtime/fake-agents.ts";
 import { FleetRuntime } from "@lormas/coordinator/runtime/fleet-runtime.ts";
+import { ServedRequests } from "@lormas/coordinator/runtime/request-scope.ts";
 import { systemClock } from "@lormas/coordinator/runtime/system-clock.ts";
 import { Keyring } from "@lormas/coordinator/secrets/keyring.ts";
 import { KEY_BYTES, MasterKey } from "@lormas/coordinator/secrets/master-key.ts";
@@ -48,6 +49,7 @@ const database = await openDatabase({ url: databaseUrl, log: silentLog });
 const store = new TimedStore(database);
 const link = new FakeAgents(systemClock);
 const keyring = new Keyring(new MasterKey(randomBytes(KEY_BYTES)));
+const requests = new ServedRequests();
 const runtime = new FleetRuntime({
   store,
   link,
@@ -57,11 +59,13 @@ const runtime = new FleetRuntime({
   newId: randomUUID,
   instance: "bench",
   leaderTtlMs: 15_000,
+  requests,
 });
 link.use(runtime.intake);
 await runtime.start();
 const plane = await startPublicPlane({
   listen: { host: "127.0.0.1", port: 0 },
+  requests,
   database,
   databaseUrl,
   keyring,

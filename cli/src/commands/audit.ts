@@ -17,8 +17,9 @@ import { type Column, tableLines } from "../output/table.ts";
 import { timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { ofRequest, type RequestOption } from "./request-option.ts";
 
-interface FilterOptions extends ApiOptions {
+interface FilterOptions extends ApiOptions, RequestOption {
   readonly actor?: string;
   readonly method?: string;
   readonly object?: string;
@@ -38,6 +39,7 @@ const columns: Column<AuditEntry>[] = [
   },
   { title: "DECISION", value: (entry) => `${entry.decision}${entry.count > 1 ? ` ×${entry.count}` : ""}` },
   { title: "OUTCOME", value: (entry) => entry.outcome || "not known" },
+  { title: "REQUEST", value: (entry) => entry.requestId },
 ];
 
 /** `lormas audit …`. */
@@ -103,7 +105,7 @@ async function writeFile(path: string, entries: AsyncIterable<ExportAuditEntries
 const lineOf = (entry: AuditEntry): string => jsonText(AuditEntrySchema, entry, false);
 
 function filtered(command: Command): Command {
-  return command
+  return ofRequest(command)
     .option("--actor <actor>", "only of this user, token, or token that begins so (name, id or prefix)")
     .option("--method <method>", 'only this, such as "StopContainer" or "auth/sign-in"')
     .option("--object <object>", "only about this (name or id)")
@@ -113,9 +115,9 @@ function filtered(command: Command): Command {
 }
 
 function filterOf(options: FilterOptions, nowMs: number) {
-  const { actor = "", method = "", object = "", decision = "", since, until } = options;
+  const { actor = "", method = "", object = "", decision = "", request = "", since, until } = options;
   return {
-    ...{ actor, method, object, decision },
+    ...{ actor, method, object, decision, request },
     ...(since === undefined ? {} : { from: timestampFromDate(since(nowMs)) }),
     ...(until === undefined ? {} : { to: timestampFromDate(until(nowMs)) }),
   };

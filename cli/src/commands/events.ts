@@ -10,8 +10,9 @@ import { wholeNumber } from "../output/quantity.ts";
 import { timeText } from "../output/wording.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
 import { withPrefix } from "./id-prefix.ts";
+import { ofRequest, type RequestOption } from "./request-option.ts";
 
-interface EventsOptions extends ApiOptions {
+interface EventsOptions extends ApiOptions, RequestOption {
   readonly follow?: boolean;
   readonly limit: number;
   readonly container?: string;
@@ -20,20 +21,21 @@ interface EventsOptions extends ApiOptions {
 
 /** `lormas events`. */
 export function addEventsCommand(program: Command, context: CliContext): void {
-  apiCommand(program, "events", "show what happened, oldest first", "lormas events -f")
+  ofRequest(apiCommand(program, "events", "show what happened, oldest first", "lormas events -f"))
     .option("-f, --follow", "go on with what happens, until Ctrl-C")
     .option("--limit <count>", "how many of the newest first, up to 1,000", wholeNumber(1, 1000), 100)
     .option("--container <container>", "only events of this container (name or id)")
     .option("--node <node>", "only events of this node (name or id)")
     .action(async (options: EventsOptions) => {
       const api = context.api(options);
+      const { request = "" } = options;
       const list = (container: string) =>
         withPrefix(
           api,
           "node",
           options.node ?? "",
           "loose",
-          (node) => api.events.listEvents({ container, node, pageSize: options.limit, latest: true }),
+          (node) => api.events.listEvents({ container, node, request, pageSize: options.limit, latest: true }),
           "node",
         );
       const past = await withPrefix(api, "container", options.container ?? "", "loose", list, "container");
@@ -56,14 +58,16 @@ export function addEventsCommand(program: Command, context: CliContext): void {
 /** Names become ids first: a stream carries ids only. */
 async function eventFilter(context: CliContext, options: EventsOptions): Promise<(event: Event) => boolean> {
   const api = context.api(options);
-  const { container: containerName, node: nodeName } = options;
+  const { container: containerName, node: nodeName, request } = options;
   const getContainer = (id: string) => api.containers.getContainer({ id });
   const getNode = (id: string) => api.nodes.getNode({ id });
   const container =
     containerName && (await withPrefix(api, "container", containerName, "loose", getContainer)).container?.id;
   const node = nodeName && (await withPrefix(api, "node", nodeName, "loose", getNode)).node?.id;
   return (event) =>
-    (container === undefined || event.containerId === container) && (node === undefined || event.nodeId === node);
+    (container === undefined || event.containerId === container) &&
+    (node === undefined || event.nodeId === node) &&
+    (request === undefined || event.requestId === request);
 }
 
 /** An event on a line. */

@@ -23,6 +23,7 @@ import { jobStateWord, secondsText, timeText } from "../output/wording.ts";
 import { allPages } from "./all-pages.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
 import { eventLine } from "./events.ts";
+import { ofRequest, type RequestOption, withRequest } from "./request-option.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
 
 const columns: Column<Job>[] = [
@@ -40,15 +41,16 @@ const columns: Column<Job>[] = [
 /** `lormas job …`. */
 export function addJobCommands(program: Command, context: CliContext): void {
   const group = program.command("job").description("what was asked of containers, and how it ended");
-  watchable(apiCommand(group, "ls", "list jobs, newest first", "lormas job ls --container web"))
+  watchable(ofRequest(apiCommand(group, "ls", "list jobs, newest first", "lormas job ls --container web")))
     .alias("list")
     .option("--container <container>", "only those of this container (its id, or the name that it has or had)")
     .option("--active", "only those under way")
     .option("--filter <filter>", "only those that fit, such as 'kind = migrate AND state = failed' (docs/api.md)", "")
     .option("--limit <count>", "at most this many", wholeNumber(1, 100_000), 100)
-    .action(async (options: ViewOptions & { container?: string; active?: boolean; filter: string; limit: number }) => {
+    .action(async (options: ListOptions) => {
       await showView(context, options, async (api) => {
-        const { container = "", active = false, filter } = options;
+        const { container = "", active = false } = options;
+        const filter = withRequest(options.filter, options);
         const jobs = await allPages(async (page) => {
           const answer = await api.jobs.listJobs({ ...page, container, activeOnly: active, filter });
           return { things: answer.jobs, nextPageToken: answer.nextPageToken };
@@ -96,6 +98,13 @@ export function addJobCommands(program: Command, context: CliContext): void {
       if (isJson) context.print(jsonText(ListEventsResponseSchema, log, true));
       else for (const event of log.events) show(event);
     });
+}
+
+interface ListOptions extends ViewOptions, RequestOption {
+  readonly container?: string;
+  readonly active?: boolean;
+  readonly filter: string;
+  readonly limit: number;
 }
 
 interface LogsOptions extends ApiOptions {
@@ -154,6 +163,7 @@ function jobFacts(job: Job): [string, string][] {
     ["Job", job.kind],
     ["Container", job.containerName],
     ["Asked by", job.requestedBy],
+    ["Request", job.requestId],
     ["Asked", timeText(job.createdAt)],
     ["State", jobStateWord(job.state)],
     ["Step", stepText(job.progress)],

@@ -20,6 +20,7 @@ import { allPages } from "./all-pages.ts";
 import { apiCommand } from "./api-command.ts";
 import { untilMigrated } from "./container-wait.ts";
 import { withPrefix } from "./id-prefix.ts";
+import { ofRequest, type RequestOption, withRequest } from "./request-option.ts";
 import { showView, type ViewOptions, watchable } from "./view.ts";
 import { type WaitOptions, waitable } from "./wait.ts";
 
@@ -61,14 +62,15 @@ export function migrationLines(migrations: readonly Migration[], width: number |
 /** `lormas migration …`. */
 export function addMigrationCommands(program: Command, context: CliContext): void {
   const group = program.command("migration").description("moves of HA containers");
-  watchable(apiCommand(group, "ls", "list migrations, newest first", "lormas migration ls --active --watch"))
+  watchable(ofRequest(apiCommand(group, "ls", "list migrations, newest first", "lormas migration ls --active --watch")))
     .option("--active", "only those under way")
     .option("--filter <filter>", "only those that fit, such as 'outcome = failed AND trigger = auto' (docs/api.md)", "")
     .option("--limit <count>", "at most this many", wholeNumber(1, 100_000), 100)
-    .action(async (options: ViewOptions & { active?: boolean; filter: string; limit: number }) => {
+    .action(async (options: ViewOptions & RequestOption & { active?: boolean; filter: string; limit: number }) => {
       await showView(context, options, async (api) => {
         const migrations = await allPages(async (page) => {
-          const { active = false, filter } = options;
+          const { active = false } = options;
+          const filter = withRequest(options.filter, options);
           const answer = await api.migrations.listMigrations({ ...page, activeOnly: active, filter });
           return { things: answer.migrations, nextPageToken: answer.nextPageToken };
         }, options.limit);
@@ -142,6 +144,7 @@ function migrationDetail(migration: Migration, { columns: width, colors }: Scree
     ["From", migration.sourceNodeName],
     ["To", migration.targetNodeName],
     ["Trigger", triggerWord(migration.trigger)],
+    ["Request", migration.requestId],
     ["Outcome", outcomeWord(migration.outcome)],
     ["State", migration.state],
     ["In the queue", migration.queuePosition === 0 ? "" : `number ${migration.queuePosition}: ${migration.waitingFor}`],

@@ -35,7 +35,15 @@ test("an agent enrols, is welcomed, gets its heartbeats acknowledged, a command,
   commands.stream.write(attachMessage(incarnation));
   await eventually("Attached", () => commands.log.messages.length === 1);
   const commandId = testUuid();
-  const command = { commandId, term: 1, session: 1, containerId: testUuid(), epoch: 1, timeoutMs: 1_000 };
+  const command = {
+    commandId,
+    term: 1,
+    session: 1,
+    containerId: testUuid(),
+    epoch: 1,
+    timeoutMs: 1_000,
+    requestId: "",
+  };
   expect(rig.plane.link.sendCommand(nodeId, { ...command, action: { kind: "stop", graceMs: 10 } })).toBe(true);
   await eventually("the Command", () => commands.log.messages.length === 2);
   expect(commands.log.messages[1]?.message.value).toMatchObject({ commandId, action: { case: "stop" } });

@@ -249,10 +249,10 @@ export class AgentPlane {
       );
     } catch (error) {
       if (!(error instanceof UnopenedSecretError)) throw error;
-      const { commandId, containerId } = command;
+      const { commandId, containerId, requestId } = command;
       const reason = error.message;
       log.error(
-        { nodeId, commandId, containerId, reason },
+        { nodeId, commandId, containerId, requestId, reason },
         "a command was not sent: the secrets of its container do not open; give this coordinator their master key, or set them anew (docs/secrets.md)",
       );
       return null;

@@ -34,7 +34,7 @@ async function attached(agent: TestAgent, incarnation: string) {
 }
 
 const stopCommand = (commandId = testUuid()): OutboundCommand => ({
-  ...{ commandId, term: 1, session: 1, containerId: testUuid(), epoch: 1, timeoutMs: 1_000 },
+  ...{ commandId, term: 1, session: 1, containerId: testUuid(), epoch: 1, timeoutMs: 1_000, requestId: "" },
   action: { kind: "stop", graceMs: 0 },
 });
 

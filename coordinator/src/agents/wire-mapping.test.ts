@@ -38,12 +38,12 @@ const keyring = testKeyring();
 const open = keyring.openWorkload.bind(keyring);
 const command = (action: OutboundCommand["action"]): OutboundCommand => ({
   ...{ commandId: "22222222-2222-4222-8222-222222222222", term: 3, session: 4, containerId: CONTAINER },
-  ...{ epoch: 5, timeoutMs: 6_000, action },
+  ...{ epoch: 5, timeoutMs: 6_000, requestId: "deploy-2026-11", action },
 });
 
 test("a start carries everything that the agent needs, with the host ports of the placement", () => {
   const wire = commandTo(command({ kind: "start", workload }), open, () => []);
-  expect(wire).toMatchObject({ term: 3n, session: 4n, epoch: 5n, timeoutMs: 6_000 });
+  expect(wire).toMatchObject({ term: 3n, session: 4n, epoch: 5n, timeoutMs: 6_000, requestId: "deploy-2026-11" });
   expect(wire.action.case === "start" && wire.action.value.spec).toMatchObject({
     ...{ containerId: CONTAINER, containerName: "web", ha: true, image: "example/web:1" },
     ...{ startup: { exec: "node server.js" }, env: { MODE: "fast" } },

@@ -213,6 +213,7 @@ export function commandTo(command: OutboundCommand, open: OpenWorkload, loginsFo
     containerId: command.containerId,
     epoch: BigInt(command.epoch),
     timeoutMs: command.timeoutMs,
+    requestId: command.requestId,
     action: actionTo(command.containerId, command.action, {
       workload: (spec) => open(spec, command.secretKey ?? null),
       logins: (spec) => loginsFor(command.clusterId ?? "", imagesOf(spec).map(registryOf)),

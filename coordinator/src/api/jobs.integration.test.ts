@@ -1,11 +1,13 @@
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { ContainerType, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import {
+  AuditService,
   ContainerService,
   EventService,
   type Job,
   JobService,
   JobState,
+  MigrationService,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
@@ -205,4 +207,45 @@ test("pages hold every job once, and what is no job or no page is refused by its
   expect(await refused(jobs.listJobs({ pageToken: "nonsense" }))).toContain("[invalid_argument]");
   expect(await refused(jobs.listJobs({ pageSize: 1_001 }))).toContain("[invalid_argument]");
   expect(await refused(jobs.listJobs({ container: "a\0b" }))).toBe("");
+});
+
+test("the id of a request leads from the audit trail to its job, its migration and every event that followed", async () => {
+  await create("web");
+  await create("db");
+  const rest = (path: string, requestId: string) =>
+    fetch(`${plane.plane.url}/api/v1/containers/${path}`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${plane.token}`,
+        "content-type": "application/json",
+        "x-request-id": requestId,
+      },
+      body: "{}",
+    });
+  expect((await rest("web/migrate", "move-web-2026")).status).toBe(200);
+  await containers.stopContainer({ id: "db" }, { headers: { "x-request-id": "stop-db-2026" } });
+  await rig.pass(300);
+  const request = "move-web-2026";
+  const { entries } = await createClient(AuditService, plane.transport).listAuditEntries({ request });
+  expect(entries.map(({ method, objectName }) => [method, objectName])).toEqual([
+    ["ContainerService/MigrateContainer", "web"],
+  ]);
+  const filter = `request_id = "${request}"`;
+  const { jobs: asked } = await jobs.listJobs({ filter });
+  expect(asked.map(({ kind, requestId }) => [kind, requestId])).toEqual([["migrate", request]]);
+  const { migrations } = await createClient(MigrationService, plane.transport).listMigrations({ filter });
+  expect(migrations.map(({ id, requestId }) => [id, requestId])).toEqual([[asked[0]?.migrationId, request]]);
+  const { events: followed } = await events.listEvents({ request });
+  expect(followed.map(({ type }) => type)).toEqual(
+    expect.arrayContaining(["migration.started", "migration.completed"]),
+  );
+  expect(new Set(followed.map(({ containerId, requestId }) => `${containerId} ${requestId}`)).size).toBe(1);
+  expect((await events.listEvents({ request: "stop-db-2026" })).events.map(({ type }) => type)).toEqual([
+    "container.stopping",
+    "container.stopped",
+  ]);
+  expect((await events.listEvents({ request: "nobody-asked\u0000" })).events).toEqual([]);
+  // What nobody has asked for is called so by the coordinator alone.
+  const answer = await rest("db/start", "decision-1-1");
+  expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f]{16}$/);
 });

@@ -8,6 +8,7 @@ import { seedEggs } from "../eggs/seed-eggs.ts";
 import type { AgentLink } from "../runtime/agent-link.ts";
 import type { ClusterWishes } from "../runtime/cluster-wishes.ts";
 import type { OperatorWishes } from "../runtime/operator-wishes.ts";
+import { ServedRequests } from "../runtime/request-scope.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { testKeyring } from "../secrets/test-keyring.ts";
 import { FakeOperations } from "../store/fake-operations.ts";
@@ -70,6 +71,7 @@ export async function startPublicPlaneRig(
 function defaults(database: TestDatabase, operations: FakeOperations, dataDir: string): PublicPlaneOptions {
   return {
     listen: { host: "127.0.0.1", port: 0 },
+    requests: new ServedRequests(),
     database: database.database,
     databaseUrl: database.url,
     keyring: testKeyring(),

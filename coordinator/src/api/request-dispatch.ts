@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Logger } from "pino";
 import type { Clock } from "../runtime/clock.ts";
+import { OWN_ID_PREFIX } from "../runtime/request-behind.ts";
+import type { ServedRequests } from "../runtime/request-scope.ts";
 import { serveRpc } from "./connect-handler.ts";
 import { crossSiteProblem } from "./cross-site-guard.ts";
 import { type Dashboard, isEncrypted } from "./dashboard.ts";
@@ -26,8 +28,14 @@ export type Destinations = {
   readonly dashboard: Dashboard;
 };
 
-/** What a caller may call its request: enough to tell it by, and nothing that a log or a header would stumble over. */
-const CALLERS_REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+/**
+ * What a caller may call its request: enough to tell it by, and nothing that a log or a header would stumble over, or that names a
+ * decision which nobody has asked for.
+ */
+const CALLERS_REQUEST_ID = new RegExp(`^(?!${OWN_ID_PREFIX})[A-Za-z0-9._-]{8,64}$`);
+
+/** How requests are told apart, and who is told which is being served. */
+export type RequestNames = { readonly next: () => string; readonly served: ServedRequests };
 
 /** For what sets no policy of its own: data, which needs no right to load anything. SvelteKit's pages set theirs. */
 const DEFAULT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -35,17 +43,17 @@ const DEFAULT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none';
 /**
  * Answers every request of the public port, first match: probes, openapi.json, sign-in, REST, Connect and gRPC, and the
  * dashboard for the rest. Each answer names its request in x-request-id: as the caller did, if that is 8 to 64 letters, digits,
- * dots, hyphens and underscores, else as `nextRequestId` does. Never throws.
+ * dots, hyphens and underscores, else as `names` does. Never throws.
  */
 export function requestDispatch(
   destinations: Destinations,
-  nextRequestId: () => string,
+  names: RequestNames,
   clock: Clock,
   log: Logger,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const given = request.headers["x-request-id"];
-    const requestId = typeof given === "string" && CALLERS_REQUEST_ID.test(given) ? given : nextRequestId();
+    const requestId = typeof given === "string" && CALLERS_REQUEST_ID.test(given) ? given : names.next();
     setHeaders(request, response, requestId);
     const { handlers } = destinations.endpoint;
     const [path = ""] = (request.url ?? "").split("?", 1);
@@ -53,7 +61,10 @@ export function requestDispatch(
     const streamsIn = method?.methodKind === "bidi_streaming" || method?.methodKind === "client_streaming";
     if (!streamsIn) boundArrival(request, clock);
     if (method === undefined) logWhenDone(request, response, path, requestId, clock, log);
-    dispatch(destinations, request, response, path, requestId, log).catch((error: unknown) => {
+    const answered = names.served.within(requestId, () =>
+      dispatch(destinations, request, response, path, requestId, log),
+    );
+    answered.catch((error: unknown) => {
       log.error({ requestId, path, err: error }, "a request failed");
       sendError(response, 500, "internal", `The coordinator failed on request ${requestId}; the cause is in its log.`);
       if (!response.writableEnded) response.destroy();

@@ -33,6 +33,7 @@ export async function startRuntimePlaneRig(
   const runtime = fleet.runtime();
   const plane = await startPublicPlane({
     listen: { host: "127.0.0.1", port: 0 },
+    requests: fleet.requests,
     database: fleet.database.database,
     databaseUrl: fleet.database.url,
     keyring,

@@ -22,6 +22,7 @@ import type { AgentLink } from "../runtime/agent-link.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ClusterWishes } from "../runtime/cluster-wishes.ts";
 import type { CoordinatorStatus, Operations } from "../runtime/operations.ts";
+import type { ServedRequests } from "../runtime/request-scope.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { ApiTokenStore } from "../store/api-token-store.ts";
 import { AuditStore } from "../store/audit-store.ts";
@@ -62,6 +63,8 @@ const STOP_GRACE_MS = 3_000;
 export type PublicPlaneOptions = {
   /** Where to listen; port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Told whose request is being served, for the decisions that it leads to. */
+  readonly requests: ServedRequests;
   readonly database: Database;
   /** The same database, for better-auth's own connections. */
   readonly databaseUrl: string;
@@ -341,7 +344,7 @@ async function serve(
       readiness,
       dashboard: await loadDashboard(options.dashboardHandler),
     },
-    () => randomBytes(8).toString("hex"),
+    { next: () => randomBytes(8).toString("hex"), served: options.requests },
     clock,
     log,
   );

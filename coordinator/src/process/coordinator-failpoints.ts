@@ -110,6 +110,7 @@ export const COORDINATOR_PORTS = {
   newId: "plain",
   instance: "plain",
   leaderTtlMs: "plain",
+  requests: "plain",
   listen: "plain",
   hosts: "plain",
   dataDir: "plain",

@@ -17,6 +17,7 @@ import { HttpAlertReceiver } from "../notify/http-alert-receiver.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { FenceHook } from "../runtime/fence-hook.ts";
 import { FleetRuntime } from "../runtime/fleet-runtime.ts";
+import { ServedRequests } from "../runtime/request-scope.ts";
 import { writtenKeys } from "../secrets/master-key.ts";
 import { type OpenedKeyring, openKeyring } from "../secrets/open-keyring.ts";
 import { RegistryLogins } from "../secrets/registry-logins.ts";
@@ -115,6 +116,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       log,
     });
     const fenceHook = fenceHookOf(config, clock, log);
+    const requests = new ServedRequests();
     const runtime = new FleetRuntime({
       store: failpoints?.store(store) ?? store,
       link: failpoints?.link(plane.link) ?? plane.link,
@@ -125,6 +127,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       instance,
       leaderTtlMs: config.leaderTtlMs,
       fenceHook: fenceHook && (failpoints?.fenceHook(fenceHook) ?? fenceHook),
+      requests,
     });
     await runtime.start();
     undo.push(() => runtime.stop());
@@ -144,6 +147,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       publicUrl: config.publicUrl,
       providers: config.signInProviders === null ? [] : readProviders(config.signInProviders),
       apiCallsPerSecond: config.apiCallsPerSecond,
+      requests,
       database,
       databaseUrl,
       keyring,

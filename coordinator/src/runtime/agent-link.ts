@@ -9,6 +9,8 @@ export type OutboundCommand = {
   readonly containerId: string;
   readonly epoch: number;
   readonly timeoutMs: number;
+  /** Of the request, or the decision without one, that it follows from; empty: decided before it was kept. */
+  readonly requestId: string;
   readonly action: OutboundAction;
   /** What opens the secrets of its workload, put in when it is sent; absent or null where there are none. */
   readonly secretKey?: WrappedKey | null;

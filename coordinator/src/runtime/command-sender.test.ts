@@ -30,7 +30,7 @@ function streams(roomFor: number) {
   });
   const commit = (...names: string[]): void => {
     const fresh = names.map((name, index): PendingCommand => {
-      const command = { commandId: name, term: 1, session: 1, containerId: "c", epoch: 1, timeoutMs: 1 };
+      const command = { commandId: name, term: 1, session: 1, containerId: "c", epoch: 1, timeoutMs: 1, requestId: "" };
       const position = pending.length + 1 + index;
       return { position, nodeId: NODE, ordinal: 1, command: { ...command, action: { kind: "stop", graceMs: 0 } } };
     });

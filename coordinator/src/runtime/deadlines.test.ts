@@ -30,6 +30,7 @@ function waiting(life: [string, number] | null, move: [string, number] | null = 
   return {
     facts: { id: "id", name, eggId, environment, secretKey: null, owner: "", spec, createdAtMs: 0 },
     snapshot: { ...snapshot, context },
+    requestId: "",
   };
 }
 

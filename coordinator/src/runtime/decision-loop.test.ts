@@ -5,6 +5,7 @@ import { type DecisionChanges, StaleTermError, UnstorableChangesError } from "./
 import { FleetState } from "./fleet-state.ts";
 import type { NodeFacts } from "./fleet-view.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { ServedRequests } from "./request-scope.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** A commit under way, which the test ends. */
@@ -59,6 +60,27 @@ describe("the decision loop", () => {
     await decided;
     expect(acted).toEqual([commits[0]?.changes]);
     expect(state.node("a")?.facts.name).toBe("a");
+  });
+
+  test("names what a decision records by its request, or by itself; what the commit sets off is of none", async () => {
+    const requests = new ServedRequests();
+    const served: (string | null)[] = [];
+    loop = new DecisionLoop({ ...ports(), requests, afterCommit: () => served.push(requests.current()) }, 3);
+    const say = (work: UnitOfWork) => {
+      const event = { type: "x", severity: "info" as const, message: "", nodeId: null, containerId: null };
+      work.addEvent({ ...event, migrationId: null, data: {} });
+    };
+    const decided = [
+      requests.within("deploy-1", () => loop.submit(say).then(() => requests.current())),
+      loop.submit(say).then(() => requests.current()),
+      requests.within("deploy-2", () => loop.submit(say).then(() => requests.current())),
+    ];
+    await turn();
+    commits[0]?.end();
+    expect(await Promise.all(decided)).toEqual(["deploy-1", null, "deploy-2"]);
+    const named = commits[0]?.changes.events.map(({ requestId }) => requestId);
+    expect(named).toEqual(["deploy-1", "decision-1-1", "deploy-2"]);
+    expect(served).toEqual([null]);
   });
 
   test("undoes a decision that throws, without a trace, while its neighbours commit", async () => {

@@ -2,6 +2,8 @@ import { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "./clock.ts";
 import { type DecisionChanges, type DecisionStore, StaleTermError, UnstorableChangesError } from "./decision-store.ts";
 import type { FleetState } from "./fleet-state.ts";
+import { OWN_ID_PREFIX } from "./request-behind.ts";
+import { NO_REQUESTS, type RequestScope } from "./request-scope.ts";
 import { UnitOfWork } from "./unit-of-work.ts";
 
 /** Decisions that may wait; one more is refused as busy. */
@@ -12,6 +14,8 @@ const BATCH_MAX = 256;
 export type Decide<T> = (work: UnitOfWork) => T;
 
 type Waiting = {
+  /** Of the request that it was submitted for; null: none. */
+  readonly requestId: string | null;
   /** The term in which it was submitted: what it rests on may be different in another. */
   readonly term: number;
   readonly decide: Decide<unknown>;
@@ -27,6 +31,8 @@ export type DecisionLoopPorts = {
   readonly clock: Clock;
   /** The term this coordinator leads, or null when its lease is over. */
   readonly term: () => number | null;
+  /** Which request a decision is submitted for; absent: none is. */
+  readonly requests?: RequestScope;
   /** Sends what was committed; runs after the new state is in place. */
   readonly afterCommit: (changes: DecisionChanges) => void;
   /** The outcome of a commit is unknown, or the term is over: nothing is decided until the state has been read anew. */
@@ -39,6 +45,8 @@ export type DecisionLoopPorts = {
  *
  * `decide` runs synchronously on the fleet as the decisions before it left it; what it returns reaches the caller after
  * the commit, what it throws (a Refusal) reaches the caller and changes nothing.
+ *
+ * What it records carries the id of the request that it was submitted for, or, where nobody asked, an id of its own.
  */
 export class DecisionLoop {
   readonly #ports: DecisionLoopPorts;
@@ -46,6 +54,8 @@ export class DecisionLoop {
   readonly #waiting: Waiting[] = [];
   #running: Promise<void> | null = null;
   #broken = false;
+  /** Decisions of this process that no request was behind; with the term, which no other process ever has, it names them. */
+  #unasked = 0;
 
   constructor(ports: DecisionLoopPorts, waitingMax = WAITING_MAX) {
     this.#ports = ports;
@@ -65,8 +75,11 @@ export class DecisionLoop {
       );
     }
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ term, decide, resolve: resolve as (value: unknown) => void, reject });
-      this.#running ??= this.#run();
+      const { requests = NO_REQUESTS } = this.#ports;
+      const requestId = requests.current();
+      this.#waiting.push({ requestId, term, decide, resolve: resolve as (value: unknown) => void, reject });
+      // Many decisions share a run, and deadlines are armed in it: none of that is of the request that happened to come first.
+      this.#running ??= requests.outside(() => this.#run());
     });
   }
 
@@ -104,10 +117,11 @@ export class DecisionLoop {
 
   async #commitBatch(batch: readonly Waiting[], term: number): Promise<void> {
     const { state, store, clock } = this.#ports;
-    const work = new UnitOfWork(state, clock.wallMs(), term);
+    const work = new UnitOfWork(state, clock.wallMs(), term, "");
     const decided: Decided[] = [];
     for (const waiting of batch) {
-      const inner = new UnitOfWork(work, work.atMs, term);
+      const requestId = waiting.requestId ?? `${OWN_ID_PREFIX}${term}-${++this.#unasked}`;
+      const inner = new UnitOfWork(work, work.atMs, term, requestId);
       try {
         const value = waiting.decide(inner);
         inner.settle();

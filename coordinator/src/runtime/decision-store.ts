@@ -61,6 +61,8 @@ export type NumberedEvent = {
   readonly migrationId: string | null;
   /** Where it happened: the clusters of its node, and those that its container is in, was in before and prefers. */
   readonly clusterIds: readonly string[];
+  /** Of the request, or the decision without one, that it follows from. */
+  readonly requestId: string;
   readonly data: Readonly<Record<string, unknown>>;
 };
 
@@ -72,6 +74,8 @@ export type MigrationChange =
       readonly containerName: string;
       readonly sourceNodeId: string;
       readonly trigger: string;
+      /** Of the request, or the decision without one, that began it. */
+      readonly requestId: string;
     }
   | { readonly kind: "step"; readonly id: string; readonly name: string; readonly detail: string }
   | {
@@ -105,6 +109,8 @@ export type JobChange =
       readonly containerName: string;
       readonly job: string;
       readonly requestedBy: string;
+      /** Of the request that asked for it. */
+      readonly requestId: string;
       /** The migration that it begins or takes back; null: none. */
       readonly migrationId: string | null;
       /** What it came to, where it ends with the transaction that it begins with; null: it is under way. */

@@ -13,6 +13,7 @@ import type { FenceHook } from "./fence-hook.ts";
 import { FleetRuntime } from "./fleet-runtime.ts";
 import { ManualClock } from "./manual-clock.ts";
 import type { NewContainer } from "./operations.ts";
+import { ServedRequests } from "./request-scope.ts";
 
 /** Until all nodes vote and have held their leases for longer than W of the default profile. */
 const SETTLED_MS = 9_000;
@@ -27,6 +28,8 @@ export type FleetRig = {
   readonly clock: ManualClock;
   readonly agents: FakeAgents;
   readonly database: TestDatabase;
+  /** Who is asked which request a decision is submitted for. */
+  readonly requests: ServedRequests;
   readonly runtime: () => FleetRuntime;
   readonly nodeIds: string[];
   readonly clusterId: string;
@@ -73,6 +76,7 @@ export async function fleetRig(
   const database = await testDatabase(silentLog, PATIENCE_MS);
   const clock = new ManualClock();
   const agents = new FakeAgents(clock);
+  const requests = new ServedRequests();
   const clusterId = newId();
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
@@ -90,6 +94,7 @@ export async function fleetRig(
       instance: "rig",
       leaderTtlMs: 15_000,
       fenceHook,
+      requests,
     });
     agents.use(runtime.intake);
     await runtime.start();
@@ -139,6 +144,7 @@ export async function fleetRig(
     clock,
     agents,
     database,
+    requests,
     runtime: () => runtime,
     nodeIds,
     clusterId,

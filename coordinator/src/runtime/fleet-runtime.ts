@@ -28,6 +28,7 @@ import { type FencePorts, NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
 import type { RepeatedDecision } from "./repeated-decision.ts";
+import type { RequestScope } from "./request-scope.ts";
 import { RotationAlertKeeper } from "./rotation-alerts.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import { suspensionKeeper } from "./suspension-keeper.ts";
@@ -46,6 +47,8 @@ export type FleetRuntimePorts = {
   readonly leaderTtlMs: number;
   /** Cuts silent nodes off from power; absent: nothing does. */
   readonly fenceHook?: FenceHook | null;
+  /** Which request a decision is submitted for; absent: none is. */
+  readonly requests?: RequestScope;
 };
 
 const RECOVERY_PAUSE_MS = 250;
@@ -108,6 +111,7 @@ export class FleetRuntime implements CoordinatorStatus {
       store,
       clock,
       term,
+      ...(ports.requests && { requests: ports.requests }),
       afterCommit: (changes) => this.#act(changes),
       onBroken: (error) => this.#recover(error),
     });

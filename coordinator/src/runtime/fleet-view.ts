@@ -72,6 +72,8 @@ export type NodeRecord = {
   readonly snapshot: NodeSnapshot;
   /** What operators have decided about it. */
   readonly duty: DutySnapshot;
+  /** The id of the request behind its duty, which moves that it sends follow from; empty: of before it was kept, or none. */
+  readonly dutyRequestId: string;
 };
 
 export type ContainerFacts = {
@@ -89,7 +91,12 @@ export type ContainerFacts = {
   readonly createdAtMs: number;
 };
 
-export type ContainerRecord = { readonly facts: ContainerFacts; readonly snapshot: ContainerSnapshot };
+export type ContainerRecord = {
+  readonly facts: ContainerFacts;
+  readonly snapshot: ContainerSnapshot;
+  /** The id of the request or decision behind what it is at work for, or was last (request-behind.ts); empty: of before it was kept. */
+  readonly requestId: string;
+};
 
 /** What containers hold on one node. */
 export type NodeRoom = {

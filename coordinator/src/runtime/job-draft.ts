@@ -15,12 +15,14 @@ export type AskedJob = {
 /** What one decision records of operations: those that begin with it, and those that end by it. */
 export class JobDraft {
   readonly #eventsSoFar: () => number;
+  readonly #requestId: string;
   /** By the number of the last event of their decision, which is known when it has been taken. */
   readonly #changes: ((eventsThrough: number) => JobChange)[] = [];
 
-  /** `eventsSoFar`: the number of the newest event, those of the decision so far among them. */
-  constructor(eventsSoFar: () => number) {
+  /** `eventsSoFar`: the number of the newest event, those of the decision so far among them. `requestId`: the decision's. */
+  constructor(eventsSoFar: () => number, requestId: string) {
     this.#eventsSoFar = eventsSoFar;
+    this.#requestId = requestId;
   }
 
   /** One that is under way until its container's actor says otherwise. */
@@ -54,10 +56,12 @@ export class JobDraft {
     return this.#changes.map((change) => change(eventsThrough));
   }
 
-  #add(asked: AskedJob, { facts }: ContainerRecord, done: JobResult | null): void {
-    const { id, kind, requestedBy, migrationId = null } = asked;
+  #add(wish: AskedJob, { facts }: ContainerRecord, done: JobResult | null): void {
+    const { id, kind, requestedBy, migrationId = null } = wish;
     const { id: containerId, name: containerName } = facts;
-    const begun = { kind: "begun", id, containerId, containerName, job: kind, requestedBy, migrationId, done } as const;
+    const requestId = this.#requestId;
+    const asked = { kind: "begun", id, containerId, containerName, job: kind, requestedBy, requestId } as const;
+    const begun = { ...asked, migrationId, done };
     const eventsAfter = this.#eventsSoFar();
     this.#changes.push((last) => ({ ...begun, eventsAfter, eventsThrough: done === null ? null : last }));
   }

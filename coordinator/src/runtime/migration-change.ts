@@ -6,13 +6,18 @@ import type { ContainerRecord } from "./fleet-view.ts";
 
 type MigrationEffect = Extract<ContainerEffect, { kind: "migrationBegun" | "migrationStep" | "migrationEnded" }>;
 
-/** What the record of a container's migrations gets of an effect of its actor. */
-export function migrationChange({ facts }: ContainerRecord, effect: MigrationEffect): MigrationChange {
+/** What the record of a container's migrations gets of an effect of its actor; `requestId`: what the effect follows from. */
+export function migrationChange(
+  { facts }: ContainerRecord,
+  effect: MigrationEffect,
+  requestId: string,
+): MigrationChange {
   const id = migrationId(facts.id, effect.ordinal);
   switch (effect.kind) {
     case "migrationBegun": {
       const { sourceNodeId, trigger } = effect;
-      return { kind: "begun", id, containerId: facts.id, containerName: facts.name, sourceNodeId, trigger };
+      const { id: containerId, name: containerName } = facts;
+      return { kind: "begun", id, containerId, containerName, sourceNodeId, trigger, requestId };
     }
     case "migrationStep":
       return { kind: "step", id, name: effect.name, detail: effect.detail };

@@ -1,4 +1,5 @@
 import type { ContainerEffect } from "../domain/container/container-effects.ts";
+import type { ContainerEvent } from "../domain/container/container-events.ts";
 import { flapPenalty } from "../domain/node/flap-quarantine.ts";
 import type { CandidateNode, Placed, PlacementRequest, TakenPorts } from "../domain/placement/choose-node.ts";
 import { bestNode, chooseNode } from "../domain/placement/choose-node.ts";
@@ -12,6 +13,19 @@ type PlaceEffect = Extract<ContainerEffect, { kind: "place" }>;
 /** Asks placement for a node, over the fleet as the decision sees it. */
 export function placeContainer(fleet: TimedFleet, container: ContainerRecord, effect: PlaceEffect): Placed {
   return chooseNode(requestOf(fleet, container, effect), [...candidatesOf(fleet, container, effect)]);
+}
+
+/** What the container's actor is told of it; `node`: the chosen one. */
+export function placementNews(
+  { decision, poolPorts }: Placed,
+  node: NodeRecord | undefined,
+  purpose: PlaceEffect["purpose"],
+  at: number,
+): ContainerEvent {
+  const { summary } = decision;
+  if (!node) return { type: "NO_PLACE", at, purpose, summary };
+  const { id: nodeId, name: nodeName } = node.facts;
+  return { type: "PLACED", at, purpose, nodeId, nodeName, summary, poolPorts };
 }
 
 /** True when placement would find a node; without the account of every node that `placeContainer` gives, which costs far more. */

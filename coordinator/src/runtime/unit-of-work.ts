@@ -22,12 +22,13 @@ import { fitsElsewhere, isNewInQueue, MigrationQueue, QUEUE_PASSES_MAX } from ".
 import { noteClock, noteGuard, noteMissing, placementFacts } from "./node-fitness.ts";
 import { nodeNews } from "./node-news.ts";
 import { outboundAction } from "./outbound-action.ts";
-import { placeContainer } from "./place-container.ts";
+import { placeContainer, placementNews } from "./place-container.ts";
+import { requestBehind, requestBehindDuty } from "./request-behind.ts";
 
 /** Events that one decision may set off inside itself; more is a loop, which is a bug. */
 const CASCADE_MAX = 100_000;
 
-export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs" | "clusterIds">;
+export type FleetEvent = Omit<NumberedEvent, "sequence" | "atMs" | "clusterIds" | "requestId">;
 
 type Queued =
   | { readonly kind: "container"; readonly id: string; readonly event: ContainerEvent }
@@ -35,13 +36,13 @@ type Queued =
 
 /**
  * What one decision changes, over the fleet as it was: actors take their events here, and nothing is visible outside until
- * the decision loop has committed it. Dropping a unit of work undoes it. Time (`atMs`) and the leader's term are
- * arguments.
+ * the decision loop has committed it. Dropping a unit of work undoes it. Time (`atMs`), the leader's term and the id of the
+ * request or decision (`requestId`) are arguments.
  */
 export class UnitOfWork extends FleetOverlay {
   readonly atMs: number;
   readonly term: number;
-  readonly jobs = new JobDraft(() => this.eventsSoFar());
+  readonly jobs: JobDraft;
   readonly #events: Omit<NumberedEvent, "sequence" | "atMs">[] = [];
   readonly #migrations: MigrationChange[] = [];
   readonly #usedTokens: UsedToken[] = [];
@@ -50,11 +51,15 @@ export class UnitOfWork extends FleetOverlay {
   readonly #looks = new Set<string>();
   #roomFreed = false;
   #queueTouched = false;
+  /** What is recorded now follows from it. */
+  #requestId: string;
 
-  constructor(base: FleetView, atMs: number, term: number) {
+  constructor(base: FleetView, atMs: number, term: number, requestId: string) {
     super(base);
     this.atMs = atMs;
     this.term = term;
+    this.#requestId = requestId;
+    this.jobs = new JobDraft(() => this.eventsSoFar(), requestId);
   }
 
   /** Stores a node that enrolled; its actor begins to live. */
@@ -62,7 +67,7 @@ export class UnitOfWork extends FleetOverlay {
     const { id, name } = facts;
     const [snapshot] = actorStart(nodeMachine, { id, name });
     const [duty] = actorStart(dutyMachine, { id, name });
-    this.setNode({ facts, snapshot, duty });
+    this.setNode({ facts, snapshot, duty, dutyRequestId: "" });
   }
 
   /** What decides on placement may be what a container waits for: when it changes, those that wait look again. */
@@ -84,7 +89,7 @@ export class UnitOfWork extends FleetOverlay {
   /** Stores a new container; its actor begins to live. */
   addContainer(facts: ContainerFacts, input: ContainerInput): void {
     const [snapshot] = actorStart(containerMachine, input);
-    this.setContainer(facts.id, { facts, snapshot });
+    this.setContainer(facts.id, { facts, snapshot, requestId: this.#requestId });
   }
 
   consumeToken(used: UsedToken): void {
@@ -96,7 +101,7 @@ export class UnitOfWork extends FleetOverlay {
   }
 
   addEvent(event: FleetEvent): void {
-    this.#events.push({ ...event, clusterIds: clustersOf(this, event) });
+    this.#events.push({ ...event, clusterIds: clustersOf(this, event), requestId: this.#requestId });
   }
 
   /**
@@ -145,8 +150,11 @@ export class UnitOfWork extends FleetOverlay {
     const node = this.node(nodeId);
     if (!node) return;
     const [duty, actions] = actorStep(dutyMachine, node.duty, event);
-    if (duty !== node.duty) this.setNode({ ...node, duty });
-    for (const action of actions) if (action.type === "effect") this.#dutyEffect(nodeId, action.params as DutyEffect);
+    const dutyRequestId = requestBehindDuty(node, event, this.#requestId);
+    if (duty !== node.duty) this.setNode({ ...node, duty, dutyRequestId });
+    this.#under(dutyRequestId, () => {
+      for (const action of actions) if (action.type === "effect") this.#dutyEffect(nodeId, action.params as DutyEffect);
+    });
   }
 
   /** Wishes a migration, which begins at once where it may and waits in the queue where it may not; `forced`: past its limits. */
@@ -170,7 +178,7 @@ export class UnitOfWork extends FleetOverlay {
     const roomFreed = this.#roomFreed;
     this.#advanceQueue(roomFreed);
     for (const node of dutiesToLookAt(this, roomFreed, this.#looks)) {
-      const { survey, leftNow } = lookAtDuty(this, node);
+      const { survey, leftNow } = this.#under(node.dutyRequestId || this.#requestId, () => lookAtDuty(this, node));
       // What was sent just now may have to wait for its turn, and is told as it stands after that.
       this.#advanceQueue(false);
       const items = survey.items.map((item) => withTurn(this, item));
@@ -197,10 +205,25 @@ export class UnitOfWork extends FleetOverlay {
   }
 
   /** Puts a command into the outbox; it leaves only after the commit. */
-  addCommand(nodeId: string, ordinal: number, command: Omit<PendingCommand["command"], "term" | "session">): void {
+  addCommand(
+    nodeId: string,
+    ordinal: number,
+    command: Omit<PendingCommand["command"], "term" | "session" | "requestId">,
+  ): void {
     const session = this.node(nodeId)?.snapshot.context.session ?? 0;
     const position = 0; // Given by the decision loop, in the order of commits.
-    this.setPending({ position, nodeId, ordinal, command: { ...command, term: this.term, session } });
+    const requestId = this.#requestId;
+    this.setPending({ position, nodeId, ordinal, command: { ...command, term: this.term, session, requestId } });
+  }
+
+  #under<T>(requestId: string, record: () => T): T {
+    const before = this.#requestId;
+    this.#requestId = requestId;
+    try {
+      return record();
+    } finally {
+      this.#requestId = before;
+    }
   }
 
   #drain(): void {
@@ -216,11 +239,14 @@ export class UnitOfWork extends FleetOverlay {
     const container = this.container(id);
     if (!container) return;
     const [snapshot, actions] = actorStep(containerMachine, container.snapshot, event);
-    if (snapshot !== container.snapshot) this.setContainer(id, { ...container, snapshot });
+    const requestId = requestBehind(container, event, snapshot, this.#requestId);
+    if (snapshot !== container.snapshot) this.setContainer(id, { ...container, snapshot, requestId });
     if (isNewInQueue(container.snapshot, snapshot)) this.#queueTouched = true;
-    for (const action of actions) {
-      if (action.type === "effect") this.#containerEffect(id, action.params as ContainerEffect, event.at);
-    }
+    this.#under(requestId, () => {
+      for (const action of actions) {
+        if (action.type === "effect") this.#containerEffect(id, action.params as ContainerEffect, event.at);
+      }
+    });
   }
 
   #stepNode(id: string, event: NodeEvent): void {
@@ -342,28 +368,8 @@ export class UnitOfWork extends FleetOverlay {
           });
         }
         const node = decision.chosenNodeId === null ? undefined : this.node(decision.chosenNodeId);
-        if (!node) {
-          this.#queue.push({
-            kind: "container",
-            id,
-            event: { type: "NO_PLACE", at, purpose: effect.purpose, summary: decision.summary },
-          });
-          return;
-        }
-        this.hold(id, node.facts.id, { resources: context.resources, ports: placed.ports });
-        this.#queue.push({
-          kind: "container",
-          id,
-          event: {
-            type: "PLACED",
-            at,
-            purpose: effect.purpose,
-            nodeId: node.facts.id,
-            nodeName: node.facts.name,
-            summary: decision.summary,
-            poolPorts: placed.poolPorts,
-          },
-        });
+        if (node) this.hold(id, node.facts.id, { resources: context.resources, ports: placed.ports });
+        this.#queue.push({ kind: "container", id, event: placementNews(placed, node, effect.purpose, at) });
         return;
       }
       case "release":
@@ -377,10 +383,10 @@ export class UnitOfWork extends FleetOverlay {
         return;
       case "migrationBegun":
       case "migrationStep":
-        this.#migrations.push(migrationChange(container, effect));
+        this.#migrations.push(migrationChange(container, effect, this.#requestId));
         return;
       case "migrationEnded":
-        this.#migrations.push(migrationChange(container, effect));
+        this.#migrations.push(migrationChange(container, effect, this.#requestId));
         this.jobs.end(container, ["migrate"], effect.errorMessage);
         this.jobs.end(container, ["cancel_migration"], "");
         this.#queueTouched = true;

@@ -34,7 +34,7 @@ const aged = (days: number, rows = 1) =>
        from generate_series(1, ?)`,
     [days, rows],
   );
-const everything: AuditFilter = { actor: "", method: "", object: "", decision: "", from: null, to: null };
+const everything: AuditFilter = { actor: "", method: "", object: "", decision: "", request: "", from: null, to: null };
 const list = (filter: Partial<AuditFilter> & { pageSize?: number; pageToken?: string } = {}) =>
   listAuditEntries(one.database.orm.em.fork(), { ...everything, pageSize: 0, pageToken: "", ...filter });
 

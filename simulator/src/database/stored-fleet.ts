@@ -17,7 +17,8 @@ import type { MembershipEpoch, MembershipHistory } from "@lormas/lease/membershi
 import { StoredText } from "./stored-text.ts";
 
 type StoredActor<Facts> = { readonly facts: Facts; readonly snapshot: StoredText };
-type StoredNode = StoredActor<NodeFacts> & { readonly duty: StoredText };
+type StoredNode = StoredActor<NodeFacts> & { readonly duty: StoredText; readonly dutyRequestId: string };
+type StoredContainer = StoredActor<ContainerFacts> & { readonly requestId: string };
 type StoredPending = { readonly position: number; readonly nodeId: string; readonly text: string };
 type Held = { readonly nodeId: string; readonly holding: Holding };
 
@@ -32,7 +33,7 @@ export class StoredFleet {
   leadership: LeadershipRecord | null = null;
   readonly clusters = new Map<string, ClusterRecord>();
   readonly nodes = new Map<string, StoredNode>();
-  readonly containers = new Map<string, StoredActor<ContainerFacts>>();
+  readonly containers = new Map<string, StoredContainer>();
   readonly holdings = new Map<string, readonly Held[]>();
   readonly migrations = new Map<string, StoredMigration>();
   readonly #pending = new Map<string, StoredPending>();
@@ -70,18 +71,19 @@ export class StoredFleet {
       this.holdings.delete(id);
     }
     for (const { id } of changes.removedNodes) this.nodes.delete(id);
-    for (const { facts, snapshot, duty } of changes.nodes) {
+    for (const { facts, snapshot, duty, dutyRequestId } of changes.nodes) {
       // What is not a column is not stored either.
       const stored = { ...facts, runtimeReady: true };
       this.nodes.set(facts.id, {
         facts: stored,
         snapshot: new StoredText(() => nodeMachine.getPersistedSnapshot(snapshot)),
         duty: new StoredText(() => dutyMachine.getPersistedSnapshot(duty)),
+        dutyRequestId,
       });
     }
-    for (const { facts, snapshot } of changes.containers) {
+    for (const { facts, snapshot, requestId } of changes.containers) {
       const text = new StoredText(() => containerMachine.getPersistedSnapshot(snapshot));
-      this.containers.set(facts.id, { facts, snapshot: text });
+      this.containers.set(facts.id, { facts, snapshot: text, requestId });
     }
     for (const pending of changes.commands) {
       const { position, nodeId, command } = pending;
@@ -136,14 +138,16 @@ export class StoredFleet {
       memberships: this.#memberships(),
       newestEpoch: Math.max(0, ...this.#epochs.keys()),
       confirmedEpochs: new Map([...this.#confirmedEpochs].filter(([, epoch]) => epoch > 0)),
-      nodes: [...this.nodes.values()].map(({ facts, snapshot, duty }) => ({
+      nodes: [...this.nodes.values()].map(({ facts, snapshot, duty, dutyRequestId }) => ({
         facts,
         snapshot: nodeMachine.resolveState(JSON.parse(snapshot.text)),
         duty: dutyMachine.resolveState(JSON.parse(duty.text)),
+        dutyRequestId,
       })),
-      containers: [...this.containers.values()].map(({ facts, snapshot }) => ({
+      containers: [...this.containers.values()].map(({ facts, snapshot, requestId }) => ({
         facts,
         snapshot: containerMachine.resolveState(JSON.parse(snapshot.text)),
+        requestId,
       })),
       rooms,
       pending: [...this.#pending.values()]

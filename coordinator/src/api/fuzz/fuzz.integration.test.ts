@@ -16,9 +16,9 @@ const ACCEPTED_SHARE_MIN = 0.3;
 /** Whose text is compared with what is there, or asked about, and never stored. */
 const ACCEPTS_ANYTHING: readonly string[] = [
   ...["ListAuditEntries", "ExportAuditEntries"].flatMap((method) =>
-    ["actor", "method", "object"].map((field) => `${method}.${field}`),
+    ["actor", "method", "object", "request"].map((field) => `${method}.${field}`),
   ),
-  "ListJobs.container",
+  ...["ListEvents.request", "ListJobs.container"],
 ];
 
 let fleet: FleetRig;

@@ -39,14 +39,14 @@ export function auditService(plane: PlaneContext): ServiceImpl<typeof AuditServi
   };
 }
 
-type Asked = Pick<AuditFilter, "actor" | "method" | "object" | "decision"> & {
+type Asked = Pick<AuditFilter, "actor" | "method" | "object" | "decision" | "request"> & {
   readonly from?: Timestamp | undefined;
   readonly to?: Timestamp | undefined;
 };
 
-function filterOf({ actor, method, object, decision, from, to }: Asked): AuditFilter {
+function filterOf({ actor, method, object, decision, request, from, to }: Asked): AuditFilter {
   return {
-    ...{ actor, method, object, decision },
+    ...{ actor, method, object, decision, request },
     from: givenMoment(from, "from"),
     to: givenMoment(to, "to"),
   };

@@ -20,10 +20,12 @@ export function eventService(plane: PlaneContext, hub: WatchHub): ServiceImpl<ty
           named === "" ? null : (await mustSee(snapshot.em, caller, kind, named, kind, "unknown")).id;
         const containerId = await idOf("container", request.container);
         const nodeId = await idOf("node", request.node);
-        const { after, pageSize, latest } = request;
+        const { after, pageSize, latest, request: requestId } = request;
         const reach = reachOf(caller.grants, "event:view");
         const job = request.job === "" ? null : (await visibleJob(snapshot, caller, request.job, "job")).row;
-        const rows = await listEvents(snapshot, { after, containerId, nodeId, job, pageSize, latest, reach });
+        const rows = await listEvents(snapshot, {
+          ...{ after, containerId, nodeId, job, request: requestId, pageSize, latest, reach },
+        });
         return { events: rows.map(eventView), asOf: snapshot.asOf };
       }),
 

@@ -16,5 +16,6 @@ export function eventView(row: EventReading): MessageInitShape<typeof EventSchem
     migrationId: row.migrationId ?? "",
     // The column holds JSON, so what is read from it is JSON.
     data: row.data as JsonObject,
+    requestId: row.requestId,
   };
 }

@@ -18,15 +18,15 @@ const STATE: Readonly<Record<string, JobState>> = {
 
 /** A job as the API shows it; a state that this version does not know is UNSPECIFIED. */
 export function jobView(reading: JobReading): MessageInitShape<typeof JobSchema> {
-  const { id, containerId, containerName, kind, requestedBy, state, error, migrationId, ...moments } = reading.row;
+  const { id, containerId, containerName, kind, requestedBy, requestId, state, ...rest } = reading.row;
   const progress = progressOf(reading);
   const result = resultOf(reading);
   return {
-    ...{ id, containerId, containerName, kind, requestedBy, error },
+    ...{ id, containerId, containerName, kind, requestedBy, requestId, error: rest.error },
     state: STATE[state] ?? JobState.UNSPECIFIED,
-    ...momentField("createdAt", moments.createdAt),
-    ...momentField("endedAt", moments.endedAt),
-    migrationId: migrationId ?? "",
+    ...momentField("createdAt", rest.createdAt),
+    ...momentField("endedAt", rest.endedAt),
+    migrationId: rest.migrationId ?? "",
     ...(progress === null ? {} : { progress }),
     ...(result === null ? {} : { result }),
   };

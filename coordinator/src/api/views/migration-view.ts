@@ -45,6 +45,7 @@ export function migrationView(
     trigger: TRIGGER[row.trigger] ?? MigrationTrigger.UNSPECIFIED,
     outcome: OUTCOME[row.outcome] ?? MigrationOutcome.UNSPECIFIED,
     state: row.state,
+    requestId: row.requestId,
     ...momentField("startedAt", row.startedAt),
     ...momentField("endedAt", row.endedAt),
     ...(downtimeMs === null ? {} : { downtimeMs: BigInt(downtimeMs) }),

@@ -55,6 +55,7 @@ export class FleetWorld {
   readonly #data = new Map<string, string>();
   #term = 1;
   #incarnations = 0;
+  #decisions = 0;
   #containers = 0;
 
   constructor() {
@@ -131,8 +132,8 @@ export class FleetWorld {
 
   /** Decides, commits and acts, as the decision loop does; one decision a commit. */
   async submit<T>(decide: (work: UnitOfWork) => T): Promise<T> {
-    const work = new UnitOfWork(this.state, this.nowMs, this.#term);
-    const inner = new UnitOfWork(work, this.nowMs, this.#term);
+    const work = new UnitOfWork(this.state, this.nowMs, this.#term, "");
+    const inner = new UnitOfWork(work, this.nowMs, this.#term, `decision-${this.#term}-${++this.#decisions}`);
     const value = decide(inner);
     inner.settle();
     work.merge(inner);

@@ -14,7 +14,7 @@ import type { ContainerRow, PortReservationRow, ReservationRow } from "../entiti
 
 // Decisions as rows. The snapshot is the actor's truth; the other columns are derived from it for people's queries.
 
-export function nodeRow({ facts, snapshot, duty }: NodeRecord, asOf: number): EntityData<NodeRow> {
+export function nodeRow({ facts, snapshot, duty, dutyRequestId }: NodeRecord, asOf: number): EntityData<NodeRow> {
   return {
     id: facts.id,
     name: facts.name,
@@ -40,11 +40,12 @@ export function nodeRow({ facts, snapshot, duty }: NodeRecord, asOf: number): En
     revokedAt: facts.revokedAtMs === null ? null : new Date(facts.revokedAtMs),
     approval: facts.approval ?? null,
     duty: { state: duty.value, ...duty.context },
+    dutyRequestId,
     asOf,
   };
 }
 
-export function containerRow({ facts, snapshot }: ContainerRecord, asOf: number): EntityData<ContainerRow> {
+export function containerRow({ facts, snapshot, requestId }: ContainerRecord, asOf: number): EntityData<ContainerRow> {
   const { context } = snapshot;
   return {
     id: facts.id,
@@ -72,6 +73,7 @@ export function containerRow({ facts, snapshot }: ContainerRecord, asOf: number)
     crashesBeforeMove: context.crashesBeforeMove,
     suspension: context.suspension ?? null,
     imagePin: facts.imagePin ?? null,
+    requestId,
     createdAt: new Date(facts.createdAtMs),
     asOf,
   };
@@ -105,7 +107,7 @@ export function snapshotRows(changes: DecisionChanges): EntityData<ActorSnapshot
 }
 
 export function eventRow(event: NumberedEvent): RequiredEntityData<EventRow> {
-  const { sequence, atMs, type, severity, message, nodeId, containerId, clusterIds, data } = event;
+  const { sequence, atMs, type, severity, message, nodeId, containerId, clusterIds, data, requestId } = event;
   return {
     sequence,
     at: new Date(atMs),
@@ -117,6 +119,7 @@ export function eventRow(event: NumberedEvent): RequiredEntityData<EventRow> {
     migrationId: event.migrationId,
     clusterIds: [...clusterIds],
     data: { ...data },
+    requestId,
   };
 }
 
@@ -124,7 +127,7 @@ export function outboxRow(
   { position, nodeId, ordinal, command }: PendingCommand,
   atMs: number,
 ): RequiredEntityData<OutboxRow> {
-  const { commandId, containerId, term, session, epoch, timeoutMs, action } = command;
+  const { commandId, containerId, term, session, epoch, timeoutMs, action, requestId } = command;
   return {
     commandId,
     position,
@@ -136,6 +139,7 @@ export function outboxRow(
     epoch,
     timeoutMs,
     action,
+    requestId,
     state: "pending",
     createdAt: new Date(atMs),
   };

@@ -8,6 +8,7 @@ type BegunJob = {
   readonly containerName: string;
   readonly kind: string;
   readonly requestedBy: string;
+  readonly requestId: string;
   readonly createdAt: Date;
   readonly migrationId: string | null;
   state: string;
@@ -40,13 +41,14 @@ export async function writeJobs(em: EntityManager, changes: readonly JobChange[]
   for (const change of changes) {
     const { containerId } = change;
     if (change.kind === "begun") {
-      const { id, containerName, job, requestedBy, migrationId, done, eventsAfter, eventsThrough } = change;
+      const { id, containerName, job, requestedBy, requestId, migrationId, done, eventsAfter, eventsThrough } = change;
       begun.push({
         id,
         containerId,
         containerName,
         kind: job,
         requestedBy: requestedBy.slice(0, 256),
+        requestId,
         createdAt: at,
         migrationId,
         state: done ? "succeeded" : "running",

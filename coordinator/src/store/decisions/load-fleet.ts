@@ -84,6 +84,7 @@ export async function fleetOf(rows: FleetRows, pause: () => Promise<void>): Prom
           checked(snapshotOf.get(`node/${row.id}`), NODE_MACHINE_VERSION, row.name, nodeSnapshotOf) as NodeState,
         ),
         duty: dutyOf(row, snapshotOf.get(`duty/${row.id}`)),
+        dutyRequestId: row.dutyRequestId,
       };
     }),
     containers: await eachInTurn(containers, pause, (row) => {
@@ -104,6 +105,7 @@ export async function fleetOf(rows: FleetRows, pause: () => Promise<void>): Prom
         snapshot: containerMachine.resolveState(
           checked(stored, CONTAINER_MACHINE_VERSION, name, containerSnapshotOf) as ContainerState,
         ),
+        requestId: row.requestId,
       };
     }),
     rooms: new Map(rooms),
@@ -119,6 +121,7 @@ export async function fleetOf(rows: FleetRows, pause: () => Promise<void>): Prom
         epoch: row.epoch,
         timeoutMs: row.timeoutMs,
         action: row.action,
+        requestId: row.requestId,
       },
     })),
     unresolvedAlerts: alerts.map(alertOfRow),

@@ -24,6 +24,7 @@ export async function writeMigrations(
           containerName: of.containerName,
           sourceNodeId: of.sourceNodeId,
           trigger: of.trigger,
+          requestId: of.requestId,
           outcome: ended?.outcome ?? "running",
           state: state ?? "migrating",
           startedAt: at,

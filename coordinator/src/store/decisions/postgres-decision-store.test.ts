@@ -75,6 +75,7 @@ function node(name: string, id: string = randomUUID()): NodeRecord {
     },
     snapshot,
     duty,
+    dutyRequestId: "",
   };
 }
 
@@ -288,6 +289,7 @@ describe("a deposed leader", () => {
       containerId: null,
       migrationId: null,
       clusterIds: [],
+      requestId: "",
       data: {},
     };
     const events = [1, 1].map((sequence) => ({ ...event, sequence, atMs: 0 }));

@@ -66,7 +66,14 @@ function decisions(random: SeededRandom): Decision[] {
     const detail = `it's "${job}" ? \\ `;
     if (!begun.has(id)) {
       begun.add(id);
-      const who = { id, containerId, containerName: "web", sourceNodeId: ids[0] ?? "", trigger: "manual" };
+      const who = {
+        id,
+        containerId,
+        containerName: "web",
+        sourceNodeId: ids[0] ?? "",
+        trigger: "manual",
+        requestId: "move-it-1",
+      };
       return { jobs: [], migrations: [{ kind: "begun", ...who }, ...(random.chance(0.5) ? [step(id, random)] : [])] };
     }
     if (over.has(id)) return { migrations: [], jobs: [] };
@@ -93,7 +100,13 @@ const end = (error: string, hasFailed: boolean) => ({
   ...(hasFailed ? { error, result: null } : { error: "", result: RUNNING }),
   eventsThrough: 7,
 });
-const WHO = { containerName: "web", requestedBy: "somebody", migrationId: null, eventsAfter: 5 };
+const WHO = {
+  containerName: "web",
+  requestedBy: "somebody",
+  requestId: "do-it-now",
+  migrationId: null,
+  eventsAfter: 5,
+};
 
 const step = (id: string, random: SeededRandom): MigrationChange => ({
   ...{ kind: "step", id, detail: "why" },
@@ -134,7 +147,7 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
 test("a decision about more rows than a statement of PostgreSQL may have parameters for is stored whole", async () => {
   const events = Array.from({ length: 8_000 }, (_, index): DecisionChanges["events"][number] => ({
     ...{ sequence: index + 1, atMs: 0, type: "x", severity: "info", message: "m", data: {} },
-    ...{ nodeId: null, containerId: null, migrationId: null, clusterIds: [] },
+    ...{ nodeId: null, containerId: null, migrationId: null, clusterIds: [], requestId: "" },
   }));
   await store.commit(1, { ...NOTHING, events });
   expect((await reader.query("select count(*)::int from event")).rows).toEqual([{ count: 8_000 }]);

@@ -15,7 +15,7 @@ export const AuditEntryEntity = defineEntity({
     at: p.datetime().defaultRaw("now()").index(),
     /** Set on an outcome, which leaves what the line it refers to says already as it is: empty. */
     refersTo: p.bigint("number").nullable().unique(),
-    requestId: p.string().length(64).default(""),
+    requestId: p.string().length(64).index().default(""),
     actorKind: p.string().length(16).default(""),
     actorId: p.string().length(64).default(""),
     actorName: p.string().length(256).default("").index(),

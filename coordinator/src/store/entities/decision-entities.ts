@@ -21,6 +21,8 @@ export const MigrationEntity = defineEntity({
     errorCode: p.string().length(64).default(""),
     errorMessage: p.text().default(""),
     decision: p.json<PlacementDecision>().nullable(),
+    /** Of the request, or the decision without one, that began it; empty in those of before it was kept. */
+    requestId: p.string().length(64).default(""),
     asOf: p.bigint("number").default(0),
   },
 });
@@ -58,6 +60,8 @@ export const EventEntity = defineEntity({
     /** Where it happened: the clusters of its node, and those that its container was in and preferred. */
     clusterIds: p.array().columnType("uuid[]").default([]),
     data: p.json<Record<string, unknown>>(),
+    /** Of the request, or the decision without one, that it follows from; empty in those of before it was kept. */
+    requestId: p.string().length(64).index().default(""),
   },
   // "Has one of these clusters" is no comparison that a tree answers.
   indexes: [{ properties: ["clusterIds"], type: "gin" }],
@@ -79,6 +83,8 @@ export const OutboxEntity = defineEntity({
     epoch: p.bigint("number"),
     timeoutMs: p.integer(),
     action: p.json<OutboundAction>(),
+    /** Of the request, or the decision without one, that it follows from; empty in those of before it was kept. */
+    requestId: p.string().length(64).default(""),
     /** pending until the result is stored ("done") or the node's session ended ("void"). */
     state: p.string().length(8),
     createdAt: p.datetime(),

@@ -85,6 +85,8 @@ export const NodeEntity = defineEntity({
     approval: p.json<NodeApproval>().nullable(),
     /** What operators have decided about it, of its actor; null: nothing ever. */
     duty: p.json<NodeDuty>().nullable(),
+    /** Of the request behind its duty. */
+    dutyRequestId: p.string().length(64).default(""),
     asOf: p.bigint("number").default(0),
   },
 });

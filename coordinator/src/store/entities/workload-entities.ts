@@ -77,6 +77,8 @@ export const ContainerEntity = defineEntity({
     crashesBeforeMove: p.integer().default(3),
     suspension: p.json<ContainerSuspension>().nullable(),
     imagePin: p.json<ImagePin>().nullable(),
+    /** Of the request or decision behind what it is at work for, or was last. */
+    requestId: p.string().length(64).default(""),
     createdAt: p.datetime(),
     asOf: p.bigint("number").default(0),
     /** The id of a person in the schema auth; empty: nobody's. */
@@ -125,6 +127,8 @@ export const JobEntity = defineEntity({
     containerName: p.string().length(63),
     kind: p.string().length(32),
     requestedBy: p.string().length(256),
+    /** Of the request that asked for it; empty in those of before it was kept. */
+    requestId: p.string().length(64).default(""),
     state: p.string().length(16),
     error: p.text().default(""),
     createdAt: p.datetime().index(),

@@ -25,6 +25,7 @@ import { Migration20261130223500SecondFactorDemands } from "./migration-20261130
 import { Migration20261130230500TokenOwners } from "./migration-20261130230500-token-owners.ts";
 import { Migration20261201034500JobResults } from "./migration-20261201034500-job-results.ts";
 import { Migration20261201034800JobLogs } from "./migration-20261201034800-job-logs.ts";
+import { Migration20261201101846RequestIds } from "./migration-20261201101846-request-ids.ts";
 
 /**
  * In the order in which they run. One that has been released is never changed: `node
@@ -58,4 +59,5 @@ export const allMigrations = [
   { name: "migration-20261130230500-token-owners", class: Migration20261130230500TokenOwners },
   { name: "migration-20261201034500-job-results", class: Migration20261201034500JobResults },
   { name: "migration-20261201034800-job-logs", class: Migration20261201034800JobLogs },
+  { name: "migration-20261201101846-request-ids", class: Migration20261201101846RequestIds },
 ] as const;

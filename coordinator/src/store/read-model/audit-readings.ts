@@ -16,6 +16,8 @@ export type AuditFilter = {
   /** The object's id or name. */
   readonly object: string;
   readonly decision: string;
+  /** The request's id. */
+  readonly request: string;
   /** From this moment on, and before that one. */
   readonly from: Date | null;
   readonly to: Date | null;
@@ -57,14 +59,15 @@ async function readEntries(
   order: "asc" | "desc",
   rowsMax: number,
 ): Promise<AuditReading[]> {
-  const { actor, method, object, decision, from, to } = filter;
+  const { actor, method, object, decision, request, from, to } = filter;
   // No entry has control characters there, and PostgreSQL would refuse the question.
-  if (![actor, method, object].every(isPlain)) return [];
+  if (![actor, method, object, request].every(isPlain)) return [];
   const where: [sql: string, ...params: unknown[]][] = [["e.refers_to is null"], [range.sql, ...range.params]];
   if (actor !== "") where.push(["(e.actor_name = ? or e.actor_id = ? or e.token_prefix = ?)", actor, actor, actor]);
   if (method !== "") where.push(["(e.method = ? or split_part(e.method, '/', 2) = ?)", method, method]);
   if (object !== "") where.push(["(e.object_name = ? or e.object_id = ? or o.object_id = ?)", object, object, object]);
   if (decision !== "") where.push(["coalesce(o.decision, e.decision) = ?", decision]);
+  if (request !== "") where.push(["e.request_id = ?", request]);
   if (from !== null) where.push(["e.at >= ?", from]);
   if (to !== null) where.push(["e.at < ?", to]);
   const raw = await em.execute<Record<string, unknown>[]>(

@@ -28,7 +28,8 @@ test("the events of a quiet cluster are found by an index, and all others are le
   );
   await orm.em.fork().execute("analyze event");
   const reach: Reach = { clusterIds: [QUIET_ID], containerIds: [] };
-  const filter = { after: 0n, containerId: null, nodeId: null, job: null, pageSize: 0, latest: true, reach };
+  const all = { after: 0n, containerId: null, nodeId: null, job: null, request: "" };
+  const filter = { ...all, pageSize: 0, latest: true, reach };
   const events = await readSnapshot(orm, (snapshot) => listEvents(snapshot, filter));
   expect(events.map(({ sequence }) => sequence)).toEqual(
     Array.from({ length: EVENTS / QUIET_EVERY }, (_, index) => (index + 1) * QUIET_EVERY),

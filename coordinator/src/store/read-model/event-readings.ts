@@ -1,6 +1,7 @@
 import type { Reach } from "../../permissions/grant.ts";
 import { EventEntity, type EventRow } from "../entities/decision-entities.ts";
 import { eventsOfJob, type JobSpan } from "./job-events.ts";
+import { isPlain } from "./lookup.ts";
 import { pageSize } from "./page-token.ts";
 import { readRows, rowsWhere } from "./read-rows.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -17,6 +18,8 @@ export type EventFilter = {
   readonly nodeId: string | null;
   /** Only those of its log: of its container, from when it was asked for until it ended; null: all. */
   readonly job: JobSpan | null;
+  /** Only what follows from this request or decision; empty: all. */
+  readonly request: string;
   /** 0 means 100. */
   readonly pageSize: number;
   /** True: the newest that match instead of the oldest. */
@@ -30,6 +33,9 @@ export async function listEvents(snapshot: Snapshot, filter: EventFilter): Promi
   const where: Condition[] = [{ sql: "sequence > ?", params: [toColumn(filter.after)] }, eventsWithin(filter.reach)];
   if (filter.containerId !== null) where.push({ sql: "container_id = ?", params: [filter.containerId] });
   if (filter.nodeId !== null) where.push({ sql: "node_id = ?", params: [filter.nodeId] });
+  // What PostgreSQL cannot hold no request is called by.
+  if (!isPlain(filter.request)) return [];
+  if (filter.request !== "") where.push({ sql: "request_id = ?", params: [filter.request] });
   if (filter.job !== null) where.push(eventsOfJob(filter.job));
   const limit = pageSize({ pageSize: filter.pageSize, pageToken: "" });
   const order = `sequence ${filter.latest ? "desc" : "asc"}`;

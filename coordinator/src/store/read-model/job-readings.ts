@@ -34,6 +34,7 @@ const FILTERS: FilterFields = {
   },
   state: { kind: "word", sql: "state", words: words("running", "succeeded", "failed") },
   requested_by: { kind: "text", sql: "requested_by" },
+  request_id: { kind: "text", sql: "request_id" },
   created_at: { kind: "moment", sql: "created_at" },
   ended_at: { kind: "moment", sql: "ended_at" },
 };

@@ -32,6 +32,7 @@ const FILTERS: FilterFields = {
   outcome: { kind: "word", sql: "outcome", words: words("running", "completed", "failed", "cancelled") },
   trigger: { kind: "word", sql: '"trigger"', words: words("auto", "manual", "drain", "failback") },
   error_code: { kind: "text", sql: "error_code" },
+  request_id: { kind: "text", sql: "request_id" },
   started_at: { kind: "moment", sql: "started_at" },
   ended_at: { kind: "moment", sql: "ended_at" },
 };

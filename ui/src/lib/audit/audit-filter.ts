@@ -6,6 +6,8 @@ export type AuditFilter = {
   readonly method: string;
   readonly object: string;
   readonly decision: string;
+  /** A request's id. */
+  readonly request: string;
   /** A span back from now ("1h", "7d"), or a moment as a form's control writes it ("2026-01-31T22:30", in local time). */
   readonly from: string;
   /** A moment, as in `from`. */
@@ -31,6 +33,7 @@ export function filterOfQuery(query: Pick<URLSearchParams, "get">): AuditFilter 
     method: text("method", 128),
     object: text("object", 256),
     decision: DECISIONS.includes(decision) ? decision : "",
+    request: text("request", 64),
     from: momentMs(text("from", 32), 0) === undefined ? "" : text("from", 32),
     to: momentMs(text("to", 32), 0) === undefined ? "" : text("to", 32),
   };
@@ -38,16 +41,16 @@ export function filterOfQuery(query: Pick<URLSearchParams, "get">): AuditFilter 
 
 /** The filter as the API is asked: spans are counted back from `nowMs`. */
 export function auditRequest(filter: AuditFilter, nowMs: number) {
-  const { actor, method, object, decision } = filter;
+  const { actor, method, object, decision, request } = filter;
   const from = stamp(filter.from, nowMs);
   const to = stamp(filter.to, nowMs);
-  return { actor, method, object, decision, ...(from && { from }), ...(to && { to }) };
+  return { actor, method, object, decision, request, ...(from && { from }), ...(to && { to }) };
 }
 
 /** The filter as the query of the REST route, for an export. */
 export function auditQuery(filter: AuditFilter, nowMs: number): string {
   const query = new URLSearchParams();
-  for (const name of ["actor", "method", "object", "decision"] as const) {
+  for (const name of ["actor", "method", "object", "decision", "request"] as const) {
     if (filter[name] !== "") query.set(name, filter[name]);
   }
   for (const name of ["from", "to"] as const) {

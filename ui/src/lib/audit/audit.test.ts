@@ -9,7 +9,7 @@ const filterOf = (query: string) => filterOfQuery(new URLSearchParams(query));
 describe("the filter of the audit trail", () => {
   test("is read from the address, and what makes no sense there is left out", () => {
     expect(filterOf("actor=ann&decision=perhaps&from=yesterday&to=2026-01-31T22:30Z&other=1")).toEqual({
-      ...{ actor: "ann", method: "", object: "", decision: "", from: "", to: "2026-01-31T22:30Z" },
+      ...{ actor: "ann", method: "", object: "", decision: "", request: "", from: "", to: "2026-01-31T22:30Z" },
     });
     expect(filterOf(`actor=${"x".repeat(300)}`).actor).toHaveLength(256);
     expect([isWide(filterOf("")), isWide(filterOf("decision=denied"))]).toEqual([true, false]);
@@ -17,12 +17,12 @@ describe("the filter of the audit trail", () => {
 
   test("counts spans back from now, for the API and for the export alike", () => {
     const nowMs = Date.UTC(2026, 0, 31, 12);
-    const filter = filterOf("from=24h&object=web");
+    const filter = filterOf("from=24h&object=web&request=move-web-1");
     expect(auditRequest(filter, nowMs)).toEqual({
-      ...{ actor: "", method: "", object: "web", decision: "" },
+      ...{ actor: "", method: "", object: "web", decision: "", request: "move-web-1" },
       from: timestampFromMs(nowMs - 86_400_000),
     });
-    expect(auditQuery(filter, nowMs)).toBe("object=web&from=2026-01-30T12%3A00%3A00.000Z");
+    expect(auditQuery(filter, nowMs)).toBe("object=web&request=move-web-1&from=2026-01-30T12%3A00%3A00.000Z");
   });
 });
 
