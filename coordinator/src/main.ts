@@ -7,6 +7,7 @@ import { loadConfig, problemLine } from "./config/coordinator-config.ts";
 import { runConfigValidate } from "./config/run-config-validate.ts";
 import { hookFileProblem } from "./fencing/hook-file.ts";
 import { providersProblem } from "./identity/oidc/provider-config.ts";
+import { ConfigReload } from "./process/config-reload.ts";
 import type { CoordinatorFailpoints } from "./process/coordinator-failpoints.ts";
 import { onLifelineEnd } from "./process/lifeline.ts";
 import { runCoordinator } from "./process/run-coordinator.ts";
@@ -26,13 +27,18 @@ if (first === "config" && second === "validate") {
 }
 
 async function serve(): Promise<void> {
-  const outcome = loadConfig({
-    argv: process.argv.slice(2),
-    env: process.env,
-    readFile: (path) => readFileSync(path, "utf8"),
-    programProblem: hookFileProblem,
-    providersProblem,
-  });
+  // Where it was started: relative paths must mean the same whenever they are read.
+  const cwd = process.cwd();
+  const read = () =>
+    loadConfig({
+      argv: process.argv.slice(2),
+      env: process.env,
+      readFile: (path) => readFileSync(path, "utf8"),
+      programProblem: hookFileProblem,
+      providersProblem,
+      cwd,
+    });
+  const outcome = read();
   if ("problems" in outcome) {
     const lines = outcome.problems.map((problem) => `  ${problemLine(problem)}`).join("\n");
     process.stderr.write(`The coordinator was not started, its configuration is wrong:\n${lines}\n`);
@@ -43,8 +49,15 @@ async function serve(): Promise<void> {
   const log = pino({ level: config.logLevel, base: null });
   for (const warning of warnings) log.warn(warning);
   const lifelineFd = process.env["LORMAS_LIFELINE_FD"] ? Number(process.env["LORMAS_LIFELINE_FD"]) : null;
+  // One that comes during the start would end it otherwise.
+  let reload: ConfigReload | null = null;
+  let isAskedEarly = false;
+  process.on("SIGHUP", () => {
+    isAskedEarly = reload === null;
+    void reload?.request();
+  });
   try {
-    const { stop, ...running } = await runCoordinator({
+    const { stop, reconfigure, ...running } = await runCoordinator({
       config,
       clock: systemClock,
       random: { bytes: (count) => randomBytes(count), uuid: randomUUID },
@@ -64,10 +77,13 @@ async function serve(): Promise<void> {
     if (firstPassword && !process.send) {
       process.stdout.write(`First password of ${config.adminEmail}, shown this once: ${firstPassword}\n`);
     }
+    reload = new ConfigReload({ started: config, read, apply: reconfigure, log });
+    if (isAskedEarly) void reload.request();
     let stopping = false;
     const end = (why: string): void => {
       if (stopping) return;
       stopping = true;
+      reload = null;
       log.info({ why }, "coordinator stops");
       systemClock.schedule(STOP_MAX_MS, () => process.exit(1));
       void stop().then(() => process.exit(0));

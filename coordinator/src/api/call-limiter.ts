@@ -12,14 +12,22 @@ export const BURST_SECONDS = 5;
  * calls that nobody valid makes. Opening a stream is a call. The 10,000 callers that were heard last are remembered.
  */
 export class CallLimiter {
-  readonly #limiter: AttemptLimiter | null;
-  readonly #perSecond: number;
+  readonly #clock: Clock;
+  #limiter: AttemptLimiter | null = null;
+  #perSecond = 0;
 
   /** @param perSecond calls a second and caller in the long run; 0: no limit */
   constructor(perSecond: number, clock: Clock) {
+    this.#clock = clock;
+    this.allow(perSecond);
+  }
+
+  /** Another limit from now on, with whole allowances; the same one leaves them as they are. */
+  allow(perSecond: number): void {
+    if (perSecond === this.#perSecond) return;
     this.#perSecond = perSecond;
     const limits: AttemptLimits = { burst: perSecond * BURST_SECONDS, refillMs: 1_000 / perSecond };
-    this.#limiter = perSecond === 0 ? null : new AttemptLimiter(limits, clock);
+    this.#limiter = perSecond === 0 ? null : new AttemptLimiter(limits, this.#clock);
   }
 
   /** Counts a call of somebody known; throws `rate_limited` with the wait when it is one too many. */

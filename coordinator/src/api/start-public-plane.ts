@@ -99,6 +99,12 @@ export type PublicPlaneOptions = {
   readonly providers?: readonly ProviderConfig[];
 };
 
+/** What of the public plane can change while it runs. */
+export type PublicPlaneSettings = {
+  readonly apiCallsPerSecond: number;
+  readonly providers: readonly ProviderConfig[];
+};
+
 export type PublicPlane = {
   /** Where it is reached, such as "http://127.0.0.1:8080". */
   readonly url: string;
@@ -106,6 +112,8 @@ export type PublicPlane = {
   readonly firstPassword: string | null;
   /** Where the CLI's bearer token lies. */
   readonly adminTokenPath: string;
+  /** Takes effect with the next call; what is under way goes on as it began. */
+  reconfigure(settings: PublicPlaneSettings): void;
   /**
    * Ends watches with a reason, lets requests end, writes what the audit trail has counted, closes everything; resolves within
    * about 4 s, or 9 s where the database does not answer. May be repeated.
@@ -133,8 +141,10 @@ export async function startPublicPlane(options: PublicPlaneOptions): Promise<Pub
     const limits = await SignInLimits.open(auth.pool);
     const secondFactor = await SecondFactor.open(auth);
     const audit = new AuthAudit(auditor);
+    const clientsOf = (all: readonly ProviderConfig[]) => all.map((config) => new OidcClient(config, clock));
+    const limiter = new CallLimiter(options.apiCallsPerSecond ?? 0, clock);
     const providers = new ProviderRoutes({
-      clients: (options.providers ?? []).map((config) => new OidcClient(config, clock)),
+      clients: clientsOf(options.providers ?? []),
       accounts: new ProviderAccounts(auth),
       cookie: new FlowCookie((await auth.auth.$context).secret, secureCookies),
       ...{ server: auth, limits, audit, clock, log, publicUrl: options.publicUrl ?? null },
@@ -163,6 +173,7 @@ export async function startPublicPlane(options: PublicPlaneOptions): Promise<Pub
         authenticator,
         authRoutes,
         auditor,
+        limiter,
       },
       hub,
       stopping.signal,
@@ -185,6 +196,10 @@ export async function startPublicPlane(options: PublicPlaneOptions): Promise<Pub
       url: reachedAt(address, port, certificate !== null),
       firstPassword,
       adminTokenPath,
+      reconfigure(settings) {
+        limiter.allow(settings.apiCallsPerSecond);
+        providers.use(clientsOf(settings.providers));
+      },
       stop() {
         stopped ??= stop();
         return stopped;
@@ -243,11 +258,12 @@ type IdentityParts = {
   readonly authenticator: Authenticator;
   readonly authRoutes: AuthRoutes;
   readonly auditor: Auditor;
+  readonly limiter: CallLimiter;
 };
 
 async function serve(
   options: PublicPlaneOptions,
-  { tokens, grants, roles, people, sessions, authenticator, authRoutes, auditor }: IdentityParts,
+  { tokens, grants, roles, people, sessions, authenticator, authRoutes, auditor, limiter }: IdentityParts,
   hub: WatchHub,
   stopping: AbortSignal,
   certificate: KeyPair | null,
@@ -292,12 +308,7 @@ async function serve(
   };
   const endpoint = new RpcEndpoint(
     {
-      gate: permissionGate(
-        authenticator.authenticate,
-        new CallLimiter(options.apiCallsPerSecond ?? 0, clock),
-        auditor.deny,
-        log,
-      ),
+      gate: permissionGate(authenticator.authenticate, limiter, auditor.deny, log),
       interceptors: [
         callInterceptor(clock, log),
         streamRecheckInterceptor(clock, permissionRecheck(authenticator.authenticate, auditor.deny)),

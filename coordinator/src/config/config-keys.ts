@@ -53,6 +53,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const PUBLIC_TLS = ["auto", "own-ca", "off"] as const;
 export type PublicTls = (typeof PUBLIC_TLS)[number];
 
+/** "running": with SIGHUP. "restart": with a restart alone. "first start": never, only the first start of a database reads it. */
+export type SettingChanges = "running" | "restart" | "first start";
+
 /** One setting: where it may come from, what it may be. */
 export type ConfigKey = {
   readonly env: string;
@@ -63,6 +66,8 @@ export type ConfigKey = {
   readonly defaultText: string | null;
   /** What would be right, for people. */
   readonly wanted: string;
+  /** When another value than the coordinator runs with takes effect. */
+  readonly changes: SettingChanges;
   /** From the text as written to the value; its messages say what is wrong. */
   readonly schema: z.ZodType<unknown, string>;
 };
@@ -120,6 +125,7 @@ export const CONFIG_KEYS = {
     description: "Folder for everything the coordinator keeps outside the database",
     defaultText: "./.lormas",
     wanted: "a path",
+    changes: "restart",
     schema: text.min(1, "is empty"),
   },
   httpListen: {
@@ -128,6 +134,7 @@ export const CONFIG_KEYS = {
     description: "Where dashboard, API and CLI are served",
     defaultText: "127.0.0.1:8080",
     wanted: "host:port, such as 127.0.0.1:8080",
+    changes: "restart",
     schema: listen,
   },
   agentListen: {
@@ -136,6 +143,7 @@ export const CONFIG_KEYS = {
     description: "Where agents connect (mutual TLS)",
     defaultText: "127.0.0.1:7443",
     wanted: "host:port, such as 127.0.0.1:7443",
+    changes: "restart",
     schema: listen,
   },
   adminEmail: {
@@ -144,6 +152,7 @@ export const CONFIG_KEYS = {
     description: "Sign-in of the administrator that the first start makes",
     defaultText: "admin@lormas.local",
     wanted: "an e-mail address",
+    changes: "first start",
     schema: z.email("is no e-mail address").max(254, "is longer than 254 characters"),
   },
   adminPassword: {
@@ -152,6 +161,7 @@ export const CONFIG_KEYS = {
     description: "First password of that administrator; absent: a random one, shown once",
     defaultText: null,
     wanted: "12 to 128 characters",
+    changes: "first start",
     schema: text.min(12, "is shorter than 12 characters").max(128, "is longer than 128 characters"),
   },
   databaseUrl: {
@@ -160,6 +170,7 @@ export const CONFIG_KEYS = {
     description: "A PostgreSQL 15 or newer to use; absent: the embedded one in the data directory",
     defaultText: null,
     wanted: "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    changes: "restart",
     schema: databaseUrl,
   },
   clusterName: {
@@ -168,6 +179,7 @@ export const CONFIG_KEYS = {
     description: "Name of the cluster that the first start makes",
     defaultText: "local",
     wanted: "2 to 63 lower-case letters, digits and inner hyphens",
+    changes: "first start",
     schema: text.regex(/^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/, "is no name"),
   },
   profile: {
@@ -176,6 +188,7 @@ export const CONFIG_KEYS = {
     description: "Heartbeat profile of that cluster",
     defaultText: "default",
     wanted: `one of ${profiles.join(", ")}`,
+    changes: "first start",
     schema: z.enum(profiles, "is no profile"),
   },
   leaderTtlMs: {
@@ -184,6 +197,7 @@ export const CONFIG_KEYS = {
     description: "Milliseconds for which a coordinator leads without renewing",
     defaultText: "15000",
     wanted: `whole milliseconds from ${LEADER_TTL_MIN_MS} to ${LEADER_TTL_MAX_MS}`,
+    changes: "restart",
     schema: wholeNumber(LEADER_TTL_MIN_MS, LEADER_TTL_MAX_MS),
   },
   logLevel: {
@@ -192,6 +206,7 @@ export const CONFIG_KEYS = {
     description: "Least severity that is logged",
     defaultText: "info",
     wanted: `one of ${LOG_LEVELS.join(", ")}`,
+    changes: "running",
     schema: z.enum(LOG_LEVELS, "is no log level"),
   },
   publicUrl: {
@@ -200,6 +215,7 @@ export const CONFIG_KEYS = {
     description: "Where browsers reach the dashboard, for cookies and origin checks; absent: what the listener says",
     defaultText: null,
     wanted: "an origin without a path, such as https://lormas.example.org",
+    changes: "restart",
     schema: origin,
   },
   publicTls: {
@@ -209,6 +225,7 @@ export const CONFIG_KEYS = {
       "TLS of dashboard and API: auto takes the files below, else plain text for this machine alone; own-ca takes a certificate of the fleet's own authority; off is plain text for other machines too",
     defaultText: "auto",
     wanted: `one of ${PUBLIC_TLS.join(", ")}`,
+    changes: "restart",
     schema: z.enum(PUBLIC_TLS, "is none of them"),
   },
   publicTlsCertFile: {
@@ -217,6 +234,7 @@ export const CONFIG_KEYS = {
     description: "Certificate chain of dashboard and API, PEM; a new one is used within 5 s, without a restart",
     defaultText: null,
     wanted: "a path, together with publicTlsKeyFile",
+    changes: "restart",
     schema: text.min(1, "is empty"),
   },
   publicTlsKeyFile: {
@@ -225,6 +243,7 @@ export const CONFIG_KEYS = {
     description: "Its private key, PEM, not encrypted",
     defaultText: null,
     wanted: "a path, together with publicTlsCertFile",
+    changes: "restart",
     schema: text.min(1, "is empty"),
   },
   apiCallsPerSecond: {
@@ -234,6 +253,7 @@ export const CONFIG_KEYS = {
       "Calls a second to the API that one token, user or unknown address may make in the long run, five seconds' worth at once; 0: no limit. The local administrator on this machine has none",
     defaultText: "200",
     wanted: `a whole number from 0 to ${CALLS_PER_SECOND_MAX}`,
+    changes: "running",
     schema: z
       .string()
       .regex(/^\d{1,6}$/, "is no whole number")
@@ -246,6 +266,7 @@ export const CONFIG_KEYS = {
     description: "Refuse what does not belong into production",
     defaultText: "false",
     wanted: "true or false",
+    changes: "restart",
     schema: z.stringbool({ truthy: ["true", "1"], falsy: ["false", "0"], error: "is neither true nor false" }),
   },
   instanceName: {
@@ -255,6 +276,7 @@ export const CONFIG_KEYS = {
       "What people call this coordinator among others at the same database; absent: an identity kept in the data directory",
     defaultText: null,
     wanted: "1 to 63 letters, digits, dots, hyphens or underscores",
+    changes: "restart",
     schema: text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "is no name"),
   },
   alertWebhookUrl: {
@@ -263,6 +285,7 @@ export const CONFIG_KEYS = {
     description: "Where every change of an alert is posted; absent: nowhere (docs/alerts.md)",
     defaultText: null,
     wanted: "an address such as https://alerts.example.org/lormas",
+    changes: "running",
     schema: webAddress,
   },
   alertWebhookSecret: {
@@ -271,6 +294,7 @@ export const CONFIG_KEYS = {
     description: "Signs what is posted there (HMAC-SHA256); absent: it is not signed",
     defaultText: null,
     wanted: "16 to 256 characters",
+    changes: "running",
     schema: text.min(16, "is shorter than 16 characters").max(256, "is longer than 256 characters"),
   },
   fenceHook: {
@@ -279,6 +303,7 @@ export const CONFIG_KEYS = {
     description: "Program that cuts a silent node's host off from power; absent: none (docs/fence-hook.md)",
     defaultText: null,
     wanted: "an absolute path to an executable file that only root or the coordinator's own user may change",
+    changes: "restart",
     schema: text.regex(/^\//, "is no absolute path").max(4_096, "is longer than 4096 characters"),
   },
   fenceHookTimeoutMs: {
@@ -287,6 +312,7 @@ export const CONFIG_KEYS = {
     description: "Milliseconds after which a call of it is killed and proves nothing",
     defaultText: "10000",
     wanted: `whole milliseconds from ${FENCE_TIMEOUT_MIN_MS} to ${FENCE_TIMEOUT_MAX_MS}`,
+    changes: "restart",
     schema: wholeNumber(FENCE_TIMEOUT_MIN_MS, FENCE_TIMEOUT_MAX_MS),
   },
   auditRetentionDays: {
@@ -295,6 +321,7 @@ export const CONFIG_KEYS = {
     description: "Days after which entries of the audit trail are deleted; nothing younger can be (docs/audit.md)",
     defaultText: "400",
     wanted: `whole days from ${AUDIT_RETENTION_MIN_DAYS} to ${AUDIT_RETENTION_MAX_DAYS}`,
+    changes: "running",
     schema: wholeNumber(AUDIT_RETENTION_MIN_DAYS, AUDIT_RETENTION_MAX_DAYS),
   },
   signInProviders: {
@@ -303,6 +330,7 @@ export const CONFIG_KEYS = {
     description: "File that names the OpenID Connect providers people may sign in by; absent: none (docs/identity.md)",
     defaultText: null,
     wanted: "a path",
+    changes: "running",
     schema: text.min(1, "is empty"),
   },
   secretKey: {
@@ -312,6 +340,7 @@ export const CONFIG_KEYS = {
       "Master key that containers' secrets are sealed by, the same for every coordinator of a database; absent: the file secret-key in the data directory, made at the first start (docs/secrets.md)",
     defaultText: null,
     wanted: "32 bytes in base64 (openssl rand -base64 32), or 64 hexadecimal digits",
+    changes: "restart",
     schema: z.string().trim().refine(masterKey, "is no master key"),
   },
   otherSecretKeys: {
@@ -320,6 +349,7 @@ export const CONFIG_KEYS = {
     description: "Further master keys, which open what they have sealed: to change from one to another",
     defaultText: null,
     wanted: `up to ${OTHER_KEYS_MAX} keys as above, with spaces, commas or line ends between them`,
+    changes: "restart",
     schema: z
       .string()
       .refine((value) => writtenKeys(value).every(masterKey), "holds something that is no master key")

@@ -11,8 +11,8 @@ import { startPublicPlane } from "../api/start-public-plane.ts";
 import type { CoordinatorConfig } from "../config/config-keys.ts";
 import { seedEggs } from "../eggs/seed-eggs.ts";
 import { ProcessFenceHook } from "../fencing/process-fence-hook.ts";
-import { readProviders } from "../identity/oidc/provider-config.ts";
-import { AlertWebhook } from "../notify/alert-webhook.ts";
+import { type ProviderConfig, readProviders } from "../identity/oidc/provider-config.ts";
+import { type AlertTarget, AlertTelling } from "../notify/alert-telling.ts";
 import { HttpAlertReceiver } from "../notify/http-alert-receiver.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { FenceHook } from "../runtime/fence-hook.ts";
@@ -57,6 +57,8 @@ export type RunningCoordinator = {
   readonly agentAddress: string;
   /** Set only at the start that made it up. */
   readonly firstPassword: string | null;
+  /** Takes up what of a configuration can change while it runs. Rejects before anything has changed. */
+  reconfigure(config: CoordinatorConfig): Promise<void>;
   /** Ends everything in order: no new requests, no new decisions, leadership given up, database closed. */
   stop(): Promise<void>;
 };
@@ -86,12 +88,14 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     const { keyring } = await masterKeys(parts, database);
     await seedFirstCluster(database, config, { newId: random.uuid, wallMs: clock.wallMs });
     await seedEggs(database, clock);
-    await new AuditStore(database.orm).setRetention(config.auditRetentionDays);
+    const audit = new AuditStore(database.orm);
+    await audit.setRetention(config.auditRetentionDays);
     undo.push(keepRetention(database, clock, log));
     const nodes = new NodeRegisterStore(database);
     const joinTokens = new JoinTokenStore(database);
+    const telling = new AlertTelling(alertTargetOf(config));
     const store = new PostgresDecisionStore(database, {
-      deliverAlerts: config.alertWebhookUrl !== null,
+      deliverAlerts: () => telling.isOn,
       hasMasterKey: (id) => keyring.has(id),
     });
     const register = new RegistryStore(database.orm, clock);
@@ -131,7 +135,8 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     });
     await runtime.start();
     undo.push(() => runtime.stop());
-    undo.push(tellOfAlerts(parts, database, runtime));
+    tellOfAlerts(parts, telling, database, runtime);
+    undo.push(() => telling.stop());
     const usage = new UsageBoard();
     const intake = measuringIntake(runtime.intake, usage, clock.wallMs);
     const recorder = new UsageRecorder({
@@ -145,7 +150,7 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
       listen: parseListenAddress(config.httpListen),
       certificate: publicCertificate(parts, plane),
       publicUrl: config.publicUrl,
-      providers: config.signInProviders === null ? [] : readProviders(config.signInProviders),
+      providers: providersOf(config),
       apiCallsPerSecond: config.apiCallsPerSecond,
       requests,
       database,
@@ -172,7 +177,16 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     undo.push(() => publicPlane.stop());
     const ca = config.publicTls === "own-ca" ? { caFile: join(config.dataDir, "pki", "ca-certificate.pem") } : {};
     undo.push(announce(config.dataDir, { pid: process.pid, httpUrl: publicPlane.url, agentAddress, ...ca }));
-    return { httpUrl: publicPlane.url, agentAddress, firstPassword: publicPlane.firstPassword, stop };
+    const reconfigure = async (next: CoordinatorConfig): Promise<void> => {
+      // What can fail comes first: nothing has changed by then.
+      const providers = providersOf(next);
+      await audit.setRetention(next.auditRetentionDays);
+      publicPlane.reconfigure({ apiCallsPerSecond: next.apiCallsPerSecond, providers });
+      log.level = next.logLevel;
+      await telling.use(alertTargetOf(next));
+    };
+    const { url: httpUrl, firstPassword } = publicPlane;
+    return { httpUrl, agentAddress, firstPassword, reconfigure, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -214,26 +228,31 @@ function fenceHookOf(
   return path === null ? null : new ProcessFenceHook({ path, timeoutMs, clock, log, env: process.env });
 }
 
-/** Posts changes of alerts where the configuration says. Returns the way to stop that. */
+const alertTargetOf = ({ alertWebhookUrl: url, alertWebhookSecret: secret }: CoordinatorConfig): AlertTarget =>
+  url === null ? null : { url, secret };
+
+const providersOf = ({ signInProviders: path }: CoordinatorConfig): ProviderConfig[] =>
+  path === null ? [] : readProviders(path);
+
+/** Posts changes of alerts where the configuration says. */
 function tellOfAlerts(
-  { config, clock, log, failpoints }: CoordinatorParts,
+  { clock, log, failpoints }: CoordinatorParts,
+  telling: AlertTelling,
   database: Database,
   runtime: FleetRuntime,
-): () => Promise<void> {
-  const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
-  if (url === null) return async () => {};
-  const receiver = new HttpAlertReceiver({ url, secret, clock });
+): void {
   const deliveries = new AlertDeliveryStore(database);
-  const webhook = new AlertWebhook({
-    receiver: failpoints?.alertReceiver(receiver) ?? receiver,
+  telling.start({
+    receiverAt: (target) => {
+      const receiver = new HttpAlertReceiver({ ...target, clock });
+      return failpoints?.alertReceiver(receiver) ?? receiver;
+    },
     deliveries: failpoints?.alertDeliveries(deliveries) ?? deliveries,
     clock,
     log,
     leading: () => runtime.leading().leader,
     onCommitted: (callback) => runtime.onCommitted(() => callback()),
   });
-  webhook.start();
-  return () => webhook.stop();
 }
 
 /** The public plane's certificate as the configuration says; null: it speaks plain text. */

@@ -81,7 +81,7 @@ export async function fleetRig(
   const random = { newId: () => clusterId, wallMs: () => clock.wallMs() };
   await seedFirstCluster(database.database, { clusterName: "local", profile: "default" }, random);
   const tokens = new JoinTokenStore(database.database);
-  const renewing = new RenewingStore(database.database, { deliverAlerts });
+  const renewing = new RenewingStore(database.database, { deliverAlerts: () => deliverAlerts });
   const store = wrap(renewing);
   const start = async (): Promise<FleetRuntime> => {
     const runtime = new FleetRuntime({

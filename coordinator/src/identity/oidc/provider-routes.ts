@@ -35,10 +35,17 @@ type ProviderRoutesOptions = {
 /** Sign-in by a provider: which there are, the way there, and the way back. */
 export class ProviderRoutes {
   readonly #options: ProviderRoutesOptions;
+  #clients: readonly OidcClient[];
   #conversations = 0;
 
   constructor(options: ProviderRoutesOptions) {
     this.#options = options;
+    this.#clients = options.clients;
+  }
+
+  /** Others from now on. Who is under way to one that is still there comes back to it as it is by then. */
+  use(clients: readonly OidcClient[]): void {
+    this.#clients = clients;
   }
 
   /** Answers what is for it; false for the rest. */
@@ -59,7 +66,7 @@ export class ProviderRoutes {
   }
 
   #list(response: ServerResponse): void {
-    const providers = this.#options.clients.map(({ config: { id, label } }) => ({ id, label }));
+    const providers = this.#clients.map(({ config: { id, label } }) => ({ id, label }));
     response.setHeader("cache-control", "no-store");
     response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
     response.end(JSON.stringify({ providers }));
@@ -73,7 +80,7 @@ export class ProviderRoutes {
     }
     const fields = fieldsOf(body.toString("utf8"));
     if (fields === null) return send(response, 400, "malformed_body", "The body must be a JSON object.");
-    const client = this.#options.clients.find(({ config }) => config.id === textOf(fields, "provider"));
+    const client = this.#clients.find(({ config }) => config.id === textOf(fields, "provider"));
     if (client === undefined) return send(response, 404, "unknown_provider", "There is no provider of this name.");
     const next = textOf(fields, "next") || "/";
     if (!isOwnPath(next)) {
@@ -150,7 +157,7 @@ export class ProviderRoutes {
     id: string,
     query: URLSearchParams,
   ): { readonly client: OidcClient; readonly code: string } {
-    const client = this.#options.clients.find(({ config }) => config.id === id);
+    const client = this.#clients.find(({ config }) => config.id === id);
     const fits = flow !== null && flow.provider === id && flow.untilMs > this.#options.clock.wallMs();
     if (client === undefined || !fits || query.get("state") !== flow.state) {
       throw new ProviderProblem("sign_in_expired", "the way back belongs to no sign-in that was begun here");

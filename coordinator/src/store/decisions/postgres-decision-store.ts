@@ -34,10 +34,13 @@ const HEALTH_ROWS_PER_STATEMENT = 500;
 /** Decisions and leadership in PostgreSQL. */
 export class PostgresDecisionStore implements DecisionStore {
   readonly #database: Database;
-  readonly #deliverAlerts: boolean;
+  readonly #deliverAlerts: () => boolean;
   readonly #hasMasterKey: (id: string) => boolean;
 
-  constructor(database: Database, { deliverAlerts = false, hasMasterKey = () => true }: DecisionStoreOptions = {}) {
+  constructor(
+    database: Database,
+    { deliverAlerts = () => false, hasMasterKey = () => true }: DecisionStoreOptions = {},
+  ) {
     this.#database = database;
     this.#deliverAlerts = deliverAlerts;
     this.#hasMasterKey = hasMasterKey;
@@ -88,7 +91,7 @@ export class PostgresDecisionStore implements DecisionStore {
       if (ports.length > 0) await em.insertMany(PortReservationEntity, ports);
       await writeMigrations(em, changes.migrations, at, asOf);
       await writeJobs(em, changes.jobs, at);
-      await writeAlerts(em, changes, this.#deliverAlerts);
+      await writeAlerts(em, changes, this.#deliverAlerts());
       if (changes.commands.length > 0) {
         await em.insertMany(
           OutboxEntity,
@@ -182,8 +185,8 @@ export class PostgresDecisionStore implements DecisionStore {
 }
 
 export type DecisionStoreOptions = {
-  /** Transitions of alerts are kept for the webhook's receiver too. */
-  readonly deliverAlerts?: boolean;
+  /** Whether transitions of alerts are kept for the webhook's receiver too; asked anew for every commit. */
+  readonly deliverAlerts?: () => boolean;
   /** Whether this coordinator has a master key; absent: every one. */
   readonly hasMasterKey?: (id: string) => boolean;
 };
