@@ -156,6 +156,8 @@ test("what was decided while nothing was sent, or before a restart, is sent afte
   expect(await waiting()).toBe(1);
   start();
   await arrive(1);
+  // One whose answer a stop cuts off is sent once more, as it must be.
+  await expect.poll(waiting, { timeout: 5_000 }).toBe(0);
   await webhook?.stop();
   await resolve();
   await rig.restart();
