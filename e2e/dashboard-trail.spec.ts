@@ -152,8 +152,10 @@ test("jobs are followed as they run, filtered by the address, and lead to their 
   await expect(drawer.getByTestId("job-result")).toContainText(/^running on node-\d$/);
   await expect(drawer.getByRole("list", { name: "Events, newest first" }).getByRole("listitem").first()).toBeVisible();
   await holdsEverywhere(page, "job");
-  await page.keyboard.press("Escape");
-  await expect(drawer).toBeHidden();
+  await drawer.getByRole("link", { name: "In the audit trail" }).click();
+  await expect(rows("Audit trail, newest first")).toHaveCount(2);
+  await expect(rows("Audit trail, newest first").nth(1)).toContainText("ContainerService/CreateContainer");
+  await page.goBack();
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByPlaceholder("Name or id of a container").fill("other");
   await page.keyboard.press("Enter");
