@@ -9,23 +9,29 @@ export type Concerned = { readonly place: Place; readonly what: string };
 
 const FLEET: Concerned = { place: THE_FLEET, what: "" };
 
+/** What of a request asks for the permission: its field, and why, as a sentence. */
+export type Occasion = { readonly field: string; readonly why: string };
+
 /** Throws permission_denied, with why and who could change that, unless a grant of the caller permits it there. */
-export function demand(caller: Caller, asked: Permission, concerned: Concerned = FLEET): void {
-  if (permitAt(caller.grants, asked, concerned.place) === null) throw denied(caller, asked, concerned);
+export function demand(caller: Caller, asked: Permission, concerned: Concerned = FLEET, occasion?: Occasion): void {
+  if (permitAt(caller.grants, asked, concerned.place) === null) throw denied(caller, asked, concerned, occasion);
 }
 
 /** Throws permission_denied unless some grant of the caller permits it, wherever that may be. */
-export function demandSomewhere(caller: Caller, asked: Permission): void {
-  if (!permitsSomewhere(caller.grants, asked)) throw denied(caller, asked, FLEET);
+export function demandSomewhere(caller: Caller, asked: Permission, occasion?: Occasion): void {
+  if (!permitsSomewhere(caller.grants, asked)) throw denied(caller, asked, FLEET, occasion);
 }
 
-function denied(caller: Caller, asked: Permission, concerned: Concerned): Error {
+function denied(caller: Caller, asked: Permission, concerned: Concerned, occasion?: Occasion): Error {
   const roles = BUILT_IN_ROLES.thatMay(asked).join(", ");
   const nextStep =
     concerned.what === "" && !isScoped(caller)
       ? `Use a token or an account of a role that may: ${roles}.`
       : `Use a token or an account of a role that may (${roles}), or ask who may give one: ${givers()}.`;
-  return apiError("permission_denied", whyNot(caller, asked, concerned), { nextStep });
+  const why = whyNot(caller, asked, concerned);
+  if (occasion === undefined) return apiError("permission_denied", why, { nextStep });
+  const { field } = occasion;
+  return apiError("permission_denied", `${field}: ${occasion.why} ${why}`, { nextStep, field });
 }
 
 /** Why the caller may not, for people: what he holds, and what is lacking where. */

@@ -92,7 +92,7 @@ async function look(
     case "egg":
       return read(plane, async (snapshot) => {
         const reading = isPlain(named) ? await eggById(snapshot, named) : null;
-        return reading === null ? null : shown(EggSchema, eggView(reading));
+        return reading === null ? null : shown(EggSchema, eggView(reading, "masked"));
       });
     case "user":
       return shown(UserSchema, await shownUser(plane, named));

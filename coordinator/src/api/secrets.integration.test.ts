@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { ContainerType, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import {
+  AccessService,
   AuditService,
   ContainerService,
   EggService,
@@ -15,6 +16,7 @@ import type { OutboundCommand } from "../runtime/agent-link.ts";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
 import type { Keyring } from "../secrets/keyring.ts";
 import { testKeyring } from "../secrets/test-keyring.ts";
+import { bearerTransport } from "./bearer-transport.ts";
 import { type RuntimePlaneRig, startRuntimePlaneRig } from "./runtime-plane-rig.ts";
 
 // The public plane on a real runtime with a real PostgreSQL; only the agents are simulated.
@@ -53,6 +55,7 @@ const SHY = {
     { ...variable, name: "HIDDEN", defaultValue: "shy-default", userViewable: false },
     { ...variable, name: "RCON_PASS", defaultValue: "" },
     { ...variable, name: "MOTD", defaultValue: "welcome" },
+    { ...variable, name: "LOCKED", defaultValue: "by the egg", userEditable: false },
   ],
 };
 const request = {
@@ -269,4 +272,60 @@ test("a right guess of a secret is refused on a running container like a wrong o
       expect(await guess(secret)).toBe(wrong);
     }
   }
+});
+
+test("what an egg keeps from users is set by those who may override it where the container is, and masked for the others", async () => {
+  const { url } = plane.plane;
+  const access = createClient(AccessService, plane.transport);
+  const as = async (name: string, role: string, container = "") => {
+    const wish = container === "" ? { name, role } : { name, role: "none", grants: [{ role, container }] };
+    const transport = bearerTransport(url, (await access.createToken(wish)).secret);
+    return { containers: createClient(ContainerService, transport), eggs: createClient(EggService, transport) };
+  };
+  const developer = await as("dev", "developer");
+  const stopped = { ...request, environment: {}, secretEnvironment: {}, createStopped: true };
+  for (const [field, name] of [
+    ["environment", "HIDDEN"],
+    ["secretEnvironment", "HIDDEN"],
+    ["environment", "LOCKED"],
+  ] as const) {
+    const said = await refusal(developer.containers.createContainer({ ...stopped, [field]: { [name]: "mine" } }));
+    const proto = field === "environment" ? field : "secret_environment";
+    expect(said).toBe(
+      `permission_denied ${proto}.${name}: ${proto}.${name}: The egg shy keeps ${name} from users. ` +
+        "token dev has the role developer, which does not grant egg:variable:override.",
+    );
+  }
+  await developer.containers.createContainer({ ...stopped, environment: { GREETING: "good day" } });
+  await containers.updateContainer({ id: "web", setEnvironment: { HIDDEN: "canary", LOCKED: "by the operator" } });
+
+  const owner = await as("owner", "developer", "web");
+  const update = (change: object, by = owner) => by.containers.updateContainer({ id: "web", ...change });
+  await update({ setEnvironment: { GREETING: "good night" } });
+  const { container } = await owner.containers.getContainer({ id: "web" });
+  expect(container?.environment).toEqual({ GREETING: "good night", HIDDEN: "***", LOCKED: "by the operator" });
+  // The value of the refusal's variable does not matter, right or wrong.
+  for (const [change, field] of [
+    [{ setEnvironment: { LOCKED: "by the operator" } }, "set_environment.LOCKED"],
+    [{ setSecretEnvironment: { HIDDEN: "canary" } }, "set_secret_environment.HIDDEN"],
+    [{ setSecretEnvironment: { HIDDEN: "guess" } }, "set_secret_environment.HIDDEN"],
+    [{ setEnvironment: { GREETING: "x" }, unsetEnvironment: ["LOCKED"] }, "unset_environment.LOCKED"],
+  ] as const) {
+    expect(await refusal(update(change))).toMatch(new RegExp(`^permission_denied ${field}: .* on container web\\.$`));
+  }
+  expect((await owner.containers.getContainer({ id: "web" })).container).toEqual(container);
+
+  const operator = await as("one-web", "operator", "web");
+  await update({ unsetEnvironment: ["LOCKED"] }, operator);
+  const defaultOf = async ({ eggs }: typeof owner) =>
+    (await eggs.getEgg({ id: "shy" })).egg?.variables.find(({ name }) => name === "HIDDEN")?.defaultValue;
+  expect(await Promise.all([defaultOf(owner), defaultOf(developer), defaultOf(operator)])).toEqual([
+    ...["***", "***", "shy-default"],
+  ]);
+  const listed = (await owner.eggs.listEggs({})).eggs.flatMap(({ variables }) => variables);
+  expect(listed.map(({ defaultValue }) => defaultValue)).not.toContain("shy-default");
+  expect(await refusal(owner.eggs.exportEgg({ id: "shy" }))).toMatch(
+    /^permission_denied id: .*hides the default of HIDDEN/,
+  );
+  expect((await operator.eggs.exportEgg({ id: "shy" })).content).toContain("shy-default");
 });

@@ -25,6 +25,8 @@ export const PERMISSIONS = {
   "egg:delete": "remove eggs that nobody uses",
   "egg:export": "write eggs out for other panels",
   "egg:import": "bring eggs in, and replace them",
+  // Not of "container:…": whoever holds "container:*" for one container is whom its egg keeps these from.
+  "egg:variable:override": "set variables that eggs keep from users, and see the defaults that they hide",
   "egg:view": "see eggs",
   "event:view": "see events, and watch the fleet",
   "job:view": "see what was asked of containers, and how it ended",

@@ -32,6 +32,7 @@ const TABLE: Readonly<Record<Permission, string>> = {
   "egg:delete": "so",
   "egg:export": "sod",
   "egg:import": "so",
+  "egg:variable:override": "so",
   "egg:view": "sodv",
   "event:view": "sodv",
   "job:view": "sodv",

@@ -21,7 +21,7 @@ import { migrationPreviewView } from "../views/migration-preview-view.ts";
 import { migrationView } from "../views/migration-view.ts";
 import { carryOut } from "./carry-out.ts";
 import { ConsoleInputService } from "./console-input.ts";
-import { createContainer, permittedCluster } from "./create-container.ts";
+import { createContainer, demandCreation } from "./create-container.ts";
 import { heldQuotas } from "./held-quotas.ts";
 import { streamLogs, streamTerminal } from "./log-stream.ts";
 import { namedMigration, settledMigration } from "./migration-wish.ts";
@@ -35,9 +35,7 @@ type ContainerInit = MessageInitShape<typeof ContainerSchema>;
 /** What a request that was answered asks for once more before its answer is given again; see answeringOnce. */
 export function containerDemands(plane: PlaneContext): AgainDemands<typeof ContainerService> {
   return {
-    createContainer: async (request, context) => {
-      await permittedCluster(plane, request, callerOf(context));
-    },
+    createContainer: (request, context) => demandCreation(plane, request, callerOf(context)),
     migrateContainer: async (request, context) => {
       await namedMigration(plane, request, callerOf(context));
     },

@@ -14,7 +14,7 @@ import { foretoldContainer } from "../../store/read-model/foretold-readings.ts";
 import { isPlain } from "../../store/read-model/lookup.ts";
 import type { Snapshot } from "../../store/read-model/snapshot.ts";
 import { type Caller, newIdKey } from "../call-context.ts";
-import { demand } from "../demand-permission.ts";
+import { type Concerned, demand } from "../demand-permission.ts";
 import { confinedTo, mustSee } from "../sight.ts";
 import { carryOut } from "./carry-out.ts";
 import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
@@ -23,6 +23,7 @@ import { givenEnvironment } from "./given-environment.ts";
 import { heldQuotas } from "./held-quotas.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";
 import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+import { demandReserved, type TouchedVariables } from "./reserved-environment.ts";
 
 /**
  * Resolves the wish against its egg and hands it to Operations. Everything that can be refused by looking at it is refused
@@ -35,7 +36,7 @@ export async function createContainer(
   context: HandlerContext,
 ): Promise<{ readonly seen: ContainerReading | undefined } & Granted> {
   const caller = callerOf(context);
-  const preferredClusterId = await permittedCluster(plane, request, caller);
+  const preferred = await permittedCluster(plane, request, caller);
   const egg = await read(plane, async (snapshot) => {
     const reading = isPlain(request.eggId) ? await eggById(snapshot, request.eggId) : null;
     const definition = found(reading, () => noSuchEgg("unknown_egg", request.eggId, "egg_id")).row.definition;
@@ -46,6 +47,7 @@ export async function createContainer(
     plain: "environment",
     secret: "secret_environment",
   });
+  demandReserved(caller, egg, touchedBy(request), preferred ?? undefined);
   const resolved = resolveWorkload(egg, {
     environment: given.all,
     hostPorts: request.hostPorts,
@@ -77,7 +79,7 @@ export async function createContainer(
     name: request.name,
     eggId: egg.id,
     ha: request.type === ContainerType.HA,
-    preferredClusterId,
+    preferredClusterId: preferred?.id ?? null,
     resources: resolved.resources,
     ...sealed,
     owner,
@@ -103,15 +105,33 @@ export async function createContainer(
   return { ...answer, seen };
 }
 
+/** Throws unless the caller may still create what a request asks for, which was created; of an egg that is gone nothing is asked. */
+export async function demandCreation(
+  plane: PlaneContext,
+  request: CreateContainerRequest,
+  caller: Caller,
+): Promise<void> {
+  const preferred = await permittedCluster(plane, request, caller);
+  const egg = await read(plane, (snapshot) => eggById(snapshot, request.eggId));
+  if (egg !== null) demandReserved(caller, egg.row.definition, touchedBy(request), preferred ?? undefined);
+}
+
+function touchedBy({ environment, secretEnvironment }: CreateContainerRequest): TouchedVariables[] {
+  return [
+    { field: "environment", names: Object.keys(environment) },
+    { field: "secret_environment", names: Object.keys(secretEnvironment) },
+  ];
+}
+
 /**
  * The cluster that it prefers, in which the caller may create it; null: none, which asks for the permission everywhere. Where it is
  * placed in the end, placement decides.
  */
-export async function permittedCluster(
+async function permittedCluster(
   plane: PlaneContext,
   request: CreateContainerRequest,
   caller: Caller,
-): Promise<string | null> {
+): Promise<(Concerned & { readonly id: string }) | null> {
   const { preferredCluster } = request;
   const asked = askedFor(request);
   if (preferredCluster === "") {
@@ -119,8 +139,9 @@ export async function permittedCluster(
     return null;
   }
   const cluster = await mustSee(oneLook(plane), caller, "cluster", preferredCluster, "preferred_cluster", "unknown");
-  for (const one of asked) demand(caller, one, { place: cluster.place, what: `cluster ${cluster.name}` });
-  return cluster.id;
+  const concerned = { place: cluster.place, what: `cluster ${cluster.name}` };
+  for (const one of asked) demand(caller, one, concerned);
+  return { id: cluster.id, ...concerned };
 }
 
 function askedFor({ type }: CreateContainerRequest): readonly Permission[] {

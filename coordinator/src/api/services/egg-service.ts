@@ -3,6 +3,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { EggService, ImportEggRequest, ImportEggResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Refusal } from "../../domain/refusal.ts";
+import type { EggDefinition } from "../../eggs/egg-definition.ts";
 import type { FindingLevel } from "../../eggs/interchange/egg-finding.ts";
 import { EGG_SYNTAXES, isEggFormat } from "../../eggs/interchange/egg-format.ts";
 import { slugOf } from "../../eggs/interchange/egg-id.ts";
@@ -10,11 +11,15 @@ import { exportEgg } from "../../eggs/interchange/export-egg.ts";
 import { importEgg } from "../../eggs/interchange/import-egg.ts";
 import { IMPORTED } from "../../eggs/interchange/read-egg.ts";
 import { readContent } from "../../eggs/read-content.ts";
+import { hiddenDefaults } from "../../eggs/reserved-variables.ts";
+import { permitsSomewhere } from "../../permissions/grant.ts";
 import { EggShelf } from "../../store/egg-shelf.ts";
 import { eggById, findCategory, listCategories, listEggs } from "../../store/read-model/egg-readings.ts";
 import { isPlain, quoted } from "../../store/read-model/lookup.ts";
-import { definitionView, eggView } from "../views/egg-view.ts";
-import { found, type PlaneContext, read } from "./plane-context.ts";
+import type { Caller } from "../call-context.ts";
+import { demandSomewhere } from "../demand-permission.ts";
+import { definitionView, type EggSight, eggView } from "../views/egg-view.ts";
+import { callerOf, found, type PlaneContext, read } from "./plane-context.ts";
 
 const LEVELS: Readonly<Record<FindingLevel, EggFindingLevel>> = {
   note: EggFindingLevel.NOTE,
@@ -31,19 +36,24 @@ export function eggService(plane: PlaneContext): ServiceImpl<typeof EggService> 
       return found(isPlain(id) ? await eggById(snapshot, id) : null, () => noSuchEgg("not_found", id, "id"));
     });
   return {
-    listEggs: (request) =>
+    listEggs: (request, context) =>
       read(plane, async (snapshot) => {
         const page = await listEggs(snapshot, request);
         const categories = await listCategories(snapshot);
-        return { eggs: page.rows.map(eggView), nextPageToken: page.nextPageToken, categories };
+        return {
+          eggs: page.rows.map((row) => eggView(row, sightOfEggs(callerOf(context)))),
+          nextPageToken: page.nextPageToken,
+          categories,
+        };
       }),
 
-    getEgg: async (request) => ({ egg: eggView(await reading(request.id)) }),
+    getEgg: async (request, context) => ({ egg: eggView(await reading(request.id), sightOfEggs(callerOf(context))) }),
 
-    importEgg: (request) => importText(plane, shelf, request),
+    importEgg: (request, context) => importText(plane, shelf, request, callerOf(context)),
 
-    async exportEgg(request) {
+    async exportEgg(request, context) {
       const { definition } = (await reading(request.id)).row;
+      demandHidden(callerOf(context), definition);
       const origin = await shelf.originOf(definition.id);
       const format = isEggFormat(request.format) ? request.format : (origin?.format ?? "lormas");
       const syntax = EGG_SYNTAXES.find((one) => one === request.syntax) ?? null;
@@ -63,6 +73,7 @@ async function importText(
   plane: PlaneContext,
   shelf: EggShelf,
   request: ImportEggRequest,
+  caller: Caller,
 ): Promise<MessageInitShape<typeof ImportEggResponseSchema>> {
   const wanted = request.category.trim();
   const shelved = wanted === "" ? null : await categoryFor(plane, wanted);
@@ -75,12 +86,25 @@ async function importText(
   const { replace, dryRun } = request;
   const { replaced, etag } = await shelf.put({ ...egg, categoryName }, { replace, dryRun, etag: request.etag });
   return {
-    egg: { ...definitionView(egg.definition, categoryName, false), etag },
+    egg: { ...definitionView(egg.definition, categoryName, false, sightOfEggs(caller)), etag },
     findings: egg.findings.map(({ level, path, message }) => ({ level: LEVELS[level], path, message })),
     format: egg.format,
     syntax: content.syntax,
     replaced,
   };
+}
+
+/** Who may set what eggs keep from users, wherever that is, sees the defaults that they hide: eggs are the same everywhere. */
+function sightOfEggs({ grants }: Caller): EggSight {
+  return permitsSomewhere(grants, "egg:variable:override") ? "whole" : "masked";
+}
+
+/** Throws permission_denied where an egg's text would show a caller what it hides from him. */
+function demandHidden(caller: Caller, egg: EggDefinition): void {
+  const [name] = hiddenDefaults(egg);
+  if (name === undefined) return;
+  const why = `The egg ${egg.id} hides the default of ${name} from users, and its text shows it.`;
+  demandSomewhere(caller, "egg:variable:override", { field: "id", why });
 }
 
 /** The category of this id or name; a new one when there is none. */

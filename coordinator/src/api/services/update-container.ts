@@ -27,6 +27,7 @@ import { type GivenEnvironment, givenEnvironment, openEnvironment } from "./give
 import { heldQuotas } from "./held-quotas.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";
 import { callerOf, found, oneLook, type PlaneContext, read, requestedBy } from "./plane-context.ts";
+import { demandReserved, type TouchedVariables } from "./reserved-environment.ts";
 
 /** Cleared is as a new container is. */
 const MASKABLE: Maskable<typeof UpdateContainerRequestSchema> = {
@@ -64,6 +65,7 @@ export async function updateContainer(
     demand(caller, "container:ha:create", { place, what: `container ${name}` });
   }
   const definition = found(egg, () => noSuchEgg("unknown_egg", row.eggId, "id")).row.definition;
+  demandReserved(caller, definition, touchedBy(request), { place, what: `container ${name}` });
   const { etag } = request;
   const quotas = await heldQuotas(plane, context, row.owner);
   const change = {
@@ -85,6 +87,14 @@ export async function updateContainer(
     },
   );
   return { ...answer, seen };
+}
+
+function touchedBy(request: UpdateContainerRequest): TouchedVariables[] {
+  return [
+    { field: "set_environment", names: Object.keys(request.setEnvironment) },
+    { field: "set_secret_environment", names: Object.keys(request.setSecretEnvironment) },
+    { field: "unset_environment", names: request.unsetEnvironment },
+  ];
 }
 
 /** The cluster to prefer, where the caller may change containers; to prefer none he must have that for more than some clusters. */

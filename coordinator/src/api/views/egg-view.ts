@@ -5,19 +5,24 @@ import type { EggDefinition, EggVariable } from "../../eggs/egg-definition.ts";
 import { stopOf } from "../../eggs/interchange/stop-signal.ts";
 import type { PanelFacts } from "../../eggs/panel-facts.ts";
 import { startBudgetOf } from "../../eggs/ready-lines.ts";
+import { hidesDefault } from "../../eggs/reserved-variables.ts";
+import { MASK } from "../../secrets/secret-name.ts";
 import { eggEtag } from "../../store/egg-shelf.ts";
 import type { EggReading } from "../../store/read-model/egg-readings.ts";
 import { resourcesView } from "./amounts.ts";
 
 type EggInit = Exclude<MessageInitShape<typeof EggSchema>, { $typeName: string }>;
 
+/** What of an egg is shown: all, or without the defaults that it hides from users. */
+export type EggSight = "whole" | "masked";
+
 /** An egg of the catalogue as the API shows it. */
-export function eggView({ row, categoryName }: EggReading): EggInit {
-  return { ...definitionView(row.definition, categoryName, row.builtIn), etag: eggEtag(row) };
+export function eggView({ row, categoryName }: EggReading, sight: EggSight): EggInit {
+  return { ...definitionView(row.definition, categoryName, row.builtIn, sight), etag: eggEtag(row) };
 }
 
 /** The same for an egg that need not be stored. */
-export function definitionView(egg: EggDefinition, categoryName: string, builtIn: boolean): EggInit {
+export function definitionView(egg: EggDefinition, categoryName: string, builtIn: boolean, sight: EggSight): EggInit {
   return {
     id: egg.id,
     name: egg.name,
@@ -31,7 +36,7 @@ export function definitionView(egg: EggDefinition, categoryName: string, builtIn
     startup: { ...egg.startup },
     images: (egg.images ?? []).map(({ name, image }) => ({ name, image })),
     startupCommands: (egg.panel?.startupCommands ?? []).map(({ name, command }) => ({ name, command })),
-    variables: egg.variables.map(variableView),
+    variables: egg.variables.map((variable) => variableView(variable, sight)),
     ports: egg.ports.map(({ name, containerPort, protocol }) => ({ name, containerPort, protocol })),
     volumes: egg.volumes.map(({ name, path, kind }) => ({ name, path, kind })),
     stopSignal: egg.stop.signal,
@@ -47,10 +52,11 @@ export function definitionView(egg: EggDefinition, categoryName: string, builtIn
   };
 }
 
-function variableView(variable: EggVariable): MessageInitShape<typeof EggVariableSchema> {
-  const { name, description, defaultValue, required, pattern } = variable;
+function variableView(variable: EggVariable, sight: EggSight): MessageInitShape<typeof EggVariableSchema> {
+  const { name, description, required, pattern } = variable;
   return {
-    ...{ name, description, defaultValue, required, pattern },
+    ...{ name, description, required, pattern },
+    defaultValue: sight === "masked" && hidesDefault(variable) ? MASK : variable.defaultValue,
     displayName: variable.displayName ?? "",
     rules: [...(variable.rules ?? [])],
     userViewable: variable.userViewable ?? true,

@@ -1,4 +1,5 @@
 import type { EggVariable } from "../egg-definition.ts";
+import { isReserved } from "../reserved-variables.ts";
 import { splitRules } from "../rules/rule.ts";
 import { brokenRule, isRequired, PatternBudget, uncheckedRules } from "../rules/rule-check.ts";
 import { textAt, textsOf, valueAt } from "./document-fields.ts";
@@ -72,10 +73,10 @@ export function variableFindings(document: DocumentRecord): EggFinding[] {
     );
     seen.add(variable.name);
   });
-  const guarded = records.map(readVariable).filter((one) => one.userEditable === false || one.userViewable === false);
-  if (guarded.length > 0) {
-    const message = `user_viewable and user_editable of ${namesOf(guarded)}: kept; whoever may create containers sets every variable, and what is not viewable is kept as a secret`;
-    findings.push({ level: "not_used", path: "variables", message });
+  const reserved = records.map(readVariable).filter(isReserved);
+  if (reserved.length > 0) {
+    const message = `${namesOf(reserved)}: set by whoever has egg:variable:override alone, as user_viewable and user_editable ask; what is not viewable is kept as a secret`;
+    findings.push({ level: "note", path: "variables", message });
   }
   return findings;
 }

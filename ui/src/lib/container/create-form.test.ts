@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ContainerType, EggSchema, RestartPriority } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { describe, expect, test } from "vitest";
 import {
+  asUsersSeeIt,
   type CreateForm,
   emptyForm,
   formField,
@@ -43,6 +44,23 @@ describe("the form of a new container", () => {
       environment: { GREETING: "Hello" },
     });
     expect(formProblems(good(), egg)).toEqual({});
+  });
+
+  test("has for users the variables alone that their egg leaves to them, and sends none of the others", () => {
+    const kept = create(EggSchema, {
+      id: "kept",
+      variables: [
+        { name: "MINE", userViewable: true, userEditable: true },
+        { name: "SEEN", userViewable: true, required: true },
+        { name: "HIDDEN", userEditable: true, defaultValue: "***", pattern: "[a-z]+" },
+      ],
+    });
+    const shown = asUsersSeeIt(kept);
+    expect(shown.variables.map(({ name }) => name)).toEqual(["MINE"]);
+    const form = { ...formForEgg(emptyForm(), shown), name: "web-1" };
+    form.environment["MINE"] = "x";
+    expect(formProblems(form, shown)).toEqual({});
+    expect(toCreateRequest(form, shown).environment).toEqual({ MINE: "x" });
   });
 
   test("leaves empty what the egg has no default for", () => {

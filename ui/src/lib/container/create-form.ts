@@ -58,6 +58,11 @@ export function formForEgg(form: CreateForm, egg: Egg): CreateForm {
   };
 }
 
+/** An egg with those of its variables alone that a person sets who may not set what eggs keep from users. */
+export function asUsersSeeIt(egg: Egg): Egg {
+  return { ...egg, variables: egg.variables.filter(({ userViewable, userEditable }) => userViewable && userEditable) };
+}
+
 /** A form before anything was typed. */
 export function emptyForm(): CreateForm {
   return {

@@ -1770,7 +1770,7 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
   description: string;
 
   /**
-   * Used when the user gives none.
+   * Used when the user gives none; "***" where the egg hides it from users, and the caller lacks egg:variable:override.
    *
    * @generated from field: string default_value = 3;
    */
@@ -1806,14 +1806,15 @@ export type EggVariable = Message<"lormas.api.v1.EggVariable"> & {
   rules: string[];
 
   /**
-   * Whether a panel shows it to whom a server belongs; kept, not used.
+   * Whether users see it: the value of one that is not viewable is a secret, and its default is masked.
    *
    * @generated from field: bool user_viewable = 8;
    */
   userViewable: boolean;
 
   /**
-   * Whether a panel lets it be changed by whom a server belongs; kept, not used.
+   * Whether users set it. One that is not editable, or not viewable, is set by callers who have egg:variable:override where the container
+   * is.
    *
    * @generated from field: bool user_editable = 9;
    */

@@ -1929,7 +1929,8 @@ export type CreateContainerRequest = Message<"lormas.api.v1.CreateContainerReque
   resources?: Resources | undefined;
 
   /**
-   * Values for the egg's variables; a name that the egg does not know is refused.
+   * Values for the egg's variables; a name that the egg does not know is refused. One that the egg keeps from users (not viewable, or not
+   * editable) asks for egg:variable:override as well: PERMISSION_DENIED.
    *
    * @generated from field: map<string, string> environment = 6;
    */
@@ -2504,7 +2505,8 @@ export type UpdateContainerRequest = Message<"lormas.api.v1.UpdateContainerReque
   resources?: Resources | undefined;
 
   /**
-   * Values for the egg's variables; others stay.
+   * Values for the egg's variables; others stay. To set or unset one that the egg keeps from users (not viewable, or not editable) asks
+   * for egg:variable:override as well: PERMISSION_DENIED.
    *
    * @generated from field: map<string, string> set_environment = 4;
    */
@@ -7956,7 +7958,8 @@ export const EggService: GenService<{
     output: typeof ImportEggResponseSchema;
   },
   /**
-   * Writes an egg in a format. In the format and syntax that it came in it is its own text again. Errors: NOT_FOUND.
+   * Writes an egg in a format. In the format and syntax that it came in it is its own text again. Errors: NOT_FOUND, PERMISSION_DENIED
+   * (its text has a default that it hides from users, and the caller lacks egg:variable:override).
    *
    * @generated from rpc lormas.api.v1.EggService.ExportEgg
    */
