@@ -164,8 +164,12 @@ function keptFindings(document: DocumentRecord): EggFinding[] {
   const kept = (path: string, holds: boolean, why: string): void => {
     if (holds) findings.push(finding("not_used", path, `kept, not used yet: ${why}`));
   };
-  kept("file_denylist", textsOf(document.get("file_denylist")).length > 0, "Lormas does not edit servers' files");
-  kept("features", textsOf(document.get("features")).length > 0, "they are help that a panel offers");
+  kept(
+    "file_denylist",
+    textsOf(document.get("file_denylist")).length > 0,
+    "it bars users from files, and nobody reaches a server's files through Lormas",
+  );
+  kept("features", textsOf(document.get("features")).length > 0, "they are help that a panel's console page offers");
   kept(
     "meta.update_url",
     textAt(document, "meta", "update_url") !== "",
