@@ -1,4 +1,4 @@
-import { type EggFinding, EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { type ImportEggResponse, ImportEggResponseSchema } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { Command } from "commander";
 import type { CliContext } from "../cli-context.ts";
@@ -10,6 +10,7 @@ import { jsonText } from "../output/json-output.ts";
 import { plainText } from "../output/plain-text.ts";
 import { type Column, tableLines } from "../output/table.ts";
 import { type ApiOptions, apiCommand } from "./api-command.ts";
+import { changeLines, findingLines } from "./egg-report.ts";
 
 interface ImportOptions extends ApiOptions {
   readonly dryRun?: boolean;
@@ -23,20 +24,6 @@ type Outcome = { readonly source: string } & (
   | { readonly answer: ImportEggResponse }
   | { readonly failure: CliFailure }
 );
-
-const LEVELS: Readonly<Record<EggFindingLevel, string>> = {
-  [EggFindingLevel.UNSPECIFIED]: "",
-  [EggFindingLevel.NOTE]: "note",
-  [EggFindingLevel.NOT_USED]: "not used",
-  [EggFindingLevel.WARNING]: "warning",
-  [EggFindingLevel.ERROR]: "error",
-};
-
-const findingColumns: Column<EggFinding>[] = [
-  { title: "LEVEL", value: ({ level }) => LEVELS[level] ?? "" },
-  { title: "WHERE", value: ({ path }) => path || "-" },
-  { title: "FINDING", value: ({ message }) => message },
-];
 
 /** `lormas egg import`. */
 export function addEggImport(group: Command, context: CliContext): void {
@@ -101,9 +88,9 @@ async function* onlyOne(texts: AsyncGenerator<EggText>): AsyncGenerator<EggText>
 function outcomeLines(outcomes: readonly Outcome[], options: ImportOptions, columns: number | undefined): string[] {
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && "answer" in only) {
-    const { egg, format, syntax, findings } = only.answer;
+    const { egg, format, syntax, changes, findings } = only.answer;
     const head = `${egg?.id ?? ""} ${verb(only.answer, options)} from ${format} (${syntax}) into ${egg?.category ?? ""}`;
-    return [plainText(head), ...tableLines(findingColumns, findings, columns)];
+    return [plainText(head), ...changeLines(changes, columns), ...findingLines(findings, columns)];
   }
   const count = (outcome: Outcome, level: EggFindingLevel): string =>
     "answer" in outcome ? String(outcome.answer.findings.filter((finding) => finding.level === level).length) : "-";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { EggService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import { type CreateEggRequest, EggService, type UpdateEggRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { CliContext } from "../cli-context.ts";
@@ -17,20 +17,24 @@ import { addEggCommands } from "./egg.ts";
 let directory: string;
 let asked: { content: string; dryRun: boolean; replace: boolean; category: string; id: string }[];
 let removed: string[];
+let sent: (CreateEggRequest | UpdateEggRequest)[];
+let filters: string[];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "lormas-egg-"));
   asked = [];
   removed = [];
+  sent = [];
+  filters = [];
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
+const finding = { level: EggFindingLevel.NOT_USED, path: "config.stop", message: "kept, not used yet" };
 const transport = createRouterTransport(({ service }) => {
   service(EggService, {
     importEgg({ content, dryRun, replace, category, id }) {
       asked.push({ content, dryRun, replace, category, id });
       if (content === "taken") throw new ConnectError("There is an egg already.", Code.AlreadyExists);
       if (content === "denied") throw new ConnectError("You may not.", Code.PermissionDenied);
-      const finding = { level: EggFindingLevel.NOT_USED, path: "config.stop", message: "kept, not used yet" };
       return { egg: { id: content, category: "Imported" }, format: "ptdl_v2", syntax: "json", findings: [finding] };
     },
     exportEgg: ({ id, format }) => ({
@@ -39,6 +43,23 @@ const transport = createRouterTransport(({ service }) => {
       syntax: "json",
       extraFields: format === "ptdl_v1" ? ["images"] : [],
     }),
+    createEgg(request) {
+      sent.push(request);
+      return { egg: { id: request.id || "made", category: request.egg?.category ?? "" }, findings: [finding] };
+    },
+    updateEgg(request) {
+      sent.push(request);
+      const changes = [
+        { path: "description", before: "old", after: "new" },
+        { path: "tty", after: "true" },
+      ];
+      return { egg: { id: request.id }, changes };
+    },
+    listEggs({ filter }) {
+      filters.push(filter);
+      return { eggs: [{ id: "paper", name: "Paper", category: "Games" }] };
+    },
+    listEggCategories: () => ({ categories: [{ id: "games", name: "Games", eggCount: 2 }] }),
     deleteEgg({ id }) {
       removed.push(id);
       return {};
@@ -160,4 +181,69 @@ test("an export is printed or written to a file, and says what its format has no
 test("an egg is removed by its id", async () => {
   expect((await egg("rm", "paper")).out).toEqual(["paper is removed"]);
   expect(removed).toEqual(["paper"]);
+});
+
+test("an egg is made of flags and a file, where flags win", async () => {
+  const draft = { description: "from the file", variables: [{ name: "MAP", userEditable: false }], version: "3" };
+  const path = file("draft.json", JSON.stringify(draft));
+  const flags = ["--category", "Games", "--image", "Box=box:1", "--image", "box:2", "--startup", "docker=run -x=1"];
+  const { out, failure } = await egg("create", "My Egg", "-f", path, "--egg-version", "4", ...flags);
+  expect(failure).toBeNull();
+  expect(out).toEqual([
+    "made is made, in Games",
+    "LEVEL     WHERE        FINDING",
+    "not used  config.stop  kept, not used yet",
+  ]);
+  expect(sent).toMatchObject([
+    {
+      egg: {
+        name: "My Egg",
+        description: "from the file",
+        version: "4",
+        images: [
+          { name: "Box", image: "box:1" },
+          { name: "", image: "box:2" },
+        ],
+        startup: { docker: "run -x=1" },
+        variables: [{ name: "MAP", userEditable: false }],
+      },
+    },
+  ]);
+});
+
+test("an edit sets what is given alone, of a panel its parts, and shows what has changed", async () => {
+  const path = file("draft.json", JSON.stringify({ stopSignal: "SIGINT", panel: { configFiles: [] }, health: null }));
+  const { out, failure } = await egg("edit", "paper", "--description", "new", "--etag", "e1", "-f", path);
+  expect(failure).toBeNull();
+  expect(sent).toMatchObject([
+    { id: "paper", etag: "e1", updateMask: ["stop_signal", "panel.config_files", "health", "description"] },
+  ]);
+  expect(out.map((line) => line.split(/ {2,}/))).toEqual([
+    ["paper is changed"],
+    ["FIELD", "NOW", "AFTERWARDS"],
+    ["description", "old", "new"],
+    ["tty", "-", "true"],
+  ]);
+  const tried = await egg("edit", "paper", "--description", "new", "--dry-run");
+  expect([tried.out[0], sent.pop()?.validateOnly]).toEqual(["paper would be changed", true]);
+  const nothing = await egg("edit", "paper");
+  expect([nothing.failure?.code, sent.length]).toEqual([2, 1]);
+  expect((await egg("edit", "paper", "-f", file("b.json", '{"colour":"red"}'))).failure?.message).toContain("colour");
+  expect((await egg("edit", "paper", "-f", file("c.json", "[]"))).failure?.message).toContain("no object");
+  expect((await egg("edit", "paper", "--startup", "run")).failure?.message).toContain("has no name");
+});
+
+test("eggs are listed by category, by its id or name, and categories with how many are in each", async () => {
+  expect((await egg("ls", "--category", "Games", "--filter", "built_in = false")).failure).toBeNull();
+  expect(filters).toEqual(["category = games AND built_in = false"]);
+  expect((await egg("categories")).out.map((line) => line.split(/ {2,}/))).toEqual([
+    ["CATEGORY", "NAME", "EGGS"],
+    ["games", "Games", "2"],
+  ]);
+  const { failure } = await egg("ls", "--category", "Cards");
+  expect([failure?.code, failure?.message, failure?.nextStep]).toEqual([
+    3,
+    "there is no category Cards",
+    "there are: Games",
+  ]);
 });

@@ -135,7 +135,12 @@ test("an egg is replaced only when asked; what was made of it stays as it was", 
   expect(await refusal(eggs.importEgg({ content: changed }))).toBe(
     'name_taken id: There is an egg "changing" already.',
   );
-  expect((await eggs.importEgg({ content: changed, replace: true })).replaced).toBe(true);
+  const seen = await eggs.importEgg({ content: changed, replace: true, dryRun: true });
+  expect(seen.changes).toContainEqual(
+    expect.objectContaining({ path: "image", before: "busybox:1.37", after: "new:1" }),
+  );
+  const done = await eggs.importEgg({ content: changed, replace: true, etag: seen.replacedEtag });
+  expect(done).toMatchObject({ replaced: true, changes: seen.changes });
   expect((await eggs.getEgg({ id: "changing" })).egg?.image).toBe("new:1");
   expect((await eggs.exportEgg({ id: "changing" })).content).toBe(changed);
   expect(await specOf("changing-1")).toEqual(before);
@@ -205,6 +210,169 @@ test("definitions of earlier versions, and eggs without an image, still read; th
   expect(await refusal(containers.createContainer({ name: "none-1", eggId: "imageless" }))).toMatch(
     /^invalid_argument egg_id: .*names no image/,
   );
+});
+
+const draft = {
+  name: "Hand Made",
+  category: "Workshop",
+  images: [{ name: "Box", image: "busybox:1.36" }],
+  startup: { docker: "exec serve --on 8080 --say {{GREETING}}" },
+  variables: [{ name: "GREETING", defaultValue: "hi", rules: ["required", "max:9"] }],
+  ports: [{ name: "http", containerPort: 8080, protocol: "tcp" }],
+  health: { kind: "http", port: "http" },
+};
+
+test("an egg that is made by hand is held against an import's rules, makes a container, and is listed in its category", async () => {
+  const { egg, findings } = await eggs.createEgg({ egg: draft });
+  expect(findings).toEqual([]);
+  expect(egg).toMatchObject({
+    id: "hand-made",
+    category: "Workshop",
+    categoryId: "workshop",
+    version: "1",
+    builtIn: false,
+  });
+  expect(egg).toMatchObject({
+    image: "busybox:1.36",
+    stopSignal: "SIGTERM",
+    stopGraceMs: 30_000,
+    startBudgetMs: 10_000,
+  });
+  expect(egg?.variables).toMatchObject([{ name: "GREETING", required: true, userViewable: true, userEditable: true }]);
+  expect((await eggs.getEgg({ id: "hand-made" })).egg).toEqual(egg);
+  await containers.createContainer({ name: "hand-1", eggId: "hand-made", environment: { GREETING: "hello" } });
+  expect(await specOf("hand-1")).toMatchObject({ env: { GREETING: "hello" }, health: { kind: "http", path: "/" } });
+  const { content } = await eggs.exportEgg({ id: "hand-made" });
+  const copy = await eggs.importEgg({ content, id: "hand-copy" });
+  expect(copy.egg).toEqual({ ...egg, id: "hand-copy", etag: copy.egg?.etag });
+  const listed = async (filter: string) => (await eggs.listEggs({ filter })).eggs.map(({ id }) => id);
+  expect(await listed("category = workshop")).toEqual(["hand-copy", "hand-made"]);
+  expect(await listed('category_name = "Workshop" AND id != hand-copy AND built_in = false')).toEqual(["hand-made"]);
+  expect(await refusal(eggs.listEggs({ filter: "colour = red" }))).toMatch(/^invalid_argument filter: /);
+  const { categories } = await eggs.listEggCategories({});
+  expect(categories).toEqual((await eggs.listEggs({})).categories);
+  expect(categories.find(({ id }) => id === "workshop")).toMatchObject({ name: "Workshop", eggCount: 2 });
+  const first = await eggs.listEggCategories({ pageSize: 1 });
+  const next = await eggs.listEggCategories({ pageSize: 1_000, pageToken: first.nextPageToken });
+  expect([...first.categories, ...next.categories]).toEqual(categories);
+  await eggs.deleteEgg({ id: "hand-copy" });
+});
+
+test("what an import would refuse is refused of an egg by hand, with its field, and nothing comes of it", async () => {
+  const of = (changes: object, id = "") => refusal(eggs.createEgg({ id, egg: { ...draft, name: "Bad", ...changes } }));
+  expect(await of({ name: " " })).toMatch(/^invalid_argument egg.name: /);
+  expect(await of({ category: "" })).toMatch(/^invalid_argument egg.category: /);
+  expect(await of({ startup: {} })).toMatch(/^invalid_argument egg.startup: /);
+  expect(await of({ startup: { podman: "x" } })).toMatch(/^invalid_argument egg.startup/);
+  expect(await of({ panel: { startupCommands: [{ name: "A", command: "x" }] } })).toMatch(
+    /^invalid_argument egg.startup: /,
+  );
+  expect(await of({ startup: {}, panel: { author: "ann" } })).toMatch(/^invalid_argument egg.panel.startup_commands: /);
+  expect(await of({ description: "a\0b" })).toMatch(/^invalid_argument egg.description: .*NUL/);
+  expect(await of({ constraints: ["zone ~ a"] })).toMatch(/^invalid_argument egg.constraints: /);
+  expect(await of({ volumes: [{ name: "a", path: "/a/../b", kind: "local" }] })).toMatch(
+    /^invalid_argument egg.volumes.0.path: /,
+  );
+  expect(await of({ ports: [draft.ports[0], draft.ports[0]] })).toMatch(
+    /^invalid_argument egg.ports: .*"http" is there twice/,
+  );
+  expect(await of({}, "hand-made")).toMatch(/^name_taken id: /);
+  expect(await of({}, "Bad Id")).toMatch(/^invalid_argument id: /);
+  expect(await refusal(eggs.getEgg({ id: "bad" }))).toMatch(/^not_found /);
+});
+
+test("an egg that is changed by hand says the new in its own text, and leaves what was made of it", async () => {
+  await eggs.importEgg({ content: world("Mended"), category: "Short Shelf" });
+  await containers.createContainer({ name: "mended-1", eggId: "mended" });
+  const before = await specOf("mended-1");
+  const { egg: seen } = await eggs.getEgg({ id: "mended" });
+  const etag = seen?.etag ?? "";
+  const panel = { done: ["is up"], startupCommands: [{ name: "Default", command: "run {{GREETING}}" }] };
+  const changed = await eggs.updateEgg({
+    id: "mended",
+    etag,
+    egg: { description: "Mended.", category: "Games", panel, stopSignal: "SIGINT" },
+    updateMask: ["description", "category", "panel.done", "panel.startupCommands", "stop_command", "stopSignal"],
+  });
+  expect(changed.egg).toMatchObject({
+    description: "Mended.",
+    category: "Games",
+    image: "busybox:1.37",
+    stopCommand: "",
+  });
+  expect(changed.changes).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ path: "description", after: "Mended." }),
+      expect.objectContaining({ path: "categoryId", before: "short-shelf", after: "games" }),
+      expect.objectContaining({ path: "panel.done[0]", before: "on", after: "is up" }),
+      expect.objectContaining({ path: "panel.stop", before: "stop", after: "^C" }),
+    ]),
+  );
+  expect((await eggs.listEggCategories({})).categories.map(({ id }) => id)).not.toContain("short-shelf");
+  expect(JSON.parse((await eggs.exportEgg({ id: "mended" })).content)).toMatchObject({
+    description: "Mended.",
+    startup: "run {{GREETING}}",
+    config: { stop: "^C" },
+    variables: [{ mine: 1 }, {}],
+  });
+  expect(await specOf("mended-1")).toEqual(before);
+  await containers.createContainer({ name: "mended-2", eggId: "mended" });
+  expect(await specOf("mended-2")).toMatchObject({ stop: { signal: "SIGINT" }, env: { STARTUP: "run {{GREETING}}" } });
+  const stale = eggs.updateEgg({ id: "mended", etag, egg: { description: "Old." }, updateMask: ["description"] });
+  expect(await refusal(stale)).toMatch(/^etag_mismatch etag: /);
+  expect((await eggs.getEgg({ id: "mended" })).egg).toEqual(changed.egg);
+  const of = (id: string, egg: object, updateMask: string[]) => refusal(eggs.updateEgg({ id, egg, updateMask }));
+  expect(await of("hello-http", { name: "Mine" }, ["name"])).toMatch(/^egg_built_in id: /);
+  expect(await of("no-such", { name: "Mine" }, ["name"])).toMatch(/^not_found id: /);
+  expect(await of("mended", { name: "Mine" }, ["colour"])).toMatch(/^invalid_argument update_mask/);
+  expect(await of("mended", {}, ["name"])).toMatch(/^invalid_argument egg.name: /);
+  expect(await of("mended", { startup: { docker: "x" } }, ["startup"])).toMatch(/^invalid_argument egg.startup: /);
+  expect(await of("hand-made", { panel }, ["panel.done"])).toMatch(/^invalid_argument egg.panel: .*none of a panel's/);
+});
+
+test("over REST an egg is made, changed as a whole, and becomes one that runs as a panel's", async () => {
+  const made = await rest("POST", "/api/v1/eggs", { id: "by-rest", egg: draft });
+  expect([made.status, made.body]).toMatchObject([200, { egg: { id: "by-rest", runtimes: ["docker"] } }]);
+  const panel = {
+    startupCommands: [{ name: "Default", command: "run" }],
+    done: ["up"],
+    install: { script: "true", image: "alpine:3" },
+    configFiles: [
+      {
+        path: "a.yml",
+        parser: "yaml",
+        values: [
+          { match: "on", flag: true },
+          { match: "x", ifValue: "1", text: "2" },
+        ],
+      },
+    ],
+  };
+  const { startup, ports, health, ...rest_ } = draft;
+  const { status, body } = await rest("PATCH", "/api/v1/eggs/by-rest", { egg: { ...rest_, panel } });
+  expect([status, body]).toMatchObject([
+    200,
+    {
+      egg: {
+        panel: {
+          done: ["up"],
+          installImage: "alpine:3",
+          configFiles: [{ path: "a.yml", parser: "yaml", replacements: 2 }],
+        },
+        ports: [{ name: "game" }, { name: "game-udp" }],
+        volumes: [{ path: "/home/container" }],
+        startBudgetMs: 300_000,
+      },
+    },
+  ]);
+  await containers.createContainer({ name: "by-rest-1", eggId: "by-rest" });
+  expect(await specOf("by-rest-1")).toMatchObject({
+    env: { STARTUP: "run", SERVER_PORT: "25565" },
+    equipment: { readyLines: ["up"], install: { script: "true", entrypoint: "sh" } },
+  });
+  expect((await rest("GET", "/api/v1/egg-categories")).body).toMatchObject({
+    categories: expect.arrayContaining([expect.objectContaining({ id: "workshop" })]),
+  });
 });
 
 test("operators bring eggs in, developers export them, viewers see them", async () => {

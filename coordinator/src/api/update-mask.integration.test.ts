@@ -1,4 +1,5 @@
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
+import { EggDraftSchema } from "@lormas/gen/lormas/api/v1/egg_draft_pb.ts";
 import {
   ContainerType,
   ErrorDetailSchema,
@@ -9,6 +10,7 @@ import {
   AccessService,
   ClusterService,
   ContainerService,
+  EggService,
   NodeService,
   UpdateClusterRequestSchema,
   UpdateContainerRequestSchema,
@@ -26,6 +28,7 @@ let containers: Client<typeof ContainerService>;
 let clusters: Client<typeof ClusterService>;
 let nodes: Client<typeof NodeService>;
 let access: Client<typeof AccessService>;
+let eggs: Client<typeof EggService>;
 
 // One fleet for all: each test has things of its own.
 beforeAll(async () => {
@@ -35,6 +38,7 @@ beforeAll(async () => {
   clusters = createClient(ClusterService, plane.transport);
   nodes = createClient(NodeService, plane.transport);
   access = createClient(AccessService, plane.transport);
+  eggs = createClient(EggService, plane.transport);
   await containers.createContainer({
     ...{ name: "web", eggId: "hello-http", type: ContainerType.HA, preferredCluster: "local", createStopped: true },
     ...{ restartPriority: RestartPriority.HIGH, crashesBeforeMove: 5, allowDataLoss: true },
@@ -60,6 +64,7 @@ test.each([
   ["container", UpdateContainerRequestSchema, () => containers.updateContainer({ id: "web", updateMask: ["nmae"] })],
   ["cluster", UpdateClusterRequestSchema, () => clusters.updateCluster({ id: "hall-2", updateMask: ["nmae"] })],
   ["node", UpdateNodeRequestSchema, () => nodes.updateNode({ id: "node-1", updateMask: ["nmae"] })],
+  ["egg", EggDraftSchema, () => eggs.updateEgg({ id: "hello-http", egg: {}, updateMask: ["nmae"] })],
   ["role", UpdateRoleRequestSchema, () => access.updateRole({ name: "crew", updateMask: ["nmae"] })],
 ] as const)(
   "the mask of an update of a %s may name each of its fields, and is told which where it names another",

@@ -112,6 +112,19 @@ const CASES: Readonly<Record<string, Case>> = {
     request: { id: "never-served" },
     refused: [{ id: "node-2" }, "node_not_dead"],
   },
+  "EggService/CreateEgg": {
+    request: { egg: { name: "By Hand", category: "Handwork", startup: { exec: "serve" }, health: { kind: "tcp" } } },
+    refused: [{ id: "hello-http", egg: { name: "Taken", category: "Web", startup: { exec: "x" } } }, "egg_built_in"],
+  },
+  "EggService/UpdateEgg": {
+    prepare: () => importEgg("edited"),
+    request: {
+      id: "edited",
+      egg: { description: "Anew.", category: "Elsewhere" },
+      updateMask: ["description", "category"],
+    },
+    refused: [{ id: "edited", egg: { startup: {} }, updateMask: ["startup"] }, "invalid_argument"],
+  },
   "EggService/DeleteEgg": {
     prepare: () => importEgg("unused"),
     request: { id: "unused" },

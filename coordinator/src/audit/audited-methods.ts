@@ -50,6 +50,8 @@ const AUDITED: Readonly<Record<string, Readonly<Record<string, AuditedMethod>>>>
   "lormas.api.v1.EggService": {
     // Of one whose id follows from its name it is known afterwards whether it replaced another.
     ImportEgg: changed("egg", "id"),
+    CreateEgg: created("egg", "id"),
+    UpdateEgg: changed("egg", "id"),
     DeleteEgg: removed("egg", "id"),
   },
   "lormas.api.v1.ContainerService": {

@@ -23,6 +23,12 @@ export type PanelFacts = {
   readonly install: InstallScript | null;
 };
 
+/** Of a panel's egg that says nothing. */
+export const NO_PANEL_FACTS: PanelFacts = {
+  ...{ author: "", uuid: "", exportedAt: "", updateUrl: "", tags: [], features: [], fileDenylist: [] },
+  ...{ startupCommands: [], configFiles: [], done: [], stop: "", install: null },
+};
+
 export type StartupCommand = { readonly name: string; readonly command: string };
 
 export type InstallScript = {

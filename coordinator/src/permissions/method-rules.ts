@@ -65,6 +65,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Ruled>>>> = {
   },
   "lormas.api.v1.EggService": {
     ListEggs: ["egg:view", "anywhere"],
+    ListEggCategories: ["egg:view", "anywhere"],
+    // What both do an import could do as well.
+    CreateEgg: "egg:import",
+    UpdateEgg: "egg:import",
     GetEgg: ["egg:view", "anywhere"],
     ExportEgg: ["egg:export", "anywhere"],
     ImportEgg: "egg:import",

@@ -24,7 +24,7 @@ export const PERMISSIONS = {
   "container:view": "see containers",
   "egg:delete": "remove eggs that nobody uses",
   "egg:export": "write eggs out for other panels",
-  "egg:import": "bring eggs in, and replace them",
+  "egg:import": "bring eggs in, make, change and replace them",
   // Not of "container:…": whoever holds "container:*" for one container is whom its egg keeps these from.
   "egg:variable:override": "set variables that eggs keep from users, and see the defaults that they hide",
   "egg:view": "see eggs",

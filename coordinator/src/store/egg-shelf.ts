@@ -1,3 +1,4 @@
+import type { EntityManager } from "@mikro-orm/postgresql";
 import { Refusal } from "../domain/refusal.ts";
 import type { EggDefinition } from "../eggs/egg-definition.ts";
 import type { EggOrigin } from "../eggs/egg-origin.ts";
@@ -20,6 +21,9 @@ export type NewEgg = {
   readonly categoryName: string;
 };
 
+/** An egg that another one has taken the place of, or would. */
+export type ReplacedEgg = { readonly definition: EggDefinition; readonly etag: string };
+
 /** Stands for an egg as it was stored last. */
 export function eggEtag({ id, updatedAt }: { readonly id: string; readonly updatedAt: Date }): string {
   return etagOf([id, updatedAt.getTime()]);
@@ -36,36 +40,78 @@ export class EggShelf {
   }
 
   /**
-   * Stores an egg and answers its etag; with `dryRun` only says what would come of it, and there is none. Refusals: name_taken (the id, without `replace`), egg_built_in,
-   * invalid_argument (EGGS_MAX are there), etag_mismatch (`etag` is not empty, and not that of an egg that is there). Of two imports of one id at once the second one sees the first.
+   * Stores an egg and answers its etag, and what was there before; with `dryRun` only says what would come of it, and there is none.
+   * Refusals: name_taken (the id, without `replace`), egg_built_in, invalid_argument (EGGS_MAX are there), etag_mismatch (`etag`
+   * is not empty, and not that of an egg that is there). Of two imports of one id at once the second one sees the first.
    */
   put(
     egg: NewEgg,
     how: { readonly replace: boolean; readonly dryRun: boolean; readonly etag: string },
-  ): Promise<{ readonly replaced: boolean; readonly etag: string }> {
+  ): Promise<{ readonly replaced: ReplacedEgg | null; readonly etag: string }> {
     const { definition, origin, categoryName } = egg;
-    const { id, categoryId } = definition;
+    const { id } = definition;
     return this.#orm.em.fork().transactional(async (em) => {
       if (!how.dryRun) await em.execute("lock table egg in share row exclusive mode");
-      const there = await em.findOne(EggEntity, { id }, { fields: ["id", "builtIn", "updatedAt"] });
+      const there = await em.findOne(EggEntity, { id }, { disableIdentityMap: true });
       if (there?.builtIn) throw builtIn(id);
       refuseStale(how.etag, there === null ? "none" : eggEtag(there), `egg ${id}`);
+      const replaced = there === null ? null : { definition: there.definition, etag: eggEtag(there) };
       if (there !== null && !how.replace) {
         const message = `There is an egg "${id}" already.`;
-        throw new Refusal("name_taken", message, "Import it with replace, or under another id.", { field: "id" });
+        throw new Refusal(
+          "name_taken",
+          message,
+          "Take another id, or replace that one: import with replace, or update it.",
+          { field: "id" },
+        );
       }
       if (there === null && (await em.count(EggEntity)) >= EGGS_MAX) {
         throw new Refusal("invalid_argument", `There are ${EGGS_MAX} eggs already.`, "Remove eggs that nobody uses.");
       }
-      if (how.dryRun) return { replaced: there !== null, etag: "" };
-      const updatedAt = new Date(this.#clock.wallMs());
-      // A category that is there keeps its name.
-      await em.upsert(CategoryEntity, { id: categoryId, name: categoryName }, { onConflictAction: "ignore" });
-      await em.upsert(EggEntity, rowOf(definition, { builtIn: false, updatedAt }));
+      if (how.dryRun) return { replaced, etag: "" };
+      const etag = await this.#store(em, { definition, categoryName }, there);
       await em.nativeDelete(EggOriginEntity, { eggId: id });
       if (origin !== null) await em.insert(EggOriginEntity, { eggId: id, ...origin });
-      return { replaced: there !== null, etag: eggEtag({ id, updatedAt }) };
+      return { replaced, etag };
     });
+  }
+
+  /**
+   * Stores what `edit` makes of an egg, with the document that it came from as it was. `edit` decides alone, on what is there while nothing
+   * else changes it; what it throws has changed nothing. With `validateOnly` all of it is taken back, and there is no etag. Refusals: not_found, egg_built_in, etag_mismatch.
+   */
+  edit(
+    id: string,
+    { etag, validateOnly }: { readonly etag: string; readonly validateOnly: boolean },
+    edit: (before: EggDefinition) => Omit<NewEgg, "origin">,
+  ): Promise<{ readonly before: EggDefinition; readonly after: EggDefinition; readonly etag: string }> {
+    return droppableTransaction(this.#orm, validateOnly, async (em) => {
+      await em.execute("lock table egg in share row exclusive mode");
+      const there = await em.findOne(EggEntity, { id }, { disableIdentityMap: true });
+      if (there === null) throw noEgg(id);
+      if (there.builtIn) throw builtIn(id);
+      refuseStale(etag, eggEtag(there), `egg ${id}`);
+      const before = there.definition;
+      const egg = edit(before);
+      const stored = await this.#store(em, egg, there);
+      return { before, after: egg.definition, etag: validateOnly ? "" : stored };
+    });
+  }
+
+  /** Answers the new etag, which is another one than before. A category that nothing is left in is gone. */
+  async #store(
+    em: EntityManager,
+    { definition, categoryName }: Omit<NewEgg, "origin">,
+    there: { readonly categoryId: string; readonly updatedAt: Date } | null,
+  ): Promise<string> {
+    const { id, categoryId } = definition;
+    const former = there?.categoryId ?? categoryId;
+    const updatedAt = new Date(Math.max(this.#clock.wallMs(), (there?.updatedAt.getTime() ?? 0) + 1));
+    // A category that is there keeps its name.
+    await em.upsert(CategoryEntity, { id: categoryId, name: categoryName }, { onConflictAction: "ignore" });
+    await em.upsert(EggEntity, rowOf(definition, { builtIn: false, updatedAt }));
+    if (former !== categoryId) await forgetEmpty(em, former);
+    return eggEtag({ id, updatedAt });
   }
 
   /** The document that an egg came from; null for one that came from none. */
@@ -85,10 +131,7 @@ export class EggShelf {
     await droppableTransaction(this.#orm, validateOnly, async (em) => {
       await em.execute("lock table egg in share row exclusive mode");
       const egg = await em.findOne(EggEntity, { id }, { fields: ["id", "builtIn", "categoryId", "updatedAt"] });
-      if (egg === null) {
-        const nextStep = "List the eggs and use one of their ids.";
-        throw new Refusal("not_found", `There is no egg "${id}".`, nextStep, { field: "id" });
-      }
+      if (egg === null) throw noEgg(id);
       if (egg.builtIn) throw builtIn(id);
       refuseStale(etag, eggEtag(egg), `egg ${id}`);
       const users = await em.find(
@@ -104,10 +147,19 @@ export class EggShelf {
       }
       await em.nativeDelete(EggOriginEntity, { eggId: id });
       await em.nativeDelete(EggEntity, { id });
-      const { categoryId } = egg;
-      if ((await em.count(EggEntity, { categoryId })) === 0) await em.nativeDelete(CategoryEntity, { id: categoryId });
+      await forgetEmpty(em, egg.categoryId);
     });
   }
+}
+
+/** Removes a category that no egg is in. */
+async function forgetEmpty(em: EntityManager, categoryId: string): Promise<void> {
+  if ((await em.count(EggEntity, { categoryId })) === 0) await em.nativeDelete(CategoryEntity, { id: categoryId });
+}
+
+function noEgg(id: string): Refusal {
+  const nextStep = "List the eggs and use one of their ids.";
+  return new Refusal("not_found", `There is no egg "${id}".`, nextStep, { field: "id" });
 }
 
 function builtIn(id: string): Refusal {

@@ -291,10 +291,10 @@ export class FleetStock {
       await this.#fleet.settle();
     });
     // One that has something to install, and rests.
-    const eggs = (await this.#call.eggs.listEggs({ pageSize: 1_000 })).eggs.filter(({ builtIn }) => !builtIn);
+    const { eggs } = await this.#call.eggs.listEggs({ pageSize: 1_000, filter: "built_in = false" });
     const rests = ({ eggId, status }: Container): boolean =>
       status === ContainerStatus.STOPPED && eggs.some(({ id }) => id === eggId);
-    const [egg] = eggs;
+    const egg = eggs.find(({ panel }) => (panel?.installScriptBytes ?? 0) > 0);
     if (egg === undefined || containers.some(rests)) return;
     const wish = { name: this.#name(), eggId: egg.id, type: ContainerType.HA };
     const made = await refusable(this.#call.containers.createContainer(wish));

@@ -41,6 +41,7 @@ export type PoolName =
   | "sequence"
   | "server"
   | "session"
+  | "shelf"
   | "silentNode"
   | "suspendedCluster"
   | "target"
@@ -62,6 +63,7 @@ const IDS: Readonly<Record<string, PoolName>> = {
 /** Of methods whose fields name what few things are; null: a new one. */
 const METHOD_FIELDS: Readonly<Record<string, PoolName | null>> = {
   "ApproveNode.id": "waitingNode",
+  "CreateEgg.id": null,
   "CreateUser.email": "newEmail",
   "DeleteCluster.id": "madeCluster",
   "DeleteEgg.id": "madeEgg",
@@ -83,7 +85,15 @@ const METHOD_FIELDS: Readonly<Record<string, PoolName | null>> = {
   "SetRegistry.server": "server",
   "TestRegistry.server": "registry",
   "UncordonNode.id": "idleNode",
+  "UpdateEgg.id": "madeEgg",
   "UpdateRole.name": "madeRole",
+};
+/** Of messages inside requests. */
+const MESSAGE_FIELDS: Readonly<Record<string, PoolName | null>> = {
+  // Every egg has one, and any text is an image's reference.
+  "EggDraft.category": "shelf",
+  "EggImage.image": null,
+  "EggInstallScript.image": null,
 };
 const FIELDS: Readonly<Record<string, PoolName>> = {
   after: "sequence",
@@ -144,6 +154,8 @@ export function poolOf(service: string, method: string, field: DescField): PoolN
   const only = METHOD_FIELDS[`${method}.${field.name}`];
   // Not of a message inside the request.
   if (only !== undefined && field.parent.name === `${method}Request`) return only;
+  const inside = MESSAGE_FIELDS[`${field.parent.name}.${field.name}`];
+  if (inside !== undefined) return inside;
   return field.name === "id" ? (IDS[service] ?? null) : (FIELDS[field.name] ?? null);
 }
 
@@ -154,6 +166,7 @@ export class KnownThings {
     ["profile", ["lan", "fast", "default", "large", "patient"]],
     ["eggText", [...["One", "Two", "Three", "Four"].map((name) => eggText(`Fuzz ${name}`)), "{}"]],
     ["category", ["", "web", "game"]],
+    ["shelf", ["web", "game", "Made By Hand"]],
     ["variable", ["GREETING"]],
     ["constraint", ["zone!=nowhere", "zone not in (east, west)", "gpu not exists", "zone not in (a)", "disk="]],
     ["architecture", ["amd64", "x86_64", "arm64", "amd64"]],

@@ -26,6 +26,8 @@ const SANE_PER_BROKEN = 19;
 /** Messages inside messages; the API's own are at most so deep. */
 const DEPTH_MAX = 4;
 const SANE_TEXT_MAX = 40;
+/** A message inside a request that has more fields than this has fewer of them given: of so many one would be broken in each. */
+const GIVEN_INSIDE = 8;
 const UINT32_MAX = 0xffff_ffff;
 const UINT64_MAX = (1n << 64n) - 1n;
 
@@ -68,6 +70,7 @@ const EITHER: Readonly<Record<string, readonly [string, string]>> = {
   "lormas.api.v1.UngrantRoleRequest": ["cluster", "container"],
   "lormas.api.v1.GrantWish": ["cluster", "container"],
   "lormas.api.v1.CanIRequest": ["cluster", "container"],
+  "lormas.api.v1.EggDraft": ["startup", "panel"],
 };
 /** What names other fields of its request, and those that it never names. */
 const MASK = "update_mask";
@@ -81,11 +84,13 @@ const OWN_FIGURES = { profile: "custom", intervalMs: 500, leaseMs: 10_000 };
  */
 export function requestArbitrary(message: DescMessage, poolOf: PoolOf, depth = 0): fc.Arbitrary<RequestInit> {
   if (depth > DEPTH_MAX) return fc.constant({});
+  const spared = depth === 0 ? 0 : Math.max(0, message.fields.length - GIVEN_INSIDE);
   const fields = message.fields.map((field) => {
     const given = valueArbitrary(field, poolOf, depth);
+    const absent = { arbitrary: fc.constant(undefined), weight: 1 + spared };
     return [
       field.localName,
-      isNeeded(field) ? rarely(given, fc.constant(undefined)) : fc.option(given, { nil: undefined, freq: 2 }),
+      isNeeded(field) ? rarely(given, fc.constant(undefined)) : fc.oneof({ arbitrary: given, weight: 2 }, absent),
     ] as const;
   });
   const request = fc.record(Object.fromEntries(fields)).map(withoutAbsent).map(inOrder);
@@ -96,7 +101,10 @@ export function requestArbitrary(message: DescMessage, poolOf: PoolOf, depth = 0
   const either = EITHER[message.typeName];
   if (either === undefined) return request;
   const left = rarely(fc.boolean(), fc.constant(null));
-  return fc.tuple(request, left).map(([made, first]) => (first === null ? made : without(made, either[first ? 0 : 1])));
+  const bothGiven = (made: RequestInit): boolean => either.every((name) => made[name] !== undefined);
+  return fc
+    .tuple(request, left)
+    .map(([made, first]) => (first === null || !bothGiven(made) ? made : without(made, either[first ? 0 : 1])));
 }
 
 /** Whether a request without the field says nothing; others are given as often as not. */
@@ -104,6 +112,7 @@ function isNeeded(field: DescField): boolean {
   const rules = rulesOf(field);
   if (rules?.required) return true;
   if (rules?.type.case === "repeated") return rules.type.value.minItems > 0n;
+  if (rules?.type.case === "map") return rules.type.value.minPairs > 0n;
   if (field.proto.proto3Optional) return false;
   return rules?.type.case === "string" || (rules?.type.case === "uint32" && uint32Range(rules)[0] > 0);
 }
@@ -132,13 +141,18 @@ function valueArbitrary(field: DescField, poolOf: PoolOf, depth: number): fc.Arb
       const { keys, values } = mapRules(field);
       const key = rarely(pool === null ? saneText(keys) : references(pool), text(0, SANE_TEXT_MAX));
       // A reference cannot be a key of an object before it is resolved.
-      return fc.array(fc.tuple(key, scalarArbitrary(field, field.scalar, null, values)), { maxLength: 2 });
+      const minLength = isNeeded(field) ? 1 : 0;
+      return fc.array(fc.tuple(key, scalarArbitrary(field, field.scalar, null, values)), { minLength, maxLength: 2 });
     }
   }
 }
 
 function maskedNames({ parent }: DescField): fc.Arbitrary<string> {
-  return fc.constantFrom(...parent.fields.map(({ name }) => name).filter((name) => !UNMASKED.has(name)));
+  const own = parent.fields.filter(({ name }) => !UNMASKED.has(name));
+  const [only] = own;
+  // Of an update of the one thing that it holds, that one's.
+  const fields = own.length === 1 && only?.fieldKind === "message" ? only.message.fields : own;
+  return fc.constantFrom(...fields.map(({ name }) => name));
 }
 
 function scalarArbitrary(

@@ -18,7 +18,7 @@ import { type Concerned, demand } from "../demand-permission.ts";
 import { confinedTo, mustSee } from "../sight.ts";
 import { carryOut } from "./carry-out.ts";
 import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
-import { noSuchEgg } from "./egg-service.ts";
+import { noSuchEgg } from "./egg-lookup.ts";
 import { givenEnvironment } from "./given-environment.ts";
 import { heldQuotas } from "./held-quotas.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";

@@ -22,7 +22,7 @@ import { type Maskable, unmasked } from "../field-mask.ts";
 import { confinedTo, mustSee } from "../sight.ts";
 import { carryOut } from "./carry-out.ts";
 import { refusalOf, restartPriority, wantedDemands, wantedResources } from "./container-wish.ts";
-import { noSuchEgg } from "./egg-service.ts";
+import { noSuchEgg } from "./egg-lookup.ts";
 import { type GivenEnvironment, givenEnvironment, openEnvironment } from "./given-environment.ts";
 import { heldQuotas } from "./held-quotas.ts";
 import { withoutForeignNames } from "./n-plus-one-words.ts";

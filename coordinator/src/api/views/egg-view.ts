@@ -1,6 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { EggPanelFactsSchema, EggSchema, EggVariableSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import type {
+  EggChangeSchema,
+  EggPanelFactsSchema,
+  EggSchema,
+  EggVariableSchema,
+} from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import type { HealthCheckSpec } from "../../domain/workload.ts";
+import { eggChanges } from "../../eggs/egg-changes.ts";
 import type { EggDefinition, EggVariable } from "../../eggs/egg-definition.ts";
 import { stopOf } from "../../eggs/interchange/stop-signal.ts";
 import type { PanelFacts } from "../../eggs/panel-facts.ts";
@@ -50,6 +56,26 @@ export function definitionView(egg: EggDefinition, categoryName: string, builtIn
     healthCheck: healthCheckText(egg.health),
     ...(egg.panel === undefined ? {} : { panel: panelView(egg.panel) }),
   };
+}
+
+/** What of an egg differs after a change. A default that may not be seen is masked in both, and so is no change. */
+export function changesView(
+  before: EggDefinition,
+  after: EggDefinition,
+  sight: EggSight,
+): MessageInitShape<typeof EggChangeSchema>[] {
+  const shown = (egg: EggDefinition): EggDefinition =>
+    sight === "whole"
+      ? egg
+      : {
+          ...egg,
+          variables: egg.variables.map((one) => (hidesDefault(one) ? { ...one, defaultValue: MASK } : one)),
+        };
+  return eggChanges(shown(before), shown(after)).map(({ path, before, after }) => ({
+    path,
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+  }));
 }
 
 function variableView(variable: EggVariable, sight: EggSight): MessageInitShape<typeof EggVariableSchema> {

@@ -10,8 +10,14 @@ export function placeIn(text: string, offset: number): string {
   return `line ${line}, column ${offset - before.lastIndexOf("\n")}`;
 }
 
-/** Refuses text that PostgreSQL could not keep: NUL and halves of surrogate pairs. */
+/** Refuses text that PostgreSQL could not keep. */
 export function demandStorable(text: string, where: string): void {
-  if (text.includes("\0")) throw new DocumentFault(`${where}: holds a NUL character`);
-  if (!text.isWellFormed()) throw new DocumentFault(`${where}: holds half of a surrogate pair, which is no character`);
+  const problem = storageProblem(text);
+  if (problem !== null) throw new DocumentFault(`${where}: ${problem}`);
+}
+
+/** Why PostgreSQL could not keep a text: NUL and halves of surrogate pairs; null: it can. */
+export function storageProblem(text: string): string | null {
+  if (text.includes("\0")) return "holds a NUL character";
+  return text.isWellFormed() ? null : "holds half of a surrogate pair, which is no character";
 }

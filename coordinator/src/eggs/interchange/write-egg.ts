@@ -1,5 +1,5 @@
 import type { EggDefinition } from "../egg-definition.ts";
-import type { ConfigFile, PanelFacts, StartupCommand } from "../panel-facts.ts";
+import { type ConfigFile, NO_PANEL_FACTS, type PanelFacts, type StartupCommand } from "../panel-facts.ts";
 import { objectAt, textAt, textsOf, valueAt } from "./document-fields.ts";
 import {
   copyOf,
@@ -82,20 +82,8 @@ function blank(): DocumentRecord {
 /** What a panel would say of an egg of Lormas' own. */
 function factsOf(egg: EggDefinition): PanelFacts {
   const command = egg.startup["docker"] ?? "";
-  return {
-    author: "",
-    uuid: "",
-    exportedAt: "",
-    updateUrl: "",
-    tags: [],
-    features: [],
-    fileDenylist: [],
-    startupCommands: command === "" ? [] : [{ name: DEFAULT_COMMAND, command }],
-    configFiles: [],
-    done: [],
-    stop: panelStopOf(egg.stop),
-    install: null,
-  };
+  const startupCommands = command === "" ? [] : [{ name: DEFAULT_COMMAND, command }];
+  return { ...NO_PANEL_FACTS, startupCommands, stop: panelStopOf(egg.stop) };
 }
 
 /** The object at a key, made where there is none. */

@@ -1,22 +1,35 @@
 import { CategoryEntity, type CategoryRow, EggEntity, type EggRow } from "../entities/workload-entities.ts";
+import { type FilterFields, filterConditions } from "./list-filter.ts";
 import { type Page, type PageRequest, pageSize, pageStart, toPage } from "./page-token.ts";
-import { readRows } from "./read-rows.ts";
+import { readRows, rowsWhere } from "./read-rows.ts";
 import { distinct, type Snapshot } from "./snapshot.ts";
+import { all, type Condition } from "./within-reach.ts";
 
 /** An egg and the name of the shelf it stands on. */
 export type EggReading = { readonly row: EggRow; readonly categoryName: string };
 
-/** Lists eggs by name; eggs of one name by id. */
-export async function listEggs(snapshot: Snapshot, request: PageRequest): Promise<Page<EggReading>> {
+/** What eggs are filtered by. */
+const FILTERS: FilterFields = {
+  id: { kind: "text", sql: "egg.id" },
+  name: { kind: "text", sql: "egg.name" },
+  category: { kind: "text", sql: "egg.category_id" },
+  category_name: { kind: "text", sql: "(select category.name from category where category.id = egg.category_id)" },
+  version: { kind: "text", sql: "egg.version" },
+  built_in: { kind: "word", sql: "egg.built_in", words: { true: true, false: false } },
+};
+
+/** Lists eggs by name; eggs of one name by id. Refuses a filter that is none. */
+export async function listEggs(
+  snapshot: Snapshot,
+  request: PageRequest & { readonly filter?: string },
+): Promise<Page<EggReading>> {
   const size = pageSize(request);
   const start = pageStart("eggs", request.pageToken, 2);
-  const [name, id] = start ?? [];
-  const rows = await readRows(
-    snapshot,
-    EggEntity,
-    name === undefined || id === undefined ? {} : { $or: [{ name: { $gt: name } }, { name, id: { $gt: id } }] },
-    { orderBy: { name: "asc", id: "asc" }, limit: size + 1 },
-  );
+  const where = all([
+    ...filterConditions(request.filter ?? "", FILTERS),
+    ...(start === null ? [] : [{ sql: "(egg.name, egg.id) > (?, ?)", params: start }]),
+  ]);
+  const rows = await rowsWhere(snapshot, EggEntity, where, "egg.name, egg.id", size + 1);
   const page = toPage("eggs", rows, size, (row) => [row.name, row.id]);
   return { ...page, rows: await complete(snapshot, page.rows) };
 }
@@ -30,9 +43,29 @@ export async function eggById(snapshot: Snapshot, id: string): Promise<EggReadin
 /** More categories than this are not listed. */
 const CATEGORIES_MAX = 1_000;
 
+/** A category and how many eggs are in it. */
+export type CategoryReading = CategoryRow & { readonly eggCount: number };
+
 /** Every category by name, the first CATEGORIES_MAX. */
-export function listCategories(snapshot: Snapshot): Promise<CategoryRow[]> {
-  return readRows(snapshot, CategoryEntity, {}, { orderBy: { name: "asc", id: "asc" }, limit: CATEGORIES_MAX });
+export function listCategories(snapshot: Snapshot): Promise<CategoryReading[]> {
+  return readCategories(snapshot, { sql: "true", params: [] }, CATEGORIES_MAX);
+}
+
+/** A page of the categories by name; categories of one name by id. */
+export async function categoryPage(snapshot: Snapshot, request: PageRequest): Promise<Page<CategoryReading>> {
+  const size = pageSize(request);
+  const start = pageStart("egg-categories", request.pageToken, 2);
+  const where = start === null ? { sql: "true", params: [] } : { sql: "(name, id) > (?, ?)", params: start };
+  const rows = await readCategories(snapshot, where, size + 1);
+  return toPage("egg-categories", rows, size, ({ name, id }) => [name, id]);
+}
+
+function readCategories({ em }: Snapshot, where: Condition, limit: number): Promise<CategoryReading[]> {
+  return em.execute<CategoryReading[]>(
+    `select id, name, (select count(*)::int from egg where egg.category_id = category.id) as "eggCount"
+       from category where ${where.sql} order by name, id limit ?`,
+    [...where.params, limit],
+  );
 }
 
 /** The category that has this id, or this name; null when there is none. */
