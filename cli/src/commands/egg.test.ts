@@ -1,8 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
-import { EggFindingLevel } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { EggFindingLevel, type EggSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
 import { type CreateEggRequest, EggService, type UpdateEggRequest } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -19,22 +21,34 @@ let asked: { content: string; dryRun: boolean; replace: boolean; category: strin
 let removed: string[];
 let sent: (CreateEggRequest | UpdateEggRequest)[];
 let filters: string[];
+let shown: Record<string, MessageInitShape<typeof EggSchema>>;
+const ends: (() => void)[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "lormas-egg-"));
   asked = [];
   removed = [];
   sent = [];
   filters = [];
+  shown = {};
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+  rmSync(directory, { recursive: true });
+});
 
 const finding = { level: EggFindingLevel.NOT_USED, path: "config.stop", message: "kept, not used yet" };
 const transport = createRouterTransport(({ service }) => {
   service(EggService, {
     importEgg({ content, dryRun, replace, category, id }) {
       asked.push({ content, dryRun, replace, category, id });
+      if (content === "newer") {
+        const changes = [{ path: "version", before: "1", after: "2" }];
+        return { egg: { id }, replaced: true, changes, findings: [finding] };
+      }
       if (content === "taken") throw new ConnectError("There is an egg already.", Code.AlreadyExists);
       if (content === "denied") throw new ConnectError("You may not.", Code.PermissionDenied);
+      if (content === "hiding")
+        return { egg: { id, variables: [{ name: "KEY", defaultValue: "***" }] }, replaced: true };
       return { egg: { id: content, category: "Imported" }, format: "ptdl_v2", syntax: "json", findings: [finding] };
     },
     exportEgg: ({ id, format }) => ({
@@ -43,6 +57,7 @@ const transport = createRouterTransport(({ service }) => {
       syntax: "json",
       extraFields: format === "ptdl_v1" ? ["images"] : [],
     }),
+    getEgg: ({ id }) => ({ egg: shown[id] ?? {} }),
     createEgg(request) {
       sent.push(request);
       return { egg: { id: request.id || "made", category: request.egg?.category ?? "" }, findings: [finding] };
@@ -246,4 +261,73 @@ test("eggs are listed by category, by its id or name, and categories with how ma
     "there is no category Cards",
     "there are: Games",
   ]);
+});
+
+/** What an egg's update URL gives. */
+const serve = (content: string): Promise<string> =>
+  new Promise((resolve) => {
+    const server = createServer((_, response) => response.end(content)).listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      resolve(`http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/egg.json`);
+    });
+    ends.push(() => server.close());
+  });
+
+test("an egg is updated from where it says: the changes are shown, and what was shown is imported", async () => {
+  const url = await serve("newer");
+  shown = { paper: { id: "paper", categoryId: "games", etag: "e1", panel: { updateUrl: url } } };
+  const rehearsed = await egg("update", "paper", "--allow-private", "--dry-run");
+  expect(rehearsed.failure).toBeNull();
+  expect(rehearsed.out.map((line) => line.split(/ {2,}/))).toEqual([
+    [`paper would be updated from ${url}`],
+    ["FIELD", "NOW", "AFTERWARDS"],
+    ["version", "1", "2"],
+    ["LEVEL", "WHERE", "FINDING"],
+    ["not used", "config.stop", "kept, not used yet"],
+  ]);
+  const wish = { content: "newer", replace: true, category: "games", id: "paper" };
+  expect(asked).toEqual([{ ...wish, dryRun: true }]);
+  const { out } = await egg("update", "paper", "--allow-private");
+  expect(out[0]).toBe(`paper is updated from ${url}`);
+  expect(asked.slice(1)).toEqual([
+    { ...wish, dryRun: true },
+    { ...wish, dryRun: false },
+  ]);
+});
+
+test("an egg that is up to date is not imported again, but where the caller may not see whether it is", async () => {
+  const url = await serve("paper");
+  shown = { paper: { id: "paper", panel: { updateUrl: url } } };
+  expect((await egg("update", "paper", "--allow-private")).out).toEqual([`paper is as new as ${url}`]);
+  expect(asked.map(({ dryRun }) => dryRun)).toEqual([true]);
+  shown = { paper: { id: "paper", panel: { updateUrl: await serve("hiding") } } };
+  expect((await egg("update", "paper", "--allow-private")).out[0]).toMatch(/^paper is updated from /);
+  expect(asked.map(({ dryRun }) => dryRun)).toEqual([true, true, false]);
+});
+
+test("an egg without an update URL, one that ships, and one that names an inner address are not updated", async () => {
+  const url = await serve("newer");
+  shown = {
+    ships: { id: "ships", builtIn: true },
+    own: { id: "own" },
+    none: { id: "none", panel: { updateUrl: "" } },
+    broken: { id: "broken", panel: { updateUrl: "example.org/egg.json" } },
+    inner: { id: "inner", panel: { updateUrl: url.replace("http:", "https:") } },
+    plain: { id: "plain", panel: { updateUrl: "http://example.org/egg.json" } },
+    file: { id: "file", panel: { updateUrl: "file:///etc/passwd" } },
+  };
+  const refused = async (id: string, ...flags: string[]) => {
+    const { failure } = await egg("update", id, ...flags);
+    return `${failure?.code} ${failure?.message}: ${failure?.nextStep}`;
+  };
+  expect(await refused("ships")).toMatch(/^6 egg ships ships with Lormas: /);
+  expect(await refused("own")).toMatch(/^6 egg own has no update URL: .*lormas egg import SOURCE --id own --replace/);
+  expect(await refused("none")).toMatch(/^6 egg none has no update URL: /);
+  expect(await refused("broken")).toMatch(/^6 the update URL of egg broken is no URL: /);
+  expect(await refused("inner")).toMatch(
+    /^4 .* is not fetched: 127\.0\.0\.1, which is no public address: .*--allow-private/,
+  );
+  expect(await refused("plain")).toMatch(/^4 .* is not fetched: http is not https: /);
+  expect(await refused("file", "--allow-private")).toMatch(/^4 .* file is neither http nor https: /);
+  expect(asked).toEqual([]);
 });

@@ -15,6 +15,7 @@ import { type DryRunOptions, triable } from "./dry-run.ts";
 import { addEggEditCommands } from "./egg-edit.ts";
 import { addEggExport } from "./egg-export.ts";
 import { addEggImport } from "./egg-import.ts";
+import { addEggUpdate } from "./egg-update.ts";
 
 const columns: Column<Egg>[] = [
   { title: "EGG", value: (egg) => egg.id },
@@ -69,6 +70,7 @@ export function addEggCommands(program: Command, context: CliContext): void {
   );
   addEggEditCommands(group, context);
   addEggImport(group, context);
+  addEggUpdate(group, context);
   addEggExport(group, context);
   triable(
     apiCommand(group, "rm <egg>", "remove an egg of which there are no containers", "lormas egg rm paper"),

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { CliFailure } from "../cli-failure.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { EGG_BYTES_MAX, eggTexts } from "./egg-source.ts";
-import { FETCH_MS_MAX } from "./fetch-egg.ts";
+import { FETCH_MS_MAX, fetchEgg } from "./fetch-egg.ts";
 
 let directory: string;
 const ends: (() => void)[] = [];
@@ -95,6 +95,44 @@ test("a URL is followed and read; a page, an error, too many bytes and nobody th
   expect(large).toContain("more than");
   expect(none).toContain("(3)");
   expect(nobody).toContain("gives no egg");
+});
+
+test("what an egg itself names is fetched by https and from public addresses alone; nothing is connected to otherwise", async () => {
+  const seen: string[] = [];
+  const port = new URL(await serve((request) => seen.push(request.url ?? ""))).port;
+  const refusal = (url: string) =>
+    fetchEgg(url, EGG_BYTES_MAX, systemClock, "public").then(
+      () => "fetched",
+      (thrown: unknown) => (thrown instanceof CliFailure ? `(${thrown.code}) ${thrown.message}` : String(thrown)),
+    );
+  expect(await refusal(`http://example.org:${port}/`)).toMatch(/^\(4\) .* is not fetched: http is not https$/);
+  expect(await refusal("file:///etc/passwd")).toMatch(/^\(4\) .*file is not https$/);
+  for (const host of [
+    "127.0.0.1",
+    "2130706433",
+    "0x7f.1",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "169.254.169.254",
+    "10.1.2.3",
+  ]) {
+    expect(await refusal(`https://${host}:${port}/`)).toMatch(
+      /^\(4\) .* is not fetched: .*, which is no public address$/,
+    );
+  }
+  // By its name, which is looked up.
+  expect(await refusal(`https://localhost:${port}/`)).toMatch(/^\(4\) .*localhost is .*, which is no public address$/);
+  expect(seen).toEqual([]);
+});
+
+test("a URL that redirects for ever, or to another scheme, gives nothing", async () => {
+  const url = await serve((request, response) => {
+    const location = request.url === "/file" ? "file:///etc/passwd" : "/again";
+    response.writeHead(307, { location }).end();
+  });
+  const [again, scheme] = await all([`${url}/again`, `${url}/file`]);
+  expect(again).toContain("it redirects more than 5 times");
+  expect(scheme).toContain("file is neither http nor https");
 });
 
 test("a URL that does not answer is given up when its time is over", async () => {

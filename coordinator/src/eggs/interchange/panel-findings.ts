@@ -170,11 +170,10 @@ function keptFindings(document: DocumentRecord): EggFinding[] {
     "it bars users from files, and nobody reaches a server's files through Lormas",
   );
   kept("features", textsOf(document.get("features")).length > 0, "they are help that a panel's console page offers");
-  kept(
-    "meta.update_url",
-    textAt(document, "meta", "update_url") !== "",
-    "Lormas does not look for newer eggs by itself",
-  );
+  if (textAt(document, "meta", "update_url") !== "") {
+    const message = "where `lormas egg update` looks for a newer one; nothing looks there by itself";
+    findings.push(finding("note", "meta.update_url", message));
+  }
   const icon = textAt(document, "image");
   kept("image", icon !== "" && imageKeyOf(document) !== "image", "Lormas shows no icons");
   return findings;
