@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { ContainerType, ErrorDetailSchema } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { AccessService, ClusterService, ContainerService, NodeService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
+import {
+  AccessService,
+  ClusterService,
+  ContainerService,
+  EggService,
+  NodeService,
+} from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { DecisionStore } from "../runtime/decision-store.ts";
 import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
@@ -173,6 +179,26 @@ test("who may not create there any more is not told what he was answered when he
   const another = { ...wish, name: "web-2", requestId: randomUUID() };
   expect(await refusal(scoped.createContainer(another))).toBe("unknown_cluster preferred_cluster");
   expect(await refusal(scoped.createContainer(wish))).toBe("unknown_cluster preferred_cluster");
+});
+
+test("who may not set a variable any more that its egg keeps from users is not told what he was answered when he might", async () => {
+  const variables = [{ name: "LOCKED", defaultValue: "a", userEditable: false }];
+  const egg = { name: "Kept", category: "Web", startup: { exec: "serve" }, variables };
+  await createClient(EggService, plane.transport).createEgg({ id: "kept", egg });
+  const grants = ["developer", "operator"].map((role) => ({ role, cluster: "local" }));
+  const { secret } = await access.createToken({ name: "scoped", role: "none", grants });
+  const scoped = createClient(ContainerService, bearerTransport(plane.plane.url, secret));
+  const wish = { ...web(), eggId: "kept", preferredCluster: "local", environment: { LOCKED: "b" } };
+  const first = await scoped.createContainer(wish);
+  expect(await scoped.createContainer(wish)).toEqual(first);
+  await sql("delete from role_grant where role = 'operator'");
+  const asked = { permission: "egg:variable:override", cluster: "local" };
+  const own = createClient(AccessService, bearerTransport(plane.plane.url, secret));
+  await vi.waitFor(async () => expect((await own.canI(asked)).allowed).toBe(false), 10_000);
+  const another = { ...wish, name: "web-2", requestId: randomUUID() };
+  expect(await refusal(scoped.createContainer(another))).toBe("permission_denied environment.LOCKED");
+  expect(await refusal(scoped.createContainer(wish))).toBe("permission_denied environment.LOCKED");
+  expect(await names()).toEqual(["web"]);
 });
 
 test("who may not migrate to that node any more is not told what he was answered when he might", async () => {
