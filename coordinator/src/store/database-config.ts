@@ -9,13 +9,18 @@ import { allMigrations } from "./migrations/all-migrations.ts";
 export const STATEMENT_TIMEOUT_MS = 1_500;
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 1_500;
 export const CONNECT_TIMEOUT_MS = 2_000;
+/**
+ * How long a migration waits for one lock. Whoever comes after it waits behind it, so this is below STATEMENT_TIMEOUT_MS; and below the
+ * server's deadlock_timeout (1 s), so that it is the migration that gives way, not who serves.
+ */
+export const MIGRATION_LOCK_WAIT_MS = 500;
 /** Connections of one coordinator at most; whoever needs one more waits CONNECT_TIMEOUT_MS and is refused. */
 export const CONNECTIONS_MAX = 16;
 const IDLE_CONNECTION_MS = 30_000;
 
 export type DatabaseConfigOptions = {
   readonly url: string;
-  /** serve: bounded statements. migrate: as long as it takes, one connection. */
+  /** serve: bounded statements. migrate: as long as it takes once it has its locks, one connection. */
   readonly purpose: "serve" | "migrate";
   /** Called with what the driver and the pool say: a lost connection, a failed query. */
   readonly onMessage: (message: string) => void;
@@ -51,7 +56,7 @@ export function databaseConfig(options: DatabaseConfigOptions): Partial<Options<
             idle_in_transaction_session_timeout: patienceMs ?? IDLE_IN_TRANSACTION_TIMEOUT_MS,
             answerBoundMs: patienceMs ?? ANSWER_BOUND_MS,
           }
-        : {}),
+        : { lock_timeout: MIGRATION_LOCK_WAIT_MS }),
     },
     migrations: {
       migrationsList: [...allMigrations],

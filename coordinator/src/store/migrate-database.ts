@@ -1,6 +1,8 @@
 import { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
+import { systemClock } from "../runtime/system-clock.ts";
 import { CONNECT_TIMEOUT_MS, databaseConfig } from "./database-config.ts";
+import { pause } from "./embedded/pause.ts";
 import { reasonOf, StoreFailure } from "./store-failure.ts";
 import type { StoreLog } from "./store-log.ts";
 
@@ -10,11 +12,18 @@ const MIGRATION_LOCK = 1_308_107_260;
 /** How long a coordinator waits for another one that migrates. */
 const LOCK_WAIT_MAX_MS = 60_000;
 
+/** How often migrations are tried that do not get the locks they need, and how long everybody else has in between. */
+export type MigrationPatience = { readonly attemptsMax: number; readonly pauseMs: number };
+const PATIENCE: MigrationPatience = { attemptsMax: 20, pauseMs: 1_000 };
+/** lock_not_available and deadlock_detected: somebody else was at work, who may be done with it the next time. */
+const OTHERS_AT_WORK: ReadonlySet<unknown> = new Set(["55P03", "40P01"]);
+
 /**
- * Brings the schema up to date: one coordinator at a time (an advisory lock), everything or nothing. Throws StoreFailure
- * `unreachable`, `wrong_version` or `migration_failed`; returns the names of the migrations that ran.
+ * Brings the schema up to date: one coordinator at a time (an advisory lock), everything or nothing. Others may use the database
+ * meanwhile: a migration that does not get its locks within MIGRATION_LOCK_WAIT_MS lets them all pass and is tried again. Throws
+ * StoreFailure `unreachable`, `wrong_version` or `migration_failed`; returns the names of the migrations that ran.
  */
-export async function migrateDatabase(url: string, log: StoreLog): Promise<string[]> {
+export async function migrateDatabase(url: string, log: StoreLog, patience = PATIENCE): Promise<string[]> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -28,7 +37,7 @@ export async function migrateDatabase(url: string, log: StoreLog): Promise<strin
     await checkServerVersion(client, url);
     await client.query(`SET lock_timeout = ${LOCK_WAIT_MAX_MS}`);
     await client.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
-    return await runMigrations(url, log);
+    return await runMigrations(url, log, patience);
   } catch (cause) {
     if (cause instanceof StoreFailure) throw cause;
     const message = `Database ${shownUrl(url)}: its schema cannot be brought up to date: ${reasonOf(cause)}. Nothing was changed; repair what is named and start again.`;
@@ -39,16 +48,39 @@ export async function migrateDatabase(url: string, log: StoreLog): Promise<strin
   }
 }
 
-async function runMigrations(url: string, log: StoreLog): Promise<string[]> {
+async function runMigrations(url: string, log: StoreLog, patience: MigrationPatience): Promise<string[]> {
   const onMessage = (message: string): void => log.info({ message }, "migration");
   const orm = await MikroORM.init(databaseConfig({ url, purpose: "migrate", onMessage }));
   try {
-    const ran = await orm.migrator.up();
+    const ran = await persistently(() => orm.migrator.up(), url, log, patience);
     const names = ran.map(({ name }) => name);
     if (names.length > 0) log.info({ migrations: names }, "database schema brought up to date");
     return names;
   } finally {
     await orm.close(true);
+  }
+}
+
+/** An attempt is one transaction: what has failed has changed nothing and can be repeated. */
+async function persistently<T>(
+  attempt: () => Promise<T>,
+  url: string,
+  log: StoreLog,
+  { attemptsMax, pauseMs }: MigrationPatience,
+): Promise<T> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await attempt();
+    } catch (cause) {
+      if (!(cause instanceof Error && "code" in cause && OTHERS_AT_WORK.has(cause.code))) throw cause;
+      const reason = reasonOf(cause);
+      if (attempts >= attemptsMax) {
+        const message = `Database ${shownUrl(url)}: its schema cannot be brought up to date: others hold what has to change, in each of ${attemptsMax} attempts (${reason}). Nothing was changed; end what pg_stat_activity shows with an open transaction and start again.`;
+        throw new StoreFailure("migration_failed", message, { cause });
+      }
+      log.warn({ attempts, attemptsMax, reason }, "a migration did not get its locks; it lets the others pass");
+      await pause(systemClock, pauseMs);
+    }
   }
 }
 
