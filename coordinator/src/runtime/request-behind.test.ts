@@ -130,3 +130,34 @@ test("what waits for its turn goes on under the request that it waits for, whoev
   expect(restarted).toMatch(/^decision-/);
   expect(restarted).not.toBe(failover);
 });
+
+test("a second death begins something of its own, though what the first one began was never over", async () => {
+  rig = await fleetRig(3);
+  const id = await create("web");
+  await rig.pass(1_000);
+  const home = nodeOf(id);
+  const { operators, state } = rig.runtime();
+  const others = rig.nodeIds.filter((nodeId) => nodeId !== home);
+  for (const nodeId of others) await operators.cordon(nodeId, "test");
+  rig.agents.powerOff(home);
+  await rig.pass(9_000);
+  const first = record(id).requestId;
+  expect([status(id), first]).toEqual(["unplaced", expect.stringMatching(/^decision-/)]);
+
+  rig.agents.swallowing = (_, command) => command.action.kind === "start";
+  await rig.agents.connect(home);
+  await rig.settle();
+  for (const nodeId of others) await operators.uncordon(nodeId, "test");
+  await rig.settle();
+  expect([status(id), nodeOf(id)]).toEqual(["starting", home]);
+  rig.agents.swallowing = () => false;
+  const since = newest();
+  rig.agents.powerOff(home);
+  await rig.pass(9_000);
+  expect(state.node(home)?.snapshot.value).toBe("dead");
+  expect(others).toContain(nodeOf(id));
+  const [second, ...more] = requests((await stored(id, since)).filter(({ what }) => /^(migration|command)/.test(what)));
+  expect(more).toEqual([]);
+  expect(second).toMatch(/^decision-/);
+  expect(second).not.toBe(first);
+});

@@ -20,6 +20,9 @@ const WISHES: ReadonlySet<ContainerEvent["type"]> = new Set([
   "CANCEL",
 ]);
 
+/** With what a migration that nobody wished is the next try of the one before, which found no node. */
+const TRIES_AGAIN: ReadonlySet<ContainerEvent["type"]> = new Set(["ROOM", "DEADLINE"]);
+
 /** States of its life in which a container is at work for nobody: what happens next begins something. */
 const AT_REST: ReadonlySet<string> = new Set(["fresh", "running", "unknown", "failed", "lost", "stopped"]);
 
@@ -35,8 +38,8 @@ export function requestBehind(
   decision: string,
 ): string {
   if (requestId === "" || WISHES.has(event.type)) return decision;
-  const { lastMove, retry } = snapshot.context;
-  if (retry === null && after.context.lastMove !== lastMove) return decision;
+  const isMoved = after.context.lastMove !== snapshot.context.lastMove;
+  if (isMoved && !TRIES_AGAIN.has(event.type)) return decision;
   return AT_REST.has(lifeState(snapshot)) ? decision : requestId;
 }
 
