@@ -28,7 +28,7 @@ import { type FencePorts, NodeWatch } from "./node-watch.ts";
 import type { CoordinatorStatus, LiveNode } from "./operations.ts";
 import { OperatorOperations } from "./operator-operations.ts";
 import type { RepeatedDecision } from "./repeated-decision.ts";
-import type { RequestScope } from "./request-scope.ts";
+import { clockOutside, NO_REQUESTS, type RequestScope } from "./request-scope.ts";
 import { RotationAlertKeeper } from "./rotation-alerts.ts";
 import type { RuntimeLog } from "./runtime-log.ts";
 import { suspensionKeeper } from "./suspension-keeper.ts";
@@ -87,8 +87,10 @@ export class FleetRuntime implements CoordinatorStatus {
   #recovery: Promise<void> | null = null;
 
   constructor(ports: FleetRuntimePorts) {
-    this.#ports = ports;
-    const { clock, store, log, instance, leaderTtlMs } = ports;
+    const { store, log, instance, leaderTtlMs, requests = NO_REQUESTS } = ports;
+    // What a timer brings about is of no request, also where a request is what armed it.
+    const clock = clockOutside(requests, ports.clock);
+    this.#ports = { ...ports, clock };
     const term = (): number | null => this.#leadership.term();
     this.#leadership = new LeadershipKeeper({
       store,
@@ -111,7 +113,7 @@ export class FleetRuntime implements CoordinatorStatus {
       store,
       clock,
       term,
-      ...(ports.requests && { requests: ports.requests }),
+      requests,
       afterCommit: (changes) => this.#act(changes),
       onBroken: (error) => this.#recover(error),
     });

@@ -1,8 +1,9 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Clock } from "./clock.ts";
 
 type Timer = { readonly dueMs: number; readonly order: number; readonly callback: () => void };
 
-/** A clock that stands still until it is moved; for tests. Timers fire in the order of their moments. */
+/** A clock that stands still until it is moved; for tests. Timers fire in the order of their moments, in the scope of who armed them. */
 export class ManualClock implements Clock {
   #nowMs = 0;
   #order = 0;
@@ -22,7 +23,11 @@ export class ManualClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): () => void {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback };
+    const timer = {
+      dueMs: this.#nowMs + Math.max(0, delayMs),
+      order: this.#order++,
+      callback: AsyncResource.bind(callback),
+    };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { containerStatus } from "../domain/container/container-status.ts";
+import { type DecisionStore, UnstorableChangesError } from "./decision-store.ts";
 import { type FleetRig, fleetRig, haContainer } from "./fleet-rig.ts";
 import type { NewContainer } from "./operations.ts";
 
@@ -160,4 +161,33 @@ test("a second death begins something of its own, though what the first one bega
   expect(more).toEqual([]);
   expect(second).toMatch(/^decision-/);
   expect(second).not.toBe(first);
+});
+
+test("a death that a request could not bring about is of no request once it is proved", async () => {
+  let isUnstorable = false;
+  const wrap = (store: DecisionStore): DecisionStore => {
+    const commit = store.commit.bind(store);
+    return Object.assign(store, {
+      commit: (...asked: Parameters<typeof commit>) =>
+        isUnstorable ? Promise.reject(new UnstorableChangesError(new Error("no"))) : commit(...asked),
+    });
+  };
+  rig = await fleetRig(3, wrap);
+  const [victim = "", peer = ""] = rig.nodeIds;
+  for (const nodeId of [victim, peer]) rig.agents.powerOff(nodeId);
+  await rig.pass(12_000);
+  isUnstorable = true;
+  const { clusters } = rig.runtime();
+  const wish = () => clusters.overrideSuspension(rig.clusterId, [victim], "it is unplugged", "test");
+  await expect(asked("it-is-off", wish)).rejects.toThrow(UnstorableChangesError);
+  isUnstorable = false;
+  await rig.agents.connect(peer);
+  await rig.pass(12_000);
+  const { em } = rig.database.database.orm;
+  const deaths = await em
+    .fork()
+    .execute<{ node_id: string; request_id: string }[]>(
+      "select node_id, request_id from event where type = 'node.dead'",
+    );
+  expect(deaths).toEqual([{ node_id: victim, request_id: expect.stringMatching(/^decision-/) }]);
 });

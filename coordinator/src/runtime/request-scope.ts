@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Clock } from "./clock.ts";
 
 /** Whose request is being served, for what follows from it: decisions take its id along without every call naming it. */
 export interface RequestScope {
@@ -10,6 +11,13 @@ export interface RequestScope {
 
 /** Where nobody asks for anything by a request: agents' reports, and simulations. */
 export const NO_REQUESTS: RequestScope = { current: () => null, outside: (act) => act() };
+
+/** A clock whose timers serve no request, whoever arms them. */
+export const clockOutside = (requests: RequestScope, clock: Clock): Clock => ({
+  bootMs: () => clock.bootMs(),
+  wallMs: () => clock.wallMs(),
+  schedule: (delayMs, callback) => requests.outside(() => clock.schedule(delayMs, callback)),
+});
 
 /** The scope that the public plane opens for every request, and that holds across everything which that awaits. */
 export class ServedRequests implements RequestScope {
