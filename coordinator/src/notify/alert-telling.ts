@@ -3,7 +3,7 @@ import { AlertWebhook, type AlertWebhookPorts } from "./alert-webhook.ts";
 /** Who is told of alerts; null: nobody. */
 export type AlertTarget = { readonly url: string; readonly secret: string | null } | null;
 
-export type AlertTellingPorts = Omit<AlertWebhookPorts, "receiver"> & {
+export type AlertTellingPorts = Omit<AlertWebhookPorts, "receiver" | "countsAnew"> & {
   readonly receiverAt: (target: NonNullable<AlertTarget>) => AlertWebhookPorts["receiver"];
 };
 
@@ -24,15 +24,18 @@ export class AlertTelling {
 
   start(ports: AlertTellingPorts): void {
     this.#ports = ports;
-    this.#begin();
+    this.#begin(false);
   }
 
-  /** Another receiver, or none. What the one before has not taken goes to this one, at once; without any it waits. */
+  /**
+   * Another receiver, or none. What the one before has not taken goes to this one, at once and with all attempts before it; without
+   * any it waits.
+   */
   async use(target: AlertTarget): Promise<void> {
     if (target?.url === this.#target?.url && target?.secret === this.#target?.secret) return;
     this.#target = target;
     await this.#end();
-    this.#begin();
+    this.#begin(true);
   }
 
   /** For good. Ends a request under way; what it carried is sent again by whoever leads next. */
@@ -47,10 +50,10 @@ export class AlertTelling {
     await webhook?.stop();
   }
 
-  #begin(): void {
+  #begin(countsAnew: boolean): void {
     if (this.#target === null || this.#ports === null) return;
     const { receiverAt, ...ports } = this.#ports;
-    this.#webhook = new AlertWebhook({ ...ports, receiver: receiverAt(this.#target) });
+    this.#webhook = new AlertWebhook({ ...ports, receiver: receiverAt(this.#target), countsAnew });
     this.#webhook.start();
   }
 }

@@ -7,6 +7,7 @@ import { type FleetRig, fleetRig } from "../runtime/fleet-rig.ts";
 import { ManualClock } from "../runtime/manual-clock.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { AlertDeliveryStore } from "../store/alert-delivery-store.ts";
+import { AlertTelling } from "./alert-telling.ts";
 import { type AlertDeliveries, AlertWebhook, ATTEMPTS_MAX, webhookRetryMs } from "./alert-webhook.ts";
 import { HttpAlertReceiver, REQUEST_TIMEOUT_MS } from "./http-alert-receiver.ts";
 
@@ -48,6 +49,11 @@ afterEach(async () => {
   await rig.close();
 });
 
+const log = {
+  info: () => {},
+  warn: (_: unknown, text?: string) => warnings.push(String(text)),
+  error: (_: unknown, text?: string) => warnings.push(String(text)),
+};
 const store = () => new AlertDeliveryStore(rig.database.database);
 function start(
   clock: ConstructorParameters<typeof AlertWebhook>[0]["clock"] = systemClock,
@@ -56,14 +62,10 @@ function start(
   /** Of the requests; the other one is of the waits between them. */
   requestClock = clock,
 ) {
-  const log = {
-    info: () => {},
-    warn: (_: unknown, text?: string) => warnings.push(String(text)),
-    error: (_: unknown, text?: string) => warnings.push(String(text)),
-  };
   const runtime = rig.runtime();
   webhook = new AlertWebhook({
     receiver: new HttpAlertReceiver({ url, secret, clock: requestClock }),
+    countsAnew: false,
     deliveries,
     clock,
     log,
@@ -284,7 +286,7 @@ test("a coordinator that does not lead posts nothing", async () => {
   const runtime = rig.runtime();
   const quiet = { info: () => {}, warn: () => {}, error: () => {} };
   const receives = new HttpAlertReceiver({ url, secret: null, clock: systemClock });
-  const ports = { receiver: receives, deliveries: store(), clock: systemClock, log: quiet };
+  const ports = { receiver: receives, countsAnew: false, deliveries: store(), clock: systemClock, log: quiet };
   let looked = 0;
   webhook = new AlertWebhook({
     ...ports,
@@ -299,4 +301,27 @@ test("a coordinator that does not lead posts nothing", async () => {
   await expect.poll(() => looked, { timeout: 5_000 }).toBeGreaterThan(1);
   await webhook.stop();
   expect([received.length, await waiting()]).toEqual([0, 2]);
+});
+
+test("another receiver has all its attempts, however often the one before failed", async () => {
+  await raise();
+  const { em } = rig.database.database.orm;
+  await em.fork().execute("update alert_delivery set attempts = ?", [ATTEMPTS_MAX - 2]);
+  answer = (nth) => ({ status: nth <= 2 ? 503 : 200 });
+  const runtime = rig.runtime();
+  const telling = new AlertTelling({ url, secret: "of the one before" });
+  telling.start({
+    receiverAt: (target) => new HttpAlertReceiver({ ...target, clock: systemClock }),
+    ...{ deliveries: store(), clock: systemClock, log, leading: () => runtime.leading().leader },
+    onCommitted: (callback) => runtime.onCommitted(() => callback()),
+  });
+  try {
+    await expect.poll(async () => (await store().oldest(1))[0]?.attempts, { timeout: 5_000 }).toBe(ATTEMPTS_MAX - 1);
+    await telling.use({ url, secret: "of the next one" });
+    await arrive(3);
+    await expect.poll(waiting, { timeout: 5_000 }).toBe(0);
+    expect(warnings.join()).not.toContain("given up");
+  } finally {
+    await telling.stop();
+  }
 });

@@ -46,6 +46,8 @@ export type AlertWebhookPorts = {
   readonly deliveries: AlertDeliveries;
   readonly clock: Clock;
   readonly log: Pick<Logger, "info" | "warn" | "error">;
+  /** The receiver is not the one that was told before: attempts that failed with that one do not count against it. */
+  readonly countsAnew: boolean;
   /** Only the leader sends. */
   readonly leading: () => boolean;
   /** Calls back after commits that may have brought something; returns the way to stop that. */
@@ -64,6 +66,8 @@ export class AlertWebhook {
   #running: Promise<void> | null = null;
   #again = false;
   #retryAtMs = 0;
+  /** The position of what this receiver has failed to take: its attempts are all of this receiver's. */
+  #failedAt: number | null = null;
 
   constructor(ports: AlertWebhookPorts) {
     this.#ports = ports;
@@ -128,7 +132,7 @@ export class AlertWebhook {
 
   /** False when nothing more is to be sent now. */
   async #deliver(delivery: AlertDelivery): Promise<boolean> {
-    const { deliveries, leading, log, clock } = this.#ports;
+    const { deliveries, leading, log, clock, countsAnew } = this.#ports;
     if (!leading() || this.#stopping.signal.aborted) return false;
     const failure = await this.#ports.receiver.post(delivery, this.#stopping.signal);
     if (this.#stopping.signal.aborted) return false;
@@ -137,7 +141,8 @@ export class AlertWebhook {
       await deliveries.remove(delivery.position);
       return true;
     }
-    const attempts = delivery.attempts + 1;
+    const attempts = (countsAnew && delivery.position !== this.#failedAt ? 0 : delivery.attempts) + 1;
+    this.#failedAt = delivery.position;
     if (attempts >= ATTEMPTS_MAX) {
       log.error(
         { delivery: delivery.id, alert: delivery.alert.id, failure },
