@@ -1,4 +1,4 @@
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { beforeEach, expect, test } from "vitest";
 import { type ConfigOutcome, loadConfig } from "../config/coordinator-config.ts";
 import { ConfigReload, PROBLEMS_LOGGED_MAX } from "./config-reload.ts";
@@ -11,6 +11,7 @@ let secret: string;
 let lines: Line[];
 let applied: string[];
 let apply: () => Promise<void>;
+let log: Logger;
 
 const read = (): ConfigOutcome =>
   loadConfig({
@@ -30,7 +31,7 @@ function started(): ConfigReload {
       await apply();
       applied.push(`${config.logLevel} ${config.apiCallsPerSecond} ${config.alertWebhookSecret}`);
     },
-    log: pino({}, { write: (line: string) => lines.push(JSON.parse(line)) }),
+    log,
   });
 }
 
@@ -40,6 +41,7 @@ beforeEach(() => {
   lines = [];
   applied = [];
   apply = async () => {};
+  log = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
 });
 
 test("what can change while the coordinator runs is taken up together, from the file and from files of secrets", async () => {
@@ -99,6 +101,21 @@ test("what cannot be taken up leaves the coordinator as it was, and is tried aga
   apply = async () => {};
   await reload.request();
   expect(lines[1]).toMatchObject({ changed: ["logLevel"] });
+});
+
+test("what became of it is said whatever the log leaves out, before and after", async () => {
+  log.level = "fatal";
+  const reload = started();
+  text = "logLevel: loud";
+  await reload.request();
+  expect(lines).toMatchObject([{ level: 50, setting: "logLevel" }]);
+  apply = async () => {
+    log.level = "error";
+    log.info("of no interest any more");
+  };
+  text = "logLevel: error";
+  await reload.request();
+  expect(lines.slice(1)).toMatchObject([{ level: 30, msg: "the configuration was reloaded", changed: ["logLevel"] }]);
 });
 
 test("signals that come during an attempt are followed by one more, and problems without end are cut", async () => {

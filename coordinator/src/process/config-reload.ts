@@ -16,21 +16,24 @@ export type ConfigReloadPorts = {
   readonly read: () => ConfigOutcome;
   /** Takes up what can change while it runs. Rejects before anything has changed. */
   readonly apply: (config: CoordinatorConfig) => Promise<void>;
-  readonly log: Pick<Logger, "info" | "warn" | "error">;
+  readonly log: Pick<Logger, "child">;
 };
 
 /**
- * Reads the configuration again when it is asked to: it is taken up as a whole, or not at all, and the log says which. One attempt at
- * a time; whoever asks meanwhile is followed by one more.
+ * Reads the configuration again when it is asked to: it is taken up as a whole, or not at all, and the log says which, whatever else
+ * it leaves out. One attempt at a time; whoever asks meanwhile is followed by one more.
  */
 export class ConfigReload {
   readonly #ports: ConfigReloadPorts;
+  readonly #log: Logger;
   #running: CoordinatorConfig;
   #attempt: Promise<void> | null = null;
   #again = false;
 
   constructor(ports: ConfigReloadPorts) {
     this.#ports = ports;
+    // A level of its own, which the coordinator's does not change: whoever has sent the signal looks for its outcome.
+    this.#log = ports.log.child({}, { level: "info" });
     this.#running = ports.started;
   }
 
@@ -46,12 +49,12 @@ export class ConfigReload {
   async #attempts(): Promise<void> {
     while (this.#again) {
       this.#again = false;
-      await this.#reload().catch((error: unknown) => this.#ports.log.error({ err: error }, KEPT));
+      await this.#reload().catch((error: unknown) => this.#log.error({ err: error }, KEPT));
     }
   }
 
   async #reload(): Promise<void> {
-    const { read, apply, log } = this.#ports;
+    const { read, apply } = this.#ports;
     const outcome = read();
     if ("problems" in outcome) return this.#refuse(outcome.problems);
     const { config, sources, warnings } = outcome;
@@ -60,15 +63,15 @@ export class ConfigReload {
     // Also where no setting has another value: a file that one names may have.
     await apply(config);
     this.#running = config;
-    for (const warning of warnings) log.warn(warning);
-    log.info({ changed }, "the configuration was reloaded");
+    for (const warning of warnings) this.#log.warn(warning);
+    this.#log.info({ changed }, "the configuration was reloaded");
   }
 
   #refuse(problems: readonly ConfigProblem[]): void {
     for (const { key: setting, source, problem: reason, wanted } of problems.slice(0, PROBLEMS_LOGGED_MAX)) {
-      this.#ports.log.error({ setting, source, reason, wanted }, KEPT);
+      this.#log.error({ setting, source, reason, wanted }, KEPT);
     }
     const more = problems.length - PROBLEMS_LOGGED_MAX;
-    if (more > 0) this.#ports.log.error({ more }, "there are more problems: lormas config validate names all");
+    if (more > 0) this.#log.error({ more }, "there are more problems: lormas config validate names all");
   }
 }
