@@ -170,6 +170,17 @@ test("SIGHUP takes up what can change while it runs, all of it or nothing", { ti
   await expect.poll(() => logged().some(({ level }) => level === 20), soon).toBe(true);
   expect(await em.fork().execute("select days from audit_retention")).toEqual([{ days: 90 }]);
 
+  // What the database holds of it is only asked for where it changes: one that is away keeps nothing else from being taken up.
+  await em.fork().execute("alter table audit_retention rename to away");
+  settings(wanted.replace("apiCallsPerSecond: 1", "apiCallsPerSecond: 1000"));
+  await reload("was reloaded");
+  expect(await calls(20)).not.toContain(429);
+  settings(wanted.replace("auditRetentionDays: 90", "auditRetentionDays: 80"));
+  await reload("was not reloaded");
+  await em.fork().execute("alter table away rename to audit_retention");
+  await reload("was reloaded");
+  expect(await em.fork().execute("select days from audit_retention")).toEqual([{ days: 80 }]);
+
   // The file that a setting names counts, too, whether or not the setting is another one.
   writeFileSync(file("providers.yaml"), JSON.stringify({ providers: [] }));
   await reload("was reloaded");

@@ -177,10 +177,16 @@ export async function runCoordinator(parts: CoordinatorParts): Promise<RunningCo
     undo.push(() => publicPlane.stop());
     const ca = config.publicTls === "own-ca" ? { caFile: join(config.dataDir, "pki", "ca-certificate.pem") } : {};
     undo.push(announce(config.dataDir, { pid: process.pid, httpUrl: publicPlane.url, agentAddress, ...ca }));
+    let retentionDays: number | null = config.auditRetentionDays;
     const reconfigure = async (next: CoordinatorConfig): Promise<void> => {
       // What can fail comes first: nothing has changed by then.
       const providers = providersOf(next);
-      await audit.setRetention(next.auditRetentionDays);
+      if (next.auditRetentionDays !== retentionDays) {
+        // The database may be away with the answer: what it holds then is not known.
+        retentionDays = null;
+        await audit.setRetention(next.auditRetentionDays);
+        retentionDays = next.auditRetentionDays;
+      }
       publicPlane.reconfigure({ apiCallsPerSecond: next.apiCallsPerSecond, providers });
       log.level = next.logLevel;
       await telling.use(alertTargetOf(next));
