@@ -1,5 +1,9 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { create } from "@bufbuild/protobuf";
+import { HealthCheckSchema } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Timers } from "../clock/clock.ts";
 import { type HandClock, handClock } from "../clock/hand-clock.ts";
 import { InProcessGuard } from "../guard-client/in-process-guard.ts";
 import { Journal } from "../journal/journal.ts";
@@ -20,7 +24,10 @@ let lines: Line[];
 
 beforeEach(async () => {
   clock = handClock();
-  runtime = new SimulatedRuntime(clock, clock.timers);
+  // A machine's timers run in the scope of whoever has set them.
+  const after: Timers["after"] = (delayMs, run) => clock.timers.after(delayMs, AsyncLocalStorage.bind(run));
+  const timers = { ...clock.timers, after };
+  runtime = new SimulatedRuntime(clock, timers);
   const file = {
     path: "memory",
     read: async () => "",
@@ -45,7 +52,7 @@ beforeEach(async () => {
     mayRun: () => true,
     address: "127.0.0.1",
     clock,
-    timers: clock.timers,
+    timers,
     log,
     commands,
   });
@@ -112,4 +119,20 @@ test("what the agent does by itself afterwards is of no command", async () => {
   runtime.crash(spec.containerId, 1);
   await passUntil(() => told(lines).includes("runtime call done: start"));
   expect(lines.some((line) => "requestId" in line || "commandId" in line)).toBe(false);
+});
+
+test("a copy that ends while its start waits for it is started again by the agent alone", async () => {
+  runtime.healthOfNew = 1;
+  let crashes = 0;
+  runtime.onChange((containerId) => {
+    if (crashes++ === 0) runtime.crash(containerId, 1);
+  });
+  const health = create(HealthCheckSchema, { kind: "command", command: "check", intervalMs: 20, startBudgetMs: 300 });
+  const isServed = { case: "start" as const, value: { spec: testSpec({ ...spec, health }) } };
+  await answered(testCommand(spec.containerId, isServed, { requestId: "move-web-1" }));
+  expect(lines.at(-1)).toMatchObject({ msg: "command done", ok: false });
+  lines.length = 0;
+  await passUntil(() => lines.some(({ msg }) => String(msg).includes("it was started again")));
+  expect(told(lines)).toContain("runtime call done: start");
+  expect(lines.filter((line) => "requestId" in line || "commandId" in line)).toEqual([]);
 });

@@ -394,7 +394,8 @@ export class Executor {
     if (observed?.state === "exited") {
       slot.endWatch();
       await this.#options.guard.forget(slot.containerId);
-      this.crashes.seen(observed);
+      // A start may be what looks; that the copy is started again is no part of it.
+      this.#said.scope.outside(() => this.crashes.seen(observed));
     }
     const status = await this.#status(slot.containerId, observed);
     if (!observed && slot.idle) this.#slots.delete(slot.containerId);

@@ -27,6 +27,7 @@ import { everyCgroupFolder, removeCgroup, writableCgroups } from "../../process/
 import { cgroupPaths } from "../../process/node-cgroups.ts";
 import { allProcesses, isRunning, readProcess } from "../../process/process-table.ts";
 import { openGate } from "../../process/start-gate.ts";
+import { CommandScope } from "../command-scope.ts";
 import type { GuardedGroup, RuntimeLogLine } from "../container-runtime.ts";
 import { INPUT_BYTES_MAX } from "./exec-input.ts";
 import { gatePath, inputPath, launchAtGate, makeGate } from "./exec-launch.ts";
@@ -265,12 +266,13 @@ describe.runIf(process.platform === "linux")("the exec runtime", { timeout: 20_0
     expect(strays()).toEqual([]);
   });
 
-  test("tells of a crash with its exit code and ends what it left behind", async () => {
-    const changes: string[] = [];
-    runtime.onChange((id) => changes.push(id));
+  test("tells of a crash with its exit code, in the scope of no command, and ends what it left behind", async () => {
+    const commands = new CommandScope();
+    const changes: unknown[] = [];
+    runtime.onChange((id) => changes.push([id, commands.current()]));
     const spec = exec("sleep 302 & exit 7");
-    const group = await start(spec);
-    await waitFor("its crash told", () => changes.includes(spec.containerId));
+    const group = await commands.within({ commandId: testId() }, () => start(spec));
+    await expect.poll(() => changes).toEqual([[spec.containerId, null]]);
     expect(await runtime.inspect(spec.containerId)).toMatchObject({ state: "exited", exitCode: 7 });
     expect(allProcesses().filter((entry) => entry.session === group?.pid)).toEqual([]);
   });

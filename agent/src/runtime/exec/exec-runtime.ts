@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { WorkloadSpec } from "@lormas/gen/lormas/agent/v1/workload_pb.ts";
@@ -75,6 +76,8 @@ export class ExecRuntime implements ContainerRuntime {
   readonly #listeners = new Set<(containerId: string) => void>();
   readonly #cpuSamples = new Map<string, { atMs: number; ticks: number }>();
   readonly #end = new AbortController();
+  /** Where it was opened, which was for no command: an end is told there, not in the scope of what started the process. */
+  readonly #outside = AsyncLocalStorage.snapshot();
 
   private constructor(options: ExecRuntimeOptions) {
     this.#options = options;
@@ -357,13 +360,14 @@ export class ExecRuntime implements ContainerRuntime {
     const id = record.containerId;
     this.#records.set(id, record);
     this.#own.add(id);
-    launched.child.once("exit", (code, signal) => {
+    const ended = (code: number | null, signal: string | null): void => {
       this.#own.delete(id);
       const detail = signal ? `ended by ${signal}` : `ended with exit code ${code}`;
       void this.#noteExit(id, record, code, detail).catch((error: unknown) =>
         this.#options.log.error({ err: error, containerId: id }, "the end of a process could not be noted"),
       );
-    });
+    };
+    launched.child.once("exit", (code, signal) => this.#outside(() => ended(code, signal)));
     // What runs goes on without the agent; a child that is waited for would keep the agent from ending.
     launched.child.unref();
   }
