@@ -69,7 +69,7 @@ export function addEggEditCommands(group: Command, context: CliContext): void {
       if (options.output === "json") return context.print(jsonText(UpdateEggResponseSchema, answer, true));
       const verb = validateOnly ? "would be" : "is";
       context.print(plainText(`${id} ${verb} ${answer.changes.length === 0 ? "as it was" : "changed"}`));
-      for (const line of changeLines(answer.changes, context.columns())) context.print(line);
+      for (const line of changeLines(answer, context.columns())) context.print(line);
       for (const line of findingLines(answer.findings, context.columns())) context.print(line);
     });
 }

@@ -88,9 +88,9 @@ async function* onlyOne(texts: AsyncGenerator<EggText>): AsyncGenerator<EggText>
 function outcomeLines(outcomes: readonly Outcome[], options: ImportOptions, columns: number | undefined): string[] {
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && "answer" in only) {
-    const { egg, format, syntax, changes, findings } = only.answer;
+    const { egg, format, syntax, findings } = only.answer;
     const head = `${egg?.id ?? ""} ${verb(only.answer, options)} from ${format} (${syntax}) into ${egg?.category ?? ""}`;
-    return [plainText(head), ...changeLines(changes, columns), ...findingLines(findings, columns)];
+    return [plainText(head), ...changeLines(only.answer, columns), ...findingLines(findings, columns)];
   }
   const count = (outcome: Outcome, level: EggFindingLevel): string =>
     "answer" in outcome ? String(outcome.answer.findings.filter((finding) => finding.level === level).length) : "-";

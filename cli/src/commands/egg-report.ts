@@ -26,7 +26,15 @@ export function findingLines(list: readonly EggFinding[], columns: number | unde
   return list.length === 0 ? [] : tableLines(findings, list, columns);
 }
 
-/** What of an egg has changed, or would, as a table; nothing where nothing has. */
-export function changeLines(list: readonly EggChange[], columns: number | undefined): string[] {
-  return list.length === 0 ? [] : tableLines(changes, list, columns);
+/** What of an egg has changed, or would, as a table, and how much more that is not in it; nothing where nothing has. */
+export function changeLines(
+  answer: { readonly changes: readonly EggChange[]; readonly changesTotal: number },
+  columns: number | undefined,
+): string[] {
+  if (answer.changes.length === 0) return [];
+  const more = answer.changesTotal - answer.changes.length;
+  return [
+    ...tableLines(changes, answer.changes, columns),
+    ...(more > 0 ? [`and ${more} more that are not shown`] : []),
+  ];
 }

@@ -42,7 +42,7 @@ export function addEggUpdate(group: Command, context: CliContext): void {
       if (options.output === "json") return context.print(jsonText(ImportEggResponseSchema, answer, true));
       const verb = isSame ? "is as new as" : options.dryRun ? "would be updated from" : "is updated from";
       context.print(plainText(`${egg.id} ${verb} ${url}`));
-      for (const line of changeLines(answer.changes, context.columns())) context.print(line);
+      for (const line of changeLines(answer, context.columns())) context.print(line);
       if (!isSame) for (const line of findingLines(answer.findings, context.columns())) context.print(line);
     });
 }

@@ -68,7 +68,7 @@ const transport = createRouterTransport(({ service }) => {
         { path: "description", before: "old", after: "new" },
         { path: "tty", after: "true" },
       ];
-      return { egg: { id: request.id }, changes };
+      return { egg: { id: request.id }, changes, changesTotal: 5 };
     },
     listEggs({ filter }) {
       filters.push(filter);
@@ -226,7 +226,7 @@ test("an egg is made of flags and a file, where flags win", async () => {
   ]);
 });
 
-test("an edit sets what is given alone, of a panel its parts, and shows what has changed", async () => {
+test("an edit sets what is given alone, of a panel its parts, and shows what has changed, and how much more has", async () => {
   const path = file("draft.json", JSON.stringify({ stopSignal: "SIGINT", panel: { configFiles: [] }, health: null }));
   const { out, failure } = await egg("edit", "paper", "--description", "new", "--etag", "e1", "-f", path);
   expect(failure).toBeNull();
@@ -238,6 +238,7 @@ test("an edit sets what is given alone, of a panel its parts, and shows what has
     ["FIELD", "NOW", "AFTERWARDS"],
     ["description", "old", "new"],
     ["tty", "-", "true"],
+    ["and 3 more that are not shown"],
   ]);
   const tried = await egg("edit", "paper", "--description", "new", "--dry-run");
   expect([tried.out[0], sent.pop()?.validateOnly]).toEqual(["paper would be changed", true]);

@@ -140,7 +140,15 @@ test("an egg is replaced only when asked; what was made of it stays as it was", 
     expect.objectContaining({ path: "image", before: "busybox:1.37", after: "new:1" }),
   );
   const done = await eggs.importEgg({ content: changed, replace: true, etag: seen.replacedEtag });
-  expect(done).toMatchObject({ replaced: true, changes: seen.changes });
+  expect(done).toMatchObject({ replaced: true, changes: seen.changes, changesTotal: seen.changes.length });
+  const many = Array.from({ length: 100 }, (_, index) => ({ env_variable: `V${index}`, rules: "nullable" }));
+  const grown = await eggs.importEgg({
+    content: world("Changing", { variables: many }),
+    replace: true,
+    dryRun: true,
+  });
+  expect(grown.changes).toHaveLength(200);
+  expect(grown.changesTotal).toBeGreaterThan(1_000);
   expect((await eggs.getEgg({ id: "changing" })).egg?.image).toBe("new:1");
   expect((await eggs.exportEgg({ id: "changing" })).content).toBe(changed);
   expect(await specOf("changing-1")).toEqual(before);

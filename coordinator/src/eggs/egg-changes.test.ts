@@ -31,13 +31,15 @@ const world = (changes: object): EggDefinition => {
   return importEgg({ syntax: "json", text, ...readJson(text) }, { id: null, categoryId: null }).definition;
 };
 
+const changed = (before: EggDefinition, after: EggDefinition) => eggChanges(before, after).changes;
+
 test("an egg that is the same has no changes", () => {
-  expect(eggChanges(egg, structuredClone(egg))).toEqual([]);
+  expect(eggChanges(egg, structuredClone(egg))).toEqual({ changes: [], total: 0 });
 });
 
 test("a field that changes is named with both values, and one that goes or comes with the one it has", () => {
   const { description, ...rest } = egg;
-  expect(eggChanges(egg, { ...rest, name: "Other", tty: true } as EggDefinition)).toEqual([
+  expect(changed(egg, { ...rest, name: "Other", tty: true } as EggDefinition)).toEqual([
     { path: "name", before: egg.name, after: "Other" },
     { path: "description", before: description, after: undefined },
     { path: "tty", before: undefined, after: "true" },
@@ -48,7 +50,7 @@ test("a variable that goes does not change those that follow", () => {
   const after = { ...egg, variables: egg.variables.slice(1) };
   const paths = ["name", "description", "required", "pattern", "defaultValue"];
   expect(
-    eggChanges(egg, after)
+    changed(egg, after)
       .map(({ path }) => path)
       .toSorted(),
   ).toEqual(paths.map((name) => `variables[MEMORY].${name}`).toSorted());
@@ -61,10 +63,10 @@ test("of a panel's egg the command, the script and each value of a file are told
     config: { files, startup: "{}", logs: "{}", stop: "^C" },
     scripts: { installation: { script: "make", container: "box:1", entrypoint: "sh" } },
   });
-  expect(eggChanges(world({}), after)).toEqual([
+  expect(changed(world({}), after)).toEqual([
     { path: "panel.startupCommands[Default].command", before: "run", after: "run fast" },
-    { path: "panel.configFiles[a.yml].replacements[port].value", before: "1", after: "2" },
     { path: "panel.install.script", before: "true", after: "make" },
+    { path: 'panel.configFiles["a.yml"].replacements[port].value', before: "1", after: "2" },
   ]);
 });
 
@@ -72,13 +74,70 @@ test("of long texts the part is told where they differ, and of many changes no m
   const script = (end: string): string => `${"line\n".repeat(1_000)}the last ${end}`;
   const long = (end: string) =>
     world({ scripts: { installation: { script: script(end), container: "x", entrypoint: "" } } });
-  expect(eggChanges(long("one"), long("two"))).toEqual([
+  expect(changed(long("one"), long("two"))).toEqual([
     { path: "panel.install.script", before: "the last one", after: "the last two" },
   ]);
   const line = (end: string) => world({ description: `${"x".repeat(5_000)}${end}` });
-  const [change] = eggChanges(line("a"), line("b"));
+  const [change] = changed(line("a"), line("b"));
   expect(change?.before?.endsWith("xa")).toBe(true);
   expect(change?.before?.length).toBeLessThanOrEqual(TEXT_MAX);
   const many = Array.from({ length: 300 }, (_, index) => ({ ...variable, name: `V${index}`, defaultValue: "1" }));
-  expect(eggChanges(egg, { ...egg, variables: many })).toHaveLength(CHANGES_MAX);
+  const { changes, total } = eggChanges({ ...egg, variables: [] }, { ...egg, variables: many });
+  expect([changes.length, total]).toEqual([CHANGES_MAX, many.length * 5]);
+});
+
+test("images, startup and the install script come first, however much else changes", () => {
+  const many = Array.from({ length: 300 }, (_, index) => ({ name: `V${index}`, env_variable: `V${index}` }));
+  const after = world({
+    variables: many,
+    docker_images: { Box: "box:2" },
+    startup: "run fast",
+    scripts: { installation: { script: "make", container: "box:2", entrypoint: "sh" } },
+  });
+  expect(changed(world({}), after).slice(0, 5)).toEqual([
+    { path: "image", before: "box:1", after: "box:2" },
+    { path: "images[Box].image", before: "box:1", after: "box:2" },
+    { path: "panel.startupCommands[Default].command", before: "run", after: "run fast" },
+    { path: "panel.install.script", before: "true", after: "make" },
+    { path: "panel.install.image", before: "box:1", after: "box:2" },
+  ]);
+  const line = (docker: string): EggDefinition => ({ ...egg, description: docker, startup: { docker } });
+  expect(changed(line("a"), line("b")).map(({ path }) => path)).toEqual(["startup.docker", "description"]);
+});
+
+test("no name that an egg gives its own fields hides the change of another one", () => {
+  const before = world({});
+  const facts = { ...before.panel, install: { script: "evil", image: "box:1", entrypoint: "sh" } };
+  // As they would be without quotes, after the script itself; the last one names a second variable A.
+  const odd = { "install.script": "true", 'install"].script': "true", "": "1", "\ud800\0": "1" };
+  const variables = ["A", "A", "A 2", "A] [B"].map((name) => ({ ...variable, name, defaultValue: name }));
+  const after = { ...before, variables, panel: { ...facts, ...odd }, "panel.install.script": "true" } as EggDefinition;
+  const changes = changed(before, after);
+  expect(changes.slice(0, 1)).toEqual([{ path: "panel.install.script", before: "true", after: "evil" }]);
+  const paths = changes.map(({ path }) => path);
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      ...['panel."install.script"', 'panel.""', 'panel."\\ud800\\u0000"', '"panel.install.script"'],
+      ...["variables[A].name", "variables[A 2].name", 'variables["A 2"].name'],
+    ]),
+  );
+  expect(new Set(paths).size).toBe(paths.length);
+});
+
+test("names of any length around any number of fields cost their own size alone, and stay apart", () => {
+  const path = "x".repeat(500_000);
+  const replacements = Array.from({ length: 20_000 }, (_, index) => ({ match: `${index}`, value: "1" }));
+  const { panel } = world({});
+  const having = (...paths: string[]): EggDefinition => {
+    const configFiles = paths.map((path) => ({ path, parser: "yaml", replacements }));
+    return { ...egg, panel: { ...(panel ?? expect.fail()), configFiles } };
+  };
+  const { changes, total } = eggChanges(having(), having(`${path}a`, `${path}b`));
+  // Its path, its parser, and of each value where and what.
+  expect(total).toBe(2 * (2 + 2 * replacements.length));
+  expect(Math.max(...changes.map((one) => one.path.length))).toBeLessThan(300);
+  expect(new Set(changes.map((one) => one.path)).size).toBe(CHANGES_MAX);
+  const [went, came] = [changed(having(`${path}a`), having()), changed(having(), having(`${path}b`))];
+  expect(went[0]?.path).toMatch(/^panel\.configFiles\["x{128}"…[0-9a-f]{32}\]\.path$/);
+  expect(came[0]?.path).not.toBe(went[0]?.path);
 });

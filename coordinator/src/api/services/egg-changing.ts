@@ -56,7 +56,7 @@ export async function importText(
     format: egg.format,
     syntax: content.syntax,
     replaced: replaced !== null,
-    changes: replaced === null ? [] : changesView(replaced.definition, egg.definition, sight),
+    ...(replaced === null ? {} : changesView(replaced.definition, egg.definition, sight)),
     replacedEtag: replaced?.etag ?? "",
   };
 }
@@ -103,7 +103,7 @@ export async function updateEgg(
   return {
     egg: { ...view, etag },
     findings: findingsView(draftFindings(after)),
-    changes: changesView(before, after, sight),
+    ...changesView(before, after, sight),
   };
 }
 

@@ -63,7 +63,7 @@ export function changesView(
   before: EggDefinition,
   after: EggDefinition,
   sight: EggSight,
-): MessageInitShape<typeof EggChangeSchema>[] {
+): { readonly changes: MessageInitShape<typeof EggChangeSchema>[]; readonly changesTotal: number } {
   const shown = (egg: EggDefinition): EggDefinition =>
     sight === "whole"
       ? egg
@@ -71,11 +71,13 @@ export function changesView(
           ...egg,
           variables: egg.variables.map((one) => (hidesDefault(one) ? { ...one, defaultValue: MASK } : one)),
         };
-  return eggChanges(shown(before), shown(after)).map(({ path, before, after }) => ({
+  const { changes, total } = eggChanges(shown(before), shown(after));
+  const views = changes.map(({ path, before, after }) => ({
     path,
     ...(before === undefined ? {} : { before }),
     ...(after === undefined ? {} : { after }),
   }));
+  return { changes: views, changesTotal: total };
 }
 
 function variableView(variable: EggVariable, sight: EggSight): MessageInitShape<typeof EggVariableSchema> {

@@ -195,6 +195,15 @@ test.each([
   expect(() => read(fields)).toThrow(reason);
 });
 
+test("findings repeat no more than the beginning of a name, however many there are", () => {
+  const rules = Array.from({ length: FINDINGS_MAX }, (_, index) => `unknown_${index}`);
+  const { findings } = read({
+    variables: [{ env_variable: "x".repeat(500_000), default_value: "", rules: [...rules, "required"] }],
+  });
+  expect(findings.length).toBeGreaterThan(FINDINGS_MAX);
+  expect(Math.max(...findings.map(({ message }) => message.length))).toBeLessThan(400);
+});
+
 test("as many variables as may be are taken", () => {
   const variables = Array.from({ length: VARIABLES_MAX }, (_, index) => ({ env_variable: `V${index}` }));
   expect(read({ variables }).definition.variables).toHaveLength(VARIABLES_MAX);

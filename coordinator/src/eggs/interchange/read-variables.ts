@@ -82,14 +82,22 @@ export function variableFindings(document: DocumentRecord): EggFinding[] {
 }
 
 function namesOf(variables: readonly EggVariable[]): string {
-  const shown = variables.slice(0, 10).map(({ name }) => name);
+  const shown = variables.slice(0, 10).map(shownName);
   const rest = variables.length - shown.length;
   return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ");
 }
 
+/** Characters of a name that a finding repeats. */
+const SHOWN_MAX = 64;
+
+/** One that no environment can carry has any length, and each of its rules may have a finding. */
+function shownName({ name }: EggVariable): string {
+  return name.length > SHOWN_MAX ? `${name.slice(0, SHOWN_MAX).toWellFormed()}…` : name;
+}
+
 function nameFindings(name: string, path: string, seen: ReadonlySet<string>): EggFinding[] {
   if (!VARIABLE_NAME.test(name)) {
-    const message = `${JSON.stringify(name.slice(0, 64))} is no name for an environment variable: kept, never set`;
+    const message = `${JSON.stringify(name.slice(0, SHOWN_MAX))} is no name for an environment variable: kept, never set`;
     return [{ level: "error", path, message }];
   }
   if (seen.has(name)) {
@@ -111,12 +119,12 @@ function ruleFindings(variable: EggVariable, path: string, budget: PatternBudget
   const findings: EggFinding[] = [];
   const rules = variable.rules ?? [];
   for (const rule of uncheckedRules(rules)) {
-    const message = `the rule ${JSON.stringify(rule.slice(0, 128))} of ${variable.name} is kept, and NOT checked: Lormas does not know it, or cannot read its parameters as PHP does`;
+    const message = `the rule ${JSON.stringify(rule.slice(0, 128))} of ${shownName(variable)} is kept, and NOT checked: Lormas does not know it, or cannot read its parameters as PHP does`;
     findings.push({ level: "warning", path: `${path}.rules`, message });
   }
   const broken = brokenRule(rules, variable.defaultValue, budget);
   if (broken !== null) {
-    const message = `the default of ${variable.name} breaks the egg's own rule: it ${broken}; a value has to be given`;
+    const message = `the default of ${shownName(variable)} breaks the egg's own rule: it ${broken}; a value has to be given`;
     findings.push({ level: "warning", path: `${path}.default_value`, message });
   }
   return findings;

@@ -1693,7 +1693,9 @@ export const EggConfigFileSchema: GenMessage<EggConfigFile> = /*@__PURE__*/
  */
 export type EggChange = Message<"lormas.api.v1.EggChange"> & {
   /**
-   * Where, as Lormas' own form of eggs writes it: "variables[MAP].defaultValue"; what has a name stands under it, not under its number.
+   * Where, as Lormas' own form of eggs writes it: "variables[MAP].defaultValue"; what has a name stands under it, not under its number. A
+   * name that is no plain word is in double quotes, of one beyond 128 characters its beginning, and its digest behind them: no two fields
+   * have one path.
    *
    * @generated from field: string path = 1;
    */
