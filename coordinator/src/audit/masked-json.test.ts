@@ -1,10 +1,17 @@
-import { create, type DescMessage, getOption } from "@bufbuild/protobuf";
-import { ContainerSchema, EventSchema, file_lormas_api_v1_resources } from "@lormas/gen/lormas/api/v1/resources_pb.ts";
-import { holds_secret } from "@lormas/gen/lormas/api/v1/secret_pb.ts";
+import { create, type DescMessage, getOption, ScalarType } from "@bufbuild/protobuf";
+import { EggDraftSchema, file_lormas_api_v1_egg_draft } from "@lormas/gen/lormas/api/v1/egg_draft_pb.ts";
+import {
+  ContainerSchema,
+  EggSchema,
+  EventSchema,
+  file_lormas_api_v1_resources,
+} from "@lormas/gen/lormas/api/v1/resources_pb.ts";
+import { holds_secret, holds_secret_unless } from "@lormas/gen/lormas/api/v1/secret_pb.ts";
 import {
   CreateContainerRequestSchema,
   CreateTokenResponseSchema,
   file_lormas_api_v1_services,
+  ImportEggRequestSchema,
 } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import { expect, test } from "vitest";
 import { bounded, JSON_LENGTH_MAX, maskedJson } from "./masked-json.ts";
@@ -38,6 +45,37 @@ test("values of an environment are masked and its names are not, in what is aske
   expect(maskedJson(CreateContainerRequestSchema, request)).toEqual({ name: "db", environment: masks });
   const container = create(ContainerSchema, { name: "db", environment });
   expect(maskedJson(ContainerSchema, container)).toEqual({ name: "db", environment: masks });
+});
+
+test("a default that an egg hides from users is masked, and any other one is not", () => {
+  const defaults = (userViewable: boolean | undefined) => ({
+    name: "A",
+    defaultValue: "1",
+    ...(userViewable === undefined ? {} : { userViewable }),
+  });
+  const variables = [defaults(true), defaults(false)];
+  expect(maskedJson(EggSchema, create(EggSchema, { variables }))["variables"]).toEqual([
+    { name: "A", defaultValue: "1", userViewable: true },
+    { name: "A", defaultValue: "***" },
+  ]);
+  // Of a draft that does not say it, users see it.
+  const draft = create(EggDraftSchema, { variables: [...variables, defaults(undefined)] });
+  expect(maskedJson(EggDraftSchema, draft)["variables"]).toEqual([
+    { name: "A", defaultValue: "1", userViewable: true },
+    { name: "A", defaultValue: "***", userViewable: false },
+    { name: "A", defaultValue: "1" },
+  ]);
+  const request = create(ImportEggRequestSchema, { id: "a", content: '{"default_value":"1"}' });
+  expect(maskedJson(ImportEggRequestSchema, request)).toEqual({ id: "a", content: "***" });
+});
+
+test("every field that is a secret unless another one says so names a boolean beside it", () => {
+  const named = [...everyMessage, ...file_lormas_api_v1_egg_draft.messages].flatMap(({ fields }) =>
+    fields
+      .filter((field) => getOption(field, holds_secret_unless) !== "")
+      .map((field) => fields.find(({ name }) => name === getOption(field, holds_secret_unless))?.scalar),
+  );
+  expect(new Set(named)).toEqual(new Set([ScalarType.BOOL]));
 });
 
 test("a secret below another message is masked too, and no part of it is left", () => {

@@ -8,8 +8,8 @@ import {
   type Message,
   toJson,
 } from "@bufbuild/protobuf";
-import { StructSchema } from "@bufbuild/protobuf/wkt";
-import { holds_secret } from "@lormas/gen/lormas/api/v1/secret_pb.ts";
+import { FeatureSet_FieldPresence, StructSchema } from "@bufbuild/protobuf/wkt";
+import { holds_secret, holds_secret_unless } from "@lormas/gen/lormas/api/v1/secret_pb.ts";
 import { MASK } from "../secrets/secret-name.ts";
 
 /** The longest that one masked object may be as JSON, characters; what does not fit is named and left out. */
@@ -18,7 +18,8 @@ export const JSON_LENGTH_MAX = 8_192;
 const registry = createRegistry(StructSchema);
 
 /**
- * A message as JSON without its secrets: the fields that the proto marks with holds_secret. Of a map the values are masked and
+ * A message as JSON without its secrets: the fields that the proto marks with holds_secret, and those with holds_secret_unless where it
+ * says so. Of a map the values are masked and
  * the keys stay, since which variables a container has is no secret. Empty fields are left out. Fields beyond JSON_LENGTH_MAX
  * are replaced by how long they were.
  */
@@ -51,16 +52,27 @@ function masked(schema: DescMessage, value: JsonValue): JsonValue {
   const entries = Object.entries(value).map(([key, child]) => {
     const field = fields.get(key);
     // Keys of a Struct are no fields.
-    return [storable(key), field === undefined ? storable(child) : maskedField(field, child)] as const;
+    if (field === undefined) return [storable(key), storable(child)] as const;
+    return [storable(key), holdsSecret(field, value) ? maskOf(field, child) : withoutSecrets(field, child)] as const;
   });
   return Object.fromEntries(entries);
 }
 
-function maskedField(field: DescField, value: JsonValue): JsonValue {
-  if (getOption(field, holds_secret)) {
-    if (field.fieldKind !== "map" || !isObject(value)) return MASK;
-    return Object.fromEntries(Object.keys(value).map((key) => [storable(key), MASK]));
-  }
+function holdsSecret(field: DescField, around: JsonObject): boolean {
+  if (getOption(field, holds_secret)) return true;
+  const name = getOption(field, holds_secret_unless);
+  const other = field.parent.fields.find((one) => one.name === name);
+  if (other === undefined) return false;
+  // JSON leaves out what is false, but not where that says something else than its absence.
+  return !(around[other.jsonName] ?? other.presence === FeatureSet_FieldPresence.EXPLICIT);
+}
+
+function maskOf(field: DescField, value: JsonValue): JsonValue {
+  if (field.fieldKind !== "map" || !isObject(value)) return MASK;
+  return Object.fromEntries(Object.keys(value).map((key) => [storable(key), MASK]));
+}
+
+function withoutSecrets(field: DescField, value: JsonValue): JsonValue {
   const inner = field.message;
   if (inner === undefined) return storable(value);
   if (field.fieldKind === "list" && Array.isArray(value)) return value.map((one) => masked(inner, one));

@@ -14,7 +14,7 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file lormas/api/v1/secret.proto.
  */
 export const file_lormas_api_v1_secret: GenFile = /*@__PURE__*/
-  fileDesc("Chpsb3JtYXMvYXBpL3YxL3NlY3JldC5wcm90bxINbG9ybWFzLmFwaS52MTpCCgxob2xkc19zZWNyZXQSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGJmIAyABKAhSC2hvbGRzU2VjcmV0YgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Chpsb3JtYXMvYXBpL3YxL3NlY3JldC5wcm90bxINbG9ybWFzLmFwaS52MTpCCgxob2xkc19zZWNyZXQSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGJmIAyABKAhSC2hvbGRzU2VjcmV0Ok8KE2hvbGRzX3NlY3JldF91bmxlc3MSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGJqIAyABKAlSEWhvbGRzU2VjcmV0VW5sZXNzYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * True: the field holds a secret, or of a map each value is one. It is shown to its caller, and masked wherever else it would be
@@ -24,4 +24,12 @@ export const file_lormas_api_v1_secret: GenFile = /*@__PURE__*/
  */
 export const holds_secret: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
   extDesc(file_lormas_api_v1_secret, 0);
+
+/**
+ * Names a boolean field of the same message: where that is false, this field holds a secret. Where it is absent, and may be, it is true.
+ *
+ * @generated from extension: string holds_secret_unless = 50202;
+ */
+export const holds_secret_unless: GenExtension<FieldOptions, string> = /*@__PURE__*/
+  extDesc(file_lormas_api_v1_secret, 1);
 
