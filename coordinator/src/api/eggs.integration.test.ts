@@ -383,6 +383,22 @@ test("over REST an egg is made, changed as a whole, and becomes one that runs as
   });
 });
 
+test("a default that only the document still hides is not shown by the format that holds the document", async () => {
+  const hidden = { env_variable: "KEY", default_value: "canary", user_viewable: false, rules: "nullable" };
+  await eggs.importEgg({ content: world("Once Hiding", { variables: [hidden] }) });
+  const access = createClient(AccessService, transportFor(rig.token));
+  const { secret } = await access.createToken({ name: "exporter", role: "developer" });
+  const developer = createClient(EggService, transportFor(secret));
+  const of = (format: string) => refusal(developer.exportEgg({ id: "once-hiding", format }));
+  expect(await of("ptdl_v2")).toMatch(/^permission_denied id: .*The egg once-hiding hides the default of KEY/);
+  await eggs.updateEgg({ id: "once-hiding", egg: { variables: [] }, updateMask: ["variables"] });
+  expect(await of("lormas")).toMatch(/^permission_denied id: .*document that egg once-hiding came from hides .* KEY/);
+  expect((await eggs.exportEgg({ id: "once-hiding", format: "lormas" })).content).toContain("canary");
+  for (const format of ["", "ptdl_v1", "plcn_v3"]) {
+    expect((await developer.exportEgg({ id: "once-hiding", format })).content).not.toContain("canary");
+  }
+});
+
 test("operators bring eggs in, developers export them, viewers see them", async () => {
   const access = createClient(AccessService, transportFor(rig.token));
   const as = async (role: string) => {

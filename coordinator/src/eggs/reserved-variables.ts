@@ -14,7 +14,7 @@ export function reservedAmong(egg: EggDefinition, names: Iterable<string>): stri
 }
 
 /** The variables whose defaults an egg hides from users, and has. */
-export function hiddenDefaults({ variables }: EggDefinition): string[] {
+export function hiddenDefaults({ variables }: Pick<EggDefinition, "variables">): string[] {
   return variables.filter(hidesDefault).map(({ name }) => name);
 }
 

@@ -1,8 +1,11 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { EggService } from "@lormas/gen/lormas/api/v1/services_pb.ts";
 import type { EggDefinition } from "../../eggs/egg-definition.ts";
+import type { EggOrigin } from "../../eggs/egg-origin.ts";
 import { EGG_SYNTAXES, isEggFormat } from "../../eggs/interchange/egg-format.ts";
 import { exportEgg } from "../../eggs/interchange/export-egg.ts";
+import { originDocument } from "../../eggs/interchange/import-egg.ts";
+import { readVariables } from "../../eggs/interchange/read-variables.ts";
 import { hiddenDefaults } from "../../eggs/reserved-variables.ts";
 import { EggShelf } from "../../store/egg-shelf.ts";
 import { categoryPage, eggById, listCategories, listEggs } from "../../store/read-model/egg-readings.ts";
@@ -46,9 +49,9 @@ export function eggService(plane: PlaneContext): ServiceImpl<typeof EggService> 
 
     async exportEgg(request, context) {
       const { definition } = (await reading(request.id)).row;
-      demandHidden(callerOf(context), definition);
       const origin = await shelf.originOf(definition.id);
       const format = isEggFormat(request.format) ? request.format : (origin?.format ?? "lormas");
+      demandHidden(callerOf(context), definition, format === "lormas" ? origin : null);
       const syntax = EGG_SYNTAXES.find((one) => one === request.syntax) ?? null;
       const { extraFields, ...exported } = exportEgg(definition, origin, format, syntax);
       return { ...exported, format, extraFields: [...extraFields] };
@@ -62,10 +65,13 @@ export function eggService(plane: PlaneContext): ServiceImpl<typeof EggService> 
   };
 }
 
-/** Throws permission_denied where an egg's text would show a caller what it hides from him. */
-function demandHidden(caller: Caller, egg: EggDefinition): void {
-  const [name] = hiddenDefaults(egg);
+/** Throws permission_denied where an egg's text would show a caller what it hides from him, or what the document in that text hides. */
+function demandHidden(caller: Caller, egg: EggDefinition, within: EggOrigin | null): void {
+  const [own] = hiddenDefaults(egg);
+  const [former] = within === null ? [] : hiddenDefaults({ variables: readVariables(originDocument(within)) });
+  const name = own ?? former;
   if (name === undefined) return;
-  const why = `The egg ${egg.id} hides the default of ${name} from users, and its text shows it.`;
+  const what = own === undefined ? `document that egg ${egg.id} came from` : `egg ${egg.id}`;
+  const why = `The ${what} hides the default of ${name} from users, and its text shows it.`;
   demandSomewhere(caller, "egg:variable:override", { field: "id", why });
 }

@@ -8245,7 +8245,8 @@ export const EggService: GenService<{
   },
   /**
    * Writes an egg in a format. In the format and syntax that it came in it is its own text again. Errors: NOT_FOUND, PERMISSION_DENIED
-   * (its text has a default that it hides from users, and the caller lacks egg:variable:override).
+   * (its text has a default that it hides from users, or in "lormas" the document in it one that it did, and the caller lacks
+   * egg:variable:override).
    *
    * @generated from rpc lormas.api.v1.EggService.ExportEgg
    */
