@@ -383,6 +383,31 @@ test("over REST an egg is made, changed as a whole, and becomes one that runs as
   });
 });
 
+test("who may not see a hidden default changes the egg around it by writing back what was read", async () => {
+  const hidden = { name: "KEY", defaultValue: "canary", userViewable: false };
+  await eggs.createEgg({ id: "around", egg: { ...draft, variables: [...draft.variables, hidden] } });
+  const access = createClient(AccessService, transportFor(rig.token));
+  await access.createRole({ name: "egg-editor", includes: ["viewer"], grants: ["egg:import"] });
+  const { secret } = await access.createToken({ name: "egg-editor", role: "egg-editor" });
+  const editor = createClient(EggService, transportFor(secret));
+  const read = (await editor.getEgg({ id: "around" })).egg?.variables ?? [];
+  expect(read.map(({ defaultValue }) => defaultValue)).toEqual(["hi", "***"]);
+  const write = (change: object) => {
+    const variables = read.map(({ name, defaultValue, rules, userViewable }) => ({
+      ...{ name, defaultValue, rules, userViewable },
+      ...change,
+    }));
+    return editor.updateEgg({ id: "around", egg: { variables }, updateMask: ["variables"] });
+  };
+  expect(await refusal(write({ userViewable: true }))).toMatch(/^invalid_argument egg.variables.1.default_value: /);
+  expect((await write({ description: "New." })).egg?.variables[1]).toMatchObject({ defaultValue: "***" });
+  const { variables = [] } = (await eggs.getEgg({ id: "around" })).egg ?? {};
+  expect(variables.map(({ defaultValue, description }) => [defaultValue, description])).toEqual([
+    ["hi", "New."],
+    ["canary", "New."],
+  ]);
+});
+
 test("a default that only the document still hides is not shown by the format that holds the document", async () => {
   const hidden = { env_variable: "KEY", default_value: "canary", user_viewable: false, rules: "nullable" };
   await eggs.importEgg({ content: world("Once Hiding", { variables: [hidden] }) });

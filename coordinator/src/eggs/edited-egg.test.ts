@@ -3,7 +3,7 @@ import { Refusal } from "../domain/refusal.ts";
 import { helloHttp } from "./builtin/hello-http.ts";
 import { postgres } from "./builtin/postgres.ts";
 import { draftFindings, type EggEdit, editedEgg } from "./edited-egg.ts";
-import type { EggDefinition } from "./egg-definition.ts";
+import type { EggDefinition, EggVariable } from "./egg-definition.ts";
 import { importEgg } from "./interchange/import-egg.ts";
 import { readJson } from "./interchange/json-reader.ts";
 
@@ -59,6 +59,25 @@ test("a variable that is written anew keeps what only it knows, and is required 
     { name: "MAP", defaultValue: "b", sort: 3, required: true },
     { name: "NEW", required: false },
   ]);
+});
+
+test("a mask that is written back leaves the default that it hides, and is never a default itself", () => {
+  const key = { name: "KEY", description: "", required: false, pattern: "", userViewable: false };
+  const egg = { ...helloHttp, variables: [{ ...key, defaultValue: "shy" }] };
+  const set = (...variables: EggEdit["variables"] & object) => ({ variables });
+  const masked = { ...key, defaultValue: "***" };
+  const { variables } = editedEgg(egg, set({ ...masked, description: "New." }));
+  expect(variables).toEqual([{ ...key, defaultValue: "shy", description: "New." }]);
+  const refused = (before: EggDefinition, variable: EggVariable) =>
+    refusal(before, set({ ...key, name: "OTHER", defaultValue: "" }, variable));
+  // It would show what it hides; it is new; it hid nothing.
+  expect(refused(egg, { ...masked, userViewable: true })).toMatch(/^egg\.variables\.1\.default_value: .*KEY hides/);
+  expect(refused(egg, { ...masked, name: "NEW" })).toMatch(/^egg\.variables\.1\.default_value: /);
+  const open = { ...egg, variables: [{ ...key, defaultValue: "shy", userViewable: true }] };
+  expect(refused(open, masked)).toMatch(/^egg\.variables\.1\.default_value: /);
+  expect(refused({ ...egg, variables: [{ ...key, defaultValue: "" }] }, masked)).toMatch(/default_value: /);
+  const literal = { ...egg, variables: [{ ...masked, userViewable: true }] };
+  expect(editedEgg(literal, set({ ...masked, userViewable: true }))).toEqual(literal);
 });
 
 test("what a panel's egg says of images, commands and stop is said where its containers and its export look", () => {

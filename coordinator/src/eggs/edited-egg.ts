@@ -1,5 +1,6 @@
 import { Refusal } from "../domain/refusal.ts";
 import type { StopSpec } from "../domain/workload.ts";
+import { MASK } from "../secrets/secret-name.ts";
 import type { EggDefinition, EggVariable, NamedImage } from "./egg-definition.ts";
 import { storageProblem } from "./interchange/document-fault.ts";
 import { DOCUMENT_BYTES_MAX, type DocumentValue, documentOf, isList, isRecord } from "./interchange/document-value.ts";
@@ -18,6 +19,7 @@ import { panelStopOf, stopOf } from "./interchange/stop-signal.ts";
 import { writeEgg } from "./interchange/write-egg.ts";
 import { NO_PANEL_FACTS, type PanelFacts } from "./panel-facts.ts";
 import { panelStartup } from "./panel-startup.ts";
+import { hidesDefault } from "./reserved-variables.ts";
 import { isRequired } from "./rules/rule-check.ts";
 
 /** Fields of an egg that mean by themselves what they say. */
@@ -129,10 +131,20 @@ function imagesOf(images: readonly NamedImage[], isPanel: boolean): Pick<EggDefi
 
 /** Each on top of the one of its name that was there: what only that knows stays. */
 function editedVariables(before: readonly EggVariable[], edit: readonly EggVariable[]): EggVariable[] {
-  return edit.map((variable) => {
+  return edit.map((variable, index) => {
     const was = before.find(({ name }) => name === variable.name);
-    return { ...was, ...variable, required: variable.required || isRequired(variable.rules ?? []) };
+    const required = variable.required || isRequired(variable.rules ?? []);
+    return { ...was, ...variable, required, defaultValue: editedDefault(variable, was, `variables.${index}`) };
   });
+}
+
+/** The mask, written back as it was read, is the default that it hides, as long as that stays hidden. */
+function editedDefault(variable: EggVariable, was: EggVariable | undefined, path: string): string {
+  const { name, defaultValue } = variable;
+  if (defaultValue !== MASK || was?.defaultValue === MASK) return defaultValue;
+  if (was !== undefined && hidesDefault(was) && hidesDefault(variable)) return was.defaultValue;
+  const reason = `${MASK} stands for a default that ${name} hides and goes on hiding, and here it does not`;
+  throw unusable(`${path}.defaultValue`, reason, "Give the default itself.");
 }
 
 function demandUnique({ variables, ports, volumes, images, panel }: EggEdit): void {

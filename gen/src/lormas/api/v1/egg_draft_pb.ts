@@ -189,7 +189,7 @@ export type EggVariableDraft = Message<"lormas.api.v1.EggVariableDraft"> & {
   description: string;
 
   /**
-   * Used when no value is given.
+   * Used when no value is given. "***", as it is read where the egg hides the default: the default that is there, which has to stay hidden.
    *
    * @generated from field: string default_value = 3;
    */
