@@ -94,6 +94,20 @@ test("what a panel's egg says of images, commands and stop is said where its con
   expect(egg.panel).toMatchObject({ stop: "^C", done: ["up"], install: { script: "true" } });
 });
 
+test("another grace leaves a panel's word for its stop as it is spelled, and a signal is none of its commands", () => {
+  for (const stop of ["^^C", "^no_signal", " quit "]) {
+    const egg = world({ config: { stop } });
+    const after = editedEgg(egg, { stop: { graceMs: 1_000 } });
+    expect(after).toEqual({ ...egg, stop: { ...egg.stop, graceMs: 1_000 } });
+    expect(after.panel?.stop).toBe(stop);
+  }
+  const own = { ...helloHttp, stop: { ...helloHttp.stop, command: "^bye" } };
+  const facts = { startupCommands: [{ name: "Default", command: "go" }] };
+  expect(refusal(world(), { stop: { command: "^C" } })).toMatch(/^egg\.stop_command: .*"\^C" begins with \^/);
+  expect(refusal(own, { startup: {}, panel: { whole: true, facts } })).toMatch(/^egg\.stop_command: /);
+  expect(editedEgg(own, { stop: { graceMs: 1_000 } }).stop).toEqual({ ...own.stop, graceMs: 1_000 });
+});
+
 test("an egg becomes a panel's, keeps its way to stop, and is one of Lormas' own again", () => {
   const facts = { startupCommands: [{ name: "Default", command: "go" }] };
   const own = { ...helloHttp, ports: [], volumes: [], stop: { signal: "SIGTERM", graceMs: 1_000, command: "bye" } };

@@ -58,15 +58,18 @@ export const BLANK_EGG: Omit<EggDefinition, "id"> = {
 export function editedEgg(before: EggDefinition, edit: EggEdit): EggDefinition {
   const { images, startup, variables, stop, startBudgetMs, panel, ...plain } = edit;
   const stopAfter = { ...stopOf(before), ...stop };
-  const panelAfter = editedPanel(before, panel, stop === undefined ? null : stopAfter);
+  const saysHow = stop?.signal !== undefined || stop?.command !== undefined;
+  const panelAfter = editedPanel(before, panel, saysHow ? stopAfter : null);
   const isPanel = panelAfter !== undefined;
+  // A panel has no word for the grace: it alone changes nothing of how one says to stop.
+  const keepsHow = !saysHow && isPanel === (before.panel !== undefined);
   const after: EggDefinition = {
     ...before,
     ...plain,
     ...(images === undefined ? {} : imagesOf(images, isPanel)),
     startup: editedStartup(before, startup, panelAfter),
     ...(variables === undefined ? {} : { variables: editedVariables(before.variables, variables) }),
-    stop: stop === undefined && isPanel === (before.panel !== undefined) ? before.stop : ownStop(stopAfter, isPanel),
+    stop: keepsHow ? { ...before.stop, ...stop } : ownStop(stopAfter, isPanel),
     ...(startBudgetMs === undefined
       ? {}
       : { startBudgetMs: startBudgetMs ?? (isPanel ? PANEL_START_BUDGET_MS : START_BUDGET_MS) }),
@@ -93,8 +96,14 @@ function editedPanel(
   if (edit?.facts.startupCommands?.length === 0) {
     throw unusable("panel.startup_commands", "there is none", "Name at least one.");
   }
-  const says = stopAfter === null && before !== undefined ? stopBefore : panelStopOf(stopAfter ?? stop);
+  const says = stopAfter === null && before !== undefined ? stopBefore : panelStopFor(stopAfter ?? stop);
   return { ...base, ...edit?.facts, stop: says };
+}
+
+function panelStopFor(stop: StopSpec): string {
+  if (stop.command?.startsWith("^") !== true) return panelStopOf(stop);
+  const reason = `${JSON.stringify(stop.command.slice(0, 64))} begins with ^, by which panels tell a signal from a command`;
+  throw unusable("stop_command", reason, "Give another command, or stop_signal alone.");
 }
 
 function editedStartup(

@@ -103,7 +103,7 @@ export type EggDraft = Message<"lormas.api.v1.EggDraft"> & {
   stopGraceMs?: number | undefined;
 
   /**
-   * Written to its standard input at a stop, in the signal's place; empty: the signal.
+   * Written to its standard input at a stop, in the signal's place; empty: the signal. With `panel` it does not begin with "^".
    *
    * @generated from field: string stop_command = 12;
    */
