@@ -266,6 +266,26 @@ test("an egg that is made by hand is held against an import's rules, makes a con
   await eggs.deleteEgg({ id: "hand-copy" });
 });
 
+test("a category is never another one than was named: one whose id is taken by another name is refused with that", async () => {
+  const into = async (id: string, category: string) => (await eggs.createEgg({ id, egg: { ...draft, category } })).egg;
+  expect(await into("in-c", "C")).toMatchObject({ category: "C", categoryId: "c" });
+  const other = 'The category "C++" would have the id c, which "C" has.';
+  expect(await refusal(into("in-c-too", "C++"))).toBe(`invalid_argument egg.category: ${other}`);
+  const content = world("In C");
+  expect(await refusal(eggs.importEgg({ content, category: "C++", dryRun: true }))).toBe(
+    `invalid_argument category: ${other}`,
+  );
+  const move = eggs.updateEgg({ id: "in-c", egg: { category: "C++" }, updateMask: ["category"] });
+  expect(await refusal(move)).toBe(`invalid_argument egg.category: ${other}`);
+  expect(await into("in-c-too", "c")).toMatchObject({ category: "C" });
+  // Of two at once, each is refused or told where it is.
+  const both = await Promise.allSettled([into("in-d", "D"), into("in-d-too", "D++")]);
+  const stored = (await eggs.listEggs({ filter: "category = d" })).eggs;
+  const told = both.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  expect(told).not.toEqual([]);
+  for (const egg of told) expect(stored).toContainEqual(egg);
+});
+
 test("what an import would refuse is refused of an egg by hand, with its field, and nothing comes of it", async () => {
   const of = (changes: object, id = "") => refusal(eggs.createEgg({ id, egg: { ...draft, name: "Bad", ...changes } }));
   expect(await of({ name: " " })).toMatch(/^invalid_argument egg.name: /);
@@ -406,22 +426,6 @@ test("who may not see a hidden default changes the egg around it by writing back
     ["hi", "New."],
     ["canary", "New."],
   ]);
-});
-
-test("a default that only the document still hides is not shown by the format that holds the document", async () => {
-  const hidden = { env_variable: "KEY", default_value: "canary", user_viewable: false, rules: "nullable" };
-  await eggs.importEgg({ content: world("Once Hiding", { variables: [hidden] }) });
-  const access = createClient(AccessService, transportFor(rig.token));
-  const { secret } = await access.createToken({ name: "exporter", role: "developer" });
-  const developer = createClient(EggService, transportFor(secret));
-  const of = (format: string) => refusal(developer.exportEgg({ id: "once-hiding", format }));
-  expect(await of("ptdl_v2")).toMatch(/^permission_denied id: .*The egg once-hiding hides the default of KEY/);
-  await eggs.updateEgg({ id: "once-hiding", egg: { variables: [] }, updateMask: ["variables"] });
-  expect(await of("lormas")).toMatch(/^permission_denied id: .*document that egg once-hiding came from hides .* KEY/);
-  expect((await eggs.exportEgg({ id: "once-hiding", format: "lormas" })).content).toContain("canary");
-  for (const format of ["", "ptdl_v1", "plcn_v3"]) {
-    expect((await developer.exportEgg({ id: "once-hiding", format })).content).not.toContain("canary");
-  }
 });
 
 test("operators bring eggs in, developers export them, viewers see them", async () => {

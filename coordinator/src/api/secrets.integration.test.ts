@@ -346,3 +346,21 @@ test("what an egg keeps from users is set by those who may override it where the
   );
   expect((await operator.eggs.exportEgg({ id: "shy" })).content).toContain("shy-default");
 });
+
+test("a default that only the document still hides is not shown by the format that holds the document", async () => {
+  const eggs = createClient(EggService, plane.transport);
+  const hidden = { env_variable: "KEY", default_value: "canary", user_viewable: false, rules: "nullable" };
+  const document = { meta: { version: "PTDL_v2" }, name: "Once", docker_images: { a: "box:1" }, startup: "run" };
+  await eggs.importEgg({ content: JSON.stringify({ ...document, variables: [hidden] }) });
+  const wish = { name: "exporter", role: "developer" };
+  const { secret } = await createClient(AccessService, plane.transport).createToken(wish);
+  const developer = createClient(EggService, bearerTransport(plane.plane.url, secret));
+  const of = (format: string) => refusal(developer.exportEgg({ id: "once", format }));
+  expect(await of("ptdl_v2")).toMatch(/^permission_denied id: .*The egg once hides the default of KEY/);
+  await eggs.updateEgg({ id: "once", egg: { variables: [] }, updateMask: ["variables"] });
+  expect(await of("lormas")).toMatch(/^permission_denied id: .*document that egg once came from hides .* KEY/);
+  expect((await eggs.exportEgg({ id: "once", format: "lormas" })).content).toContain("canary");
+  for (const format of ["", "ptdl_v1", "plcn_v3"]) {
+    expect((await developer.exportEgg({ id: "once", format })).content).not.toContain("canary");
+  }
+});

@@ -21,6 +21,9 @@ export type NewEgg = {
   readonly categoryName: string;
 };
 
+/** What has become of an egg: its etag, none where nothing was changed, and its category by the name that it has. */
+export type StoredEgg = { readonly etag: string; readonly categoryName: string };
+
 /** An egg that another one has taken the place of, or would. */
 export type ReplacedEgg = { readonly definition: EggDefinition; readonly etag: string };
 
@@ -40,14 +43,14 @@ export class EggShelf {
   }
 
   /**
-   * Stores an egg and answers its etag, and what was there before; with `dryRun` only says what would come of it, and there is none.
+   * Stores an egg, and answers what was there before; with `dryRun` only says what would come of it.
    * Refusals: name_taken (the id, without `replace`), egg_built_in, invalid_argument (EGGS_MAX are there), etag_mismatch (`etag`
    * is not empty, and not that of an egg that is there). Of two imports of one id at once the second one sees the first.
    */
   put(
     egg: NewEgg,
     how: { readonly replace: boolean; readonly dryRun: boolean; readonly etag: string },
-  ): Promise<{ readonly replaced: ReplacedEgg | null; readonly etag: string }> {
+  ): Promise<{ readonly replaced: ReplacedEgg | null } & StoredEgg> {
     const { definition, origin, categoryName } = egg;
     const { id } = definition;
     return this.#orm.em.fork().transactional(async (em) => {
@@ -68,23 +71,24 @@ export class EggShelf {
       if (there === null && (await em.count(EggEntity)) >= EGGS_MAX) {
         throw new Refusal("invalid_argument", `There are ${EGGS_MAX} eggs already.`, "Remove eggs that nobody uses.");
       }
-      if (how.dryRun) return { replaced, etag: "" };
-      const etag = await this.#store(em, { definition, categoryName }, there);
+      if (how.dryRun) return { replaced, etag: "", categoryName };
+      const stored = await this.#store(em, { definition, categoryName }, there);
       await em.nativeDelete(EggOriginEntity, { eggId: id });
       if (origin !== null) await em.insert(EggOriginEntity, { eggId: id, ...origin });
-      return { replaced, etag };
+      return { replaced, ...stored };
     });
   }
 
   /**
    * Stores what `edit` makes of an egg, with the document that it came from as it was. `edit` decides alone, on what is there while nothing
-   * else changes it; what it throws has changed nothing. With `validateOnly` all of it is taken back, and there is no etag. Refusals: not_found, egg_built_in, etag_mismatch.
+   * else changes it; what it throws has changed nothing. With `validateOnly` all of it is taken back. Refusals: not_found, egg_built_in,
+   * etag_mismatch.
    */
   edit(
     id: string,
     { etag, validateOnly }: { readonly etag: string; readonly validateOnly: boolean },
     edit: (before: EggDefinition) => Omit<NewEgg, "origin">,
-  ): Promise<{ readonly before: EggDefinition; readonly after: EggDefinition; readonly etag: string }> {
+  ): Promise<{ readonly before: EggDefinition; readonly after: EggDefinition } & StoredEgg> {
     return droppableTransaction(this.#orm, validateOnly, async (em) => {
       await em.execute("lock table egg in share row exclusive mode");
       const there = await em.findOne(EggEntity, { id }, { disableIdentityMap: true });
@@ -94,16 +98,16 @@ export class EggShelf {
       const before = there.definition;
       const egg = edit(before);
       const stored = await this.#store(em, egg, there);
-      return { before, after: egg.definition, etag: validateOnly ? "" : stored };
+      return { before, after: egg.definition, ...stored, ...(validateOnly ? { etag: "" } : {}) };
     });
   }
 
-  /** Answers the new etag, which is another one than before. A category that nothing is left in is gone. */
+  /** The etag is another one than before. A category that nothing is left in is gone. */
   async #store(
     em: EntityManager,
     { definition, categoryName }: Omit<NewEgg, "origin">,
     there: { readonly categoryId: string; readonly updatedAt: Date } | null,
-  ): Promise<string> {
+  ): Promise<StoredEgg> {
     const { id, categoryId } = definition;
     const former = there?.categoryId ?? categoryId;
     const updatedAt = new Date(Math.max(this.#clock.wallMs(), (there?.updatedAt.getTime() ?? 0) + 1));
@@ -111,7 +115,8 @@ export class EggShelf {
     await em.upsert(CategoryEntity, { id: categoryId, name: categoryName }, { onConflictAction: "ignore" });
     await em.upsert(EggEntity, rowOf(definition, { builtIn: false, updatedAt }));
     if (former !== categoryId) await forgetEmpty(em, former);
-    return eggEtag({ id, updatedAt });
+    const { name } = await em.findOneOrFail(CategoryEntity, { id: categoryId }, { disableIdentityMap: true });
+    return { etag: eggEtag({ id, updatedAt }), categoryName: name };
   }
 
   /** The document that an egg came from; null for one that came from none. */

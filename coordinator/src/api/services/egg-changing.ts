@@ -47,9 +47,11 @@ export async function importText(
   const { categoryId } = egg.definition;
   const nameless = categoryId === IMPORTED.id ? IMPORTED.name : categoryId;
   const category = shelved ?? (await read(plane, (snapshot) => findCategory(snapshot, categoryId)));
-  const categoryName = category?.name ?? nameless;
   const { replace, dryRun } = request;
-  const { replaced, etag } = await shelf.put({ ...egg, categoryName }, { replace, dryRun, etag: request.etag });
+  const { replaced, etag, categoryName } = await shelf.put(
+    { ...egg, categoryName: category?.name ?? nameless },
+    { replace, dryRun, etag: request.etag },
+  );
   return {
     egg: { ...definitionView(egg.definition, categoryName, false, sight), etag },
     findings: findingsView(egg.findings),
@@ -74,8 +76,8 @@ export async function createEgg(
   const blank = { ...BLANK_EGG, id: request.id === "" ? slugOf(draft.name) : request.id, categoryId: category.id };
   const definition = editedEgg(blank, eggEdit(draft, []));
   const egg = { definition, origin: null, categoryName: category.name };
-  const { etag } = await shelf.put(egg, { replace: false, dryRun: request.validateOnly, etag: "" });
-  const view = definitionView(definition, category.name, false, sight);
+  const { etag, categoryName } = await shelf.put(egg, { replace: false, dryRun: request.validateOnly, etag: "" });
+  const view = definitionView(definition, categoryName, false, sight);
   return { egg: { ...view, etag }, findings: findingsView(draftFindings(definition)) };
 }
 
@@ -94,12 +96,11 @@ export async function updateEgg(
   const moves = mask.length === 0 || mask.includes("category");
   const wanted = moves ? await categoryFor(plane, draft.category.trim(), "egg.category") : null;
   const edit = { ...eggEdit(draft, mask), ...(wanted === null ? {} : { categoryId: wanted.id }) };
-  const { before, after, etag } = await shelf.edit(id, { etag: seen, validateOnly }, (present) => {
+  const { before, after, etag, categoryName } = await shelf.edit(id, { etag: seen, validateOnly }, (present) => {
     const definition = editedEgg(present, edit);
     return { definition, categoryName: wanted?.name ?? definition.categoryId };
   });
-  const category = wanted ?? (await read(plane, (snapshot) => findCategory(snapshot, after.categoryId)));
-  const view = definitionView(after, category?.name ?? after.categoryId, false, sight);
+  const view = definitionView(after, categoryName, false, sight);
   return {
     egg: { ...view, etag },
     findings: findingsView(draftFindings(after)),
@@ -126,11 +127,19 @@ function findingsView(findings: readonly EggFinding[]): MessageInitShape<typeof 
   return findings.map(({ level, path, message }) => ({ level: LEVELS[level], path, message }));
 }
 
-/** The category of this id or name; a new one when there is none. */
+/** The category of this id or name; a new one when there is none. Refuses a name whose id another one has. */
 async function categoryFor(plane: PlaneContext, named: string, field: string): Promise<Category> {
   if (!isPlain(named)) {
     const message = `${quoted(named)} is no name for a category: it has control characters.`;
     throw new Refusal("invalid_argument", message, "Choose another name.", { field });
   }
-  return (await read(plane, (snapshot) => findCategory(snapshot, named))) ?? { id: slugOf(named), name: named };
+  const id = slugOf(named);
+  const [there, other] = await read(plane, async (snapshot) => {
+    const there = await findCategory(snapshot, named);
+    return [there, there ?? (await findCategory(snapshot, id))] as const;
+  });
+  if (there !== null) return there;
+  if (other?.id !== id) return { id, name: named };
+  const message = `The category ${quoted(named)} would have the id ${id}, which ${quoted(other.name)} has.`;
+  throw new Refusal("invalid_argument", message, `Name it ${id} to mean that one, or choose another name.`, { field });
 }
