@@ -41,3 +41,24 @@ test("an edit takes up what the egg says of lines by then, but no script for a v
   await containers.updateContainer({ id: "later", setEnvironment: { A: "2" } });
   expect(equipment(later.container?.id ?? "")).toMatchObject({ install: { script: "echo hi" } });
 });
+
+test("an edit takes up the egg's only startup command and its image where the present ones are gone, and says so", async () => {
+  const { containers, eggs } = callApi(plane.transport);
+  const of = (more: object, startup: object) => ({
+    content: egg({ meta: { version: "PLCN_v3" }, name: "Moved", startup_commands: startup, ...more }),
+    replace: true,
+  });
+  await eggs.importEgg(of({}, { Default: "./game" }));
+  const made = await containers.createContainer({ name: "moved", eggId: "moved", createStopped: true });
+  const update = (value: string) => containers.updateContainer({ id: "moved", setEnvironment: { A: value } });
+  expect((await update("2")).warnings).toEqual([]);
+  await eggs.importEgg(of({ docker_images: { two: "game:2" } }, { Default: "./game fast" }));
+  expect((await update("3")).warnings).toEqual([
+    "moved gets the image game:2: its egg has game:1 no more",
+    "moved gets the startup command that its egg has now: the one that it was made with is gone",
+  ]);
+  const spec = fleet.runtime().state.container(made.container?.id ?? "")?.facts.spec;
+  expect(spec).toMatchObject({ image: "game:2", env: { A: "3", STARTUP: "./game fast" } });
+  await eggs.importEgg(of({}, { One: "./one", Two: "./two" }));
+  await expect(update("4")).rejects.toThrow(/startup command .* is not among the 2 of its egg any more/);
+});

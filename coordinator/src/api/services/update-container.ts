@@ -86,7 +86,9 @@ export async function updateContainer(
       foretold: (fleet, asOf) => foretoldContainer(fleet, id, asOf) ?? undefined,
     },
   );
-  return { ...answer, seen };
+  const { remake } = change;
+  const replaced = remake === null ? [] : replacedNotes(name, row.spec, remake.spec, definition);
+  return { ...answer, notes: [...replaced, ...(answer.notes ?? [])], seen };
 }
 
 function touchedBy(request: UpdateContainerRequest): TouchedVariables[] {
@@ -231,15 +233,29 @@ function imageOf({ image, images = [] }: EggDefinition, present: string): string
   return present === image || images.some((one) => one.image === present) ? present : "";
 }
 
-/** The name of the startup command that it was made with; empty for an egg without a choice. Refuses one that has gone. */
+/** What its egg has no more, and what the next copy gets in its place. */
+function replacedNotes(name: string, was: WorkloadSpec, is: WorkloadSpec, egg: EggDefinition): string[] {
+  const notes: string[] = [];
+  if (is.image !== was.image) notes.push(`${name} gets the image ${is.image}: its egg has ${was.image} no more`);
+  if (egg.panel !== undefined && !sameText(is.env["STARTUP"], was.env["STARTUP"])) {
+    notes.push(`${name} gets the startup command that its egg has now: the one that it was made with is gone`);
+  }
+  return notes;
+}
+
+/**
+ * The name of the startup command that it was made with; empty for an egg without a choice. Where that has gone, the only one that there
+ * is; refused where there are several.
+ */
 function commandOf(egg: EggDefinition, { name, spec }: ContainerReading["row"]): string {
   const commands = egg.panel?.startupCommands ?? [];
   if (commands.length === 0) return "";
-  const chosen = commands.find(({ command }) => startupVariable(command) === spec.env["STARTUP"]);
+  const same = commands.find(({ command }) => startupVariable(command) === spec.env["STARTUP"]);
+  const chosen = same ?? (commands.length === 1 ? commands[0] : undefined);
   if (chosen) return chosen.name;
   throw new Refusal(
     "invalid_argument",
-    `The startup command that "${name}" was made with is not among those of its egg any more.`,
+    `The startup command that "${name}" was made with is not among the ${commands.length} of its egg any more.`,
     "Delete the container and create it again.",
     { field: "id" },
   );

@@ -8374,8 +8374,9 @@ export const ContainerService: GenService<{
   /**
    * Changes what is given and leaves the rest, all or nothing. Preferred cluster, priority, crashes and data loss may be changed
    * at any time. Type, resources and environment hold for the copy that runs, so the container must be stopped (or wait for
-   * room): its next copy is made of the egg as it is then, with the egg's first image where it has the present one no more. Ports
-   * and volumes must still be those that it was made with. Errors: NOT_FOUND, INVALID_ARGUMENT "resources_out_of_range",
+   * room): its next copy is made of the egg as it is then, with the egg's first image where it has the present one no more, and its only
+   * startup command where it has the present one no more; `warnings` say so. Ports and volumes must still be those that it was made
+   * with, and of several startup commands the present one among them. Errors: NOT_FOUND, INVALID_ARGUMENT "resources_out_of_range",
    * FAILED_PRECONDITION "not_stopped", "migration_in_progress", "being_removed", "n_plus_one_lost", RESOURCE_EXHAUSTED
    * "no_target" (its node has no room for more).
    *
