@@ -9,15 +9,14 @@ root=$(cd "$here/../../.." && pwd)
 mkdir -p "$out/src/move-container"
 out=$(cd "$out" && pwd)
 # The protos name no Go packages: which language a client is written in is no business of theirs.
-packages=Mlormas/api/v1/resources.proto=lormas/api/v1\;apiv1
-packages=$packages,Mlormas/api/v1/services.proto=lormas/api/v1\;apiv1
-packages=$packages,Mlormas/api/v1/secret.proto=lormas/api/v1\;apiv1
-packages=$packages,Mbuf/validate/validate.proto=lormas/buf/validate
+protos=$(cd "$root/proto" && echo lormas/api/v1/*.proto)
+packages=Mbuf/validate/validate.proto=lormas/buf/validate
 packages=$packages,Mgoogle/api/annotations.proto=google.golang.org/genproto/googleapis/api/annotations
 packages=$packages,Mgoogle/api/http.proto=google.golang.org/genproto/googleapis/api/annotations
+for proto in $protos; do packages=$packages,M$proto=lormas/api/v1\;apiv1; done
 protoc --proto_path="$root/proto" --proto_path="$root/third_party" \
   --go_out="$out/src" --go_opt="$packages" --go-grpc_out="$out/src" --go-grpc_opt="$packages" \
-  lormas/api/v1/resources.proto lormas/api/v1/secret.proto lormas/api/v1/services.proto buf/validate/validate.proto
+  $protos buf/validate/validate.proto
 cp "$here/main.go" "$here/codec.go" "$out/src/move-container/"
 GO111MODULE=off GOPATH="$out:/usr/share/gocode" GOFLAGS= GOCACHE="${GOCACHE:-$out/cache}" \
   go build -o "$out/move-container" move-container

@@ -5,7 +5,7 @@ set -eu
 out=${1:?"say where to: sh generate.sh FOLDER"}
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 mkdir -p "$out"
+protos=$(cd "$root/proto" && echo lormas/api/v1/*.proto)
 protoc --proto_path="$root/proto" --proto_path="$root/third_party" \
   --python_out="$out" --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" --grpc_python_out="$out" \
-  lormas/api/v1/resources.proto lormas/api/v1/secret.proto lormas/api/v1/services.proto buf/validate/validate.proto \
-  google/api/annotations.proto google/api/http.proto
+  $protos buf/validate/validate.proto google/api/annotations.proto google/api/http.proto
