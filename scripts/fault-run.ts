@@ -62,7 +62,10 @@ async function run({ name, args, env, limitMs }: FaultSuite, beside: boolean): P
     late = true;
     child.kill("SIGKILL");
   }, limitMs);
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  const code = await new Promise<number | null>((resolve) => {
+    child.on("close", resolve);
+    child.on("error", () => resolve(null));
+  });
   clearTimeout(limit);
   running.delete(child);
   if (typeof output === "number") {
@@ -84,9 +87,19 @@ async function run({ name, args, env, limitMs }: FaultSuite, beside: boolean): P
   }
   killAll(left);
   parts.push(...left.map(({ pid, command }) => failure(`${name} left behind: process ${pid} ${command}`)));
-  rmSync(folder, { recursive: true, force: true });
+  // What was killed a moment ago may still be about to write.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   console.log(`${name}: ${closingLine(sum(parts))} in ${Math.round((performance.now() - begunMs) / 1_000)} s`);
   return sum(parts);
+}
+
+/** The same; whatever goes wrong with the counting itself is a failure of the suite, and the others run. */
+async function counted(suite: FaultSuite, beside: boolean): Promise<Tally> {
+  try {
+    return await run(suite, beside);
+  } catch (error) {
+    return failure(`${suite.name} could not be counted: ${String(error)}`);
+  }
 }
 
 // Whole fleets have a dashboard.
@@ -98,8 +111,11 @@ const alone = suites.every(({ beside }) => beside);
 let besides = Promise.resolve(EMPTY_TALLY);
 for (const suite of suites) {
   if (ended !== undefined) break;
-  if (!suite.beside || alone) parts.push(await run(suite, false));
-  else besides = besides.then(async (before) => (ended === undefined ? sum([before, await run(suite, true)]) : before));
+  if (!suite.beside || alone) parts.push(await counted(suite, false));
+  else
+    besides = besides.then(async (before) =>
+      ended === undefined ? sum([before, await counted(suite, true)]) : before,
+    );
 }
 parts.push(await besides);
 if (ended !== undefined) parts.push(failure(`ended early: ${ended}`));
