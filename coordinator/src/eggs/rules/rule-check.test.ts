@@ -96,6 +96,9 @@ test("no reason repeats the value", () => {
 test("rules on a line come apart and go together as they were, a pattern's bars left alone", () => {
   expect(splitRules("required|regex:/^(a|b)\\/$/i|max:3")).toEqual(["required", "regex:/^(a|b)\\/$/i", "max:3"]);
   expect(splitRules("regex:/a|b|max:3")).toEqual(["regex:/a", "b", "max:3"]);
+  expect(splitRules("not_regex: {a|b}  |string")).toEqual(["not_regex: {a|b}  ", "string"]);
+  expect(splitRules("regex:/a\\\\|b\\/|c/|in:1")).toEqual(["regex:/a\\\\|b\\/|c/", "in:1"]);
+  expect(splitRules("regex:|x")).toEqual(["regex:", "x"]);
   expect(splitRules("")).toEqual([]);
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.string(), fc.constantFrom("regex:/", "/", "max:3", "not_regex:{a"))), (parts) => {
@@ -103,4 +106,10 @@ test("rules on a line come apart and go together as they were, a pattern's bars 
       expect(splitRules(line).join("|")).toBe(line);
     }),
   );
+});
+
+test("a line is taken apart in one pass, however often its pattern could have ended", () => {
+  // Half a megabyte of an egg; to look at the whole again for each part would take minutes.
+  const parts = Array.from({ length: 250_000 }, () => "a");
+  expect(splitRules(`regex:/${parts.join("|")}`)).toHaveLength(parts.length);
 });

@@ -31,26 +31,37 @@ export function parseRule(text: string): Rule {
 export function splitRules(line: string): string[] {
   if (line === "") return [];
   const rules: string[] = [];
-  let open = "";
+  /** The parts so far of a pattern whose end has not come yet, and what ends it. */
+  let open: { readonly parts: string[]; readonly closing: string } | null = null;
   for (const part of line.split("|")) {
-    open = open === "" ? part : `${open}|${part}`;
-    if (endsInsidePattern(open) && line.includes("|")) continue;
-    rules.push(open);
-    open = "";
+    if (open !== null) {
+      open.parts.push(part);
+      if (!endsIn(part, open.closing)) continue;
+      rules.push(open.parts.join("|"));
+      open = null;
+      continue;
+    }
+    const pattern = /^\s*(?:not_?)?regex\s*:(.*)$/is.exec(part)?.[1]?.trimStart() ?? "";
+    const closing = closingOf(pattern);
+    if (closing === null || endsIn(pattern.slice(1), closing)) rules.push(part);
+    else open = { parts: [part], closing };
   }
   // A pattern that nothing ends: Laravel's way of cutting is as good as any.
-  return open === "" ? rules : [...rules, ...open.split("|")];
+  return open === null ? rules : [...rules, ...open.parts];
 }
 
-/** Whether a rule is a regular expression whose end has not come yet. */
-function endsInsidePattern(rule: string): boolean {
-  const pattern = /^\s*(?:not_?)?regex\s*:(.*)$/is.exec(rule)?.[1]?.trim();
-  if (pattern === undefined || pattern === "") return false;
+/** What ends a pattern that begins so; null: nothing, it is no pattern with delimiters. */
+function closingOf(pattern: string): string | null {
   const opening = pattern[0] ?? "";
-  if (/[\w\s\\]/.test(opening)) return false;
-  const closing = ({ "(": ")", "[": "]", "{": "}", "<": ">" } as Record<string, string>)[opening] ?? opening;
-  const end = pattern.lastIndexOf(closing);
-  return end <= 0 || !/^[a-zA-Z]*$/.test(pattern.slice(end + 1)) || isEscaped(pattern, end);
+  if (opening === "" || /[\w\s\\]/.test(opening)) return null;
+  return ({ "(": ")", "[": "]", "{": "}", "<": ">" } as Record<string, string>)[opening] ?? opening;
+}
+
+/** Whether a pattern ends where this part of it does: nothing but its flags comes behind what ends it. */
+function endsIn(part: string, closing: string): boolean {
+  const text = part.trimEnd();
+  const end = text.lastIndexOf(closing);
+  return end >= 0 && /^[a-zA-Z]*$/.test(text.slice(end + closing.length)) && !isEscaped(text, end);
 }
 
 function isEscaped(text: string, at: number): boolean {
