@@ -28,7 +28,7 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     args: ["node_modules/vitest/vitest.mjs", "run", "-c", "vitest.fleets.config.ts"],
     limitMs: 15 * 60_000,
   },
-  { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 20 * 60_000 },
+  { name: "failpoints", args: vitest("e2e/faults/failpoints.faults.ts"), limitMs: 30 * 60_000 },
   {
     name: "failpoints-in-every-story",
     args: vitest("e2e/faults/failpoints.faults.ts"),
