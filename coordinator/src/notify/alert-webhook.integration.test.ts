@@ -90,6 +90,16 @@ const resolve = () =>
 const told = () => received.map(({ text }) => JSON.parse(text).event as string);
 const waiting = async () => (await store().oldest(100)).length;
 const arrive = (count: number) => expect.poll(() => received.length, { timeout: 5_000 }).toBe(count);
+const arriveAsTimePasses = (clock: ManualClock, count: number) =>
+  expect
+    .poll(
+      async () => {
+        await clock.advance(500, async () => {});
+        return received.length;
+      },
+      { timeout: 5_000 },
+    )
+    .toBe(count);
 
 test("every transition is posted once, in order, with the alert as it was then, signed with the secret", async () => {
   start(systemClock, "a secret of sixteen");
@@ -212,15 +222,7 @@ test("a slow receiver is given up after its time, and asked again later", async 
   await clock.advance(REQUEST_TIMEOUT_MS, async () => {});
   await expect.poll(() => warnings.length, { timeout: 5_000 }).toBe(1);
   answer = () => ({ status: 200 });
-  await expect
-    .poll(
-      async () => {
-        await clock.advance(500, async () => {});
-        return received.length;
-      },
-      { timeout: 5_000 },
-    )
-    .toBe(2);
+  await arriveAsTimePasses(clock, 2);
 });
 
 test("an attempt that its timer calls for a little early is made when it is due, without anything else happening", async () => {
@@ -235,15 +237,7 @@ test("an attempt that its timer calls for a little early is made when it is due,
   start(early, null, store(), systemClock);
   await raise();
   await expect.poll(() => warnings.length, { timeout: 5_000 }).toBe(1);
-  await expect
-    .poll(
-      async () => {
-        await clock.advance(500, async () => {});
-        return received.length;
-      },
-      { timeout: 5_000 },
-    )
-    .toBe(2);
+  await arriveAsTimePasses(clock, 2);
 });
 
 test("one that is never taken is given up in the end and holds the others up no longer", async () => {
